@@ -1,0 +1,560 @@
+"""`Value`: a number that remembers how it was made, and the backward pass over what it remembers.
+
+Every operation makes a node that holds its operands and its local partials, as floats, at once: the
+gradient is that of the computation as recorded, whatever happens to ``.data`` later.
+
+The derivative rules live in `primitives.py`; derivatives of functions, and of derivatives, in
+`functional.py`.
+"""
+
+from __future__ import annotations
+
+import operator
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from typing import Any, NoReturn, SupportsIndex, TypeAlias
+
+from autograd_lite import primitives as table
+from autograd_lite.primitives import Primitive, Recordable, is_real, real
+
+Operand: TypeAlias = "Value | float"
+
+# Asked at every operation, so two globals say whether the context variables, ten times as slow to ask, hold
+# anything at all: how many `no_grad` blocks are open in any thread, and whether a scope ever was.
+_paused: ContextVar[bool] = ContextVar("autograd_lite_paused", default=False)
+_pauses = 0
+_counting = threading.Lock()
+_scope: ContextVar[scope | None] = ContextVar("autograd_lite_scope", default=None)
+_scoped = False
+
+_traversal = threading.RLock()  # the scratch slot of a node serves one traversal at a time
+_ASCII = str.maketrans({"−": "-", "×": "*", "÷": "/"})
+
+
+class scope:  # noqa: N801 - it is used like a function
+    """Within ``with scope("name"):`` nodes are made as parts of one named thing; scopes nest.
+
+    Modules open one for each call. Pictures draw it as a box; ``parent`` is the scope around it, or None.
+
+    >>> with scope("loss"):
+    ...     y = Value(2.0) * 3.0
+    >>> y.scope.name
+    'loss'
+    """
+
+    __slots__ = ("_token", "name", "parent")
+
+    def __init__(self, name: str, parent: scope | None = None) -> None:
+        self.name = name
+        self.parent = parent
+
+    def __enter__(self) -> scope:
+        global _scoped
+        _scoped = True
+        self.parent = _scope.get()
+        self._token = _scope.set(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _scope.reset(self._token)
+        del self._token
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return scope, (self.name, self.parent)
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Within ``with no_grad():`` (or a function decorated with it) operations on Values record nothing.
+
+    Their results are leaves. It holds for this thread or task alone.
+
+    >>> with no_grad():
+    ...     (Value(2.0) * 3.0).operands
+    ()
+    """
+    global _pauses
+    token = _paused.set(True)
+    with _counting:
+        _pauses += 1
+    try:
+        yield
+    finally:
+        with _counting:
+            _pauses -= 1
+        _paused.reset(token)
+
+
+# --- Recording: a closure for each row and number of operands ---------------------------------------
+# They make their node in line: a call more would cost a fifth of the whole.
+
+
+def _operand(x: Any) -> tuple[Any, float | None]:
+    """The slow path of recording: `x` as it is kept, and its number; no number if it is no operand."""
+    if isinstance(x, Value):
+        return x, x._data
+    try:
+        number = real(x)
+    except TypeError:
+        return x, None
+    return number, number
+
+
+def _located(row: Primitive, operands: tuple[Any, ...], error: Exception) -> Exception:
+    """`error` once more, with the operation, its operands and their labels."""
+    shown = ", ".join(
+        f"{x.label}={x._data!r}" if isinstance(x, Value) and x.label else repr(_operand(x)[1])
+        for x in operands
+    )
+    domain = f" (domain: {row.domain})" if row.domain else ""
+    return type(error)(f"{row.name}({shown}): {error}{domain}")
+
+
+@cache
+def _unary(row: Primitive) -> Callable[[Any], Any]:
+    forward, rule, new = row.forward, row.rule_on_floats, object.__new__
+
+    def record(x: Value) -> Value:
+        a = x._data
+        try:
+            out = forward(a)
+            if _pauses and _paused.get():
+                return Value(out)
+            (partial,) = rule(out, a)
+        except (ArithmeticError, ValueError) as error:
+            raise _located(row, (x,), error) from error
+        node = new(Value)
+        node._data = out
+        node.primitive = row
+        node._x = x
+        node._dx = partial
+        node._y = None
+        node._dy = None
+        node._scratch = None
+        node.grad = None
+        node.label = None
+        node.scope = _scope.get() if _scoped else None
+        return node
+
+    record.__name__, record.__doc__ = row.name, row.__doc__
+    return record
+
+
+@cache
+def _binary(row: Primitive) -> Callable[[Any, Any], Any]:
+    forward, rule, new = row.forward, row.rule_on_floats, object.__new__
+
+    def record(x: Any, y: Any) -> Any:
+        if type(x) is Value:
+            a = x._data
+        else:
+            x, number = _operand(x)
+            if number is None:
+                return NotImplemented
+            a = number
+        if type(y) is Value:
+            b = y._data
+        elif type(y) is float:
+            b = y
+        else:
+            y, number = _operand(y)
+            if number is None:
+                return NotImplemented
+            b = number
+        try:
+            out = forward(a, b)
+            if _pauses and _paused.get():
+                return Value(out)
+            p, q = rule(out, a, b)
+        except (ArithmeticError, ValueError) as error:
+            raise _located(row, (x, y), error) from error
+        node = new(Value)
+        node._data = out
+        node.primitive = row
+        node._x = x
+        node._dx = None if x is a else p
+        node._y = y
+        node._dy = None if y is b else q
+        node._scratch = None
+        node.grad = None
+        node.label = None
+        node.scope = _scope.get() if _scoped else None
+        return node
+
+    record.__name__, record.__doc__ = row.name, row.__doc__
+    return record
+
+
+def _variadic(row: Primitive, operands: tuple[Any, ...]) -> Value:
+    all_values = True
+    try:
+        numbers = [x._data for x in operands]
+    except AttributeError:  # some are constants
+        all_values = False
+        operands = tuple(
+            [x if isinstance(x, Value) else real(x, f"an operand of {row.name}") for x in operands]
+        )
+        numbers = [x._data if isinstance(x, Value) else x for x in operands]
+    try:
+        out = row.forward(*numbers)
+        if _pauses and _paused.get():
+            return Value(out)
+        partials = row.rule_on_floats(out, *numbers)
+    except (ArithmeticError, ValueError) as error:
+        raise _located(row, operands, error) from error
+    node = object.__new__(Value)
+    node._data = out
+    node.primitive = row
+    node._x = node._y = operands
+    node._dx = node._dy = partials
+    if row.selects or not all_values:
+        node._dx = tuple(
+            [
+                None if type(x) is float or (row.selects and partial == 0.0) else partial
+                for x, partial in zip(operands, partials, strict=True)
+            ]
+        )
+        pairs = [pair for pair in zip(operands, node._dx, strict=True) if type(pair[0]) is not float]
+        # Operands that get nothing stand last in _y, where _dy has ended: they are part of the graph.
+        pairs.sort(key=lambda pair: pair[1] is None)
+        node._y = tuple([x for x, _ in pairs])
+        node._dy = tuple([partial for _, partial in pairs if partial is not None])
+    node._scratch = None
+    node.grad = None
+    node.label = None
+    node.scope = _scope.get() if _scoped else None
+    return node
+
+
+def _operator(row: Primitive) -> tuple[Callable[[Value, Any], Value], Callable[[Value, Any], Value]]:
+    record = _binary(row)
+    return record, lambda self, other: record(other, self)
+
+
+def _method(row: Primitive) -> Callable[[Value, Any], Value]:
+    return lambda self, other: row(self, other)
+
+
+def _comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Value, Any], bool]:
+    def method(self: Value, other: Any) -> bool:
+        if isinstance(other, Value):
+            return compare(self._data, other._data)
+        return compare(self._data, other) if is_real(other) else NotImplemented
+
+    return method
+
+
+# --- Order -----------------------------------------------------------------------------------------
+
+
+def _topological_order(roots: Iterable[Value]) -> list[Value]:
+    # Depth first: a node is listed once all that it pushed is, which is all it was made from. The caller
+    # holds _traversal; what an earlier traversal left in the scratch slots is of no account, for each marks
+    # with objects of its own. A listed node holds a -0.0, which is also where a sum of adjoints starts.
+    opened, listed = object(), float("-0.0")
+    order: list[Value] = []
+    stack = [*roots]
+    while stack:
+        node = stack[-1]
+        state = node._scratch
+        if state is opened:
+            node._scratch = listed
+            order.append(node)
+            stack.pop()
+        elif state is listed:
+            stack.pop()
+        else:
+            node._scratch = opened
+            x = node._x
+            if type(x) is tuple:
+                stack += [operand for operand in node._y if operand._scratch is not listed]
+            else:
+                if node._dx is not None and x._scratch is not listed:
+                    stack.append(x)
+                if node._dy is not None and node._y._scratch is not listed:
+                    stack.append(node._y)
+    return order
+
+
+def topological_order(*roots: Value) -> list[Value]:
+    """Return every node the roots were made from, roots included, each after all of its operands.
+
+    It takes no recursion, so depth is no limit, and the order depends on the graph alone.
+
+    >>> a = Value(2.0, "a")
+    >>> b = a * a
+    >>> topological_order(b + a) == [a, b, b + a]
+    True
+    """
+    with _traversal:
+        return _topological_order(roots)
+
+
+# --- Copies ----------------------------------------------------------------------------------------
+
+_KEPT = ("_data", "grad", "label", "scope", "primitive", "_x", "_y", "_dx", "_dy")
+_pickling = threading.local()
+
+
+def _nothing_listed() -> None:
+    return None
+
+
+class _Listed:
+    """The ids of the nodes that a running pickle saves before the node that it was asked for.
+
+    The thread knows of it by a weak reference, so that it is forgotten with a pickle that fails.
+    """
+
+    def __init__(self, nodes: list[Value]) -> None:
+        self.ids = {id(node) for node in nodes}
+        _pickling.listed = weakref.ref(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self.ids.clear()  # it is saved after the nodes: they are done
+        return tuple, ()
+
+
+def _restore(_: Any, *parts: Any) -> Value:
+    node = object.__new__(Value)
+    for slot, part in zip(_KEPT, parts, strict=True):
+        setattr(node, slot, part)
+    node._scratch = None
+    return node
+
+
+def _copied(part: Any, memo: dict[int, Any]) -> Any:
+    if type(part) is tuple:
+        return tuple([memo.get(id(x), x) for x in part])
+    return memo.get(id(part), part)
+
+
+class Value(Recordable):
+    """A scalar and, if an operation made it, a node of the graph: ``Value(data, label=None)``.
+
+    ``data`` is a float. ``grad`` is ∂root/∂self, summed over all backward passes since `zero_grad`, and
+    None until one reaches it. ``primitive`` is the operation that made it (None for a leaf), ``operands``
+    what it was applied to, in order, ``partials`` ∂self/∂operand for each.
+
+    Raises `TypeError` if `data` is no real number, or `label` no text.
+
+    >>> w, x, b = Value(2.0, "w"), Value(-3.0, "x"), Value(1.0, "b")
+    >>> y = (w * x + b).tanh()
+    >>> y.backward()
+    >>> w
+    w = Value(2.0, grad=-0.0005447...)
+    """
+
+    # An operation with one or two operands keeps them in fixed slots, where tuples would cost half as much
+    # memory again; an operand that is a constant has the partial None. One with more keeps all operands
+    # and all partials, as tuples, in _x and _dx, those of Values alone in _y and _dy.
+    __slots__ = ("_data", "_dx", "_dy", "_scratch", "_x", "_y", "grad", "label", "primitive", "scope")
+
+    _data: float
+    grad: float | None
+    label: str | None
+    primitive: Primitive | None
+    scope: scope | None
+    _x: Any
+    _y: Any
+    _dx: Any
+    _dy: Any
+    _scratch: Any
+
+    def __init__(self, data: Any, label: str | None = None) -> None:
+        if label is not None and not isinstance(label, str):
+            raise TypeError(f"a label is text, got {type(label).__name__} {label!r}")
+        self._data = real(data, "the data of a Value")
+        self.grad = None
+        self.label = label
+        self.primitive = self._x = self._y = self._dx = self._dy = self._scratch = None
+        self.scope = _scope.get() if _scoped else None
+
+    # --- What it holds
+
+    @property
+    def data(self) -> float:
+        """The number. Setting it takes any real number, and leaves what was recorded as it was."""
+        return self._data
+
+    @data.setter
+    def data(self, number: Any) -> None:
+        self._data = real(number, "the data of a Value")
+
+    @property
+    def operands(self) -> tuple[Operand, ...]:
+        """What the operation was applied to, in order: Values, and floats for constants."""
+        if self.primitive is None:
+            return ()
+        if type(self._x) is tuple:
+            return self._x
+        return (self._x,) if self._y is None else (self._x, self._y)
+
+    @property
+    def partials(self) -> tuple[float | None, ...]:
+        """∂self/∂operand for each operand; None for a constant and for a branch not taken."""
+        if self.primitive is None:
+            return ()
+        if type(self._x) is tuple:
+            return self._dx  # type: ignore[no-any-return]
+        return (self._dx,) if self._y is None else (self._dx, self._dy)
+
+    @property
+    def _prev(self) -> tuple[Value, ...]:  # micrograd's name
+        return tuple(x if isinstance(x, Value) else Value(x) for x in self.operands)
+
+    @property
+    def _op(self) -> str:  # micrograd's name, in its spelling
+        return "" if self.primitive is None else self.primitive.symbol.translate(_ASCII)
+
+    # --- Backward
+
+    def backward(self, seed: float = 1.0) -> None:
+        """Add ∂self/∂node · `seed` to ``grad`` of every node that self was made from, self included.
+
+        Each adjoint is complete before it is passed on, because the nodes are taken in topological order:
+        adjoint(operand) = Σ adjoint(consumer) · ∂consumer/∂operand. Passes over graphs that share nodes
+        may run in several threads. Raises `TypeError` if `seed` is no real number.
+        """
+        seed = real(seed, "the seed")
+        with _traversal:
+            order = _topological_order((self,))
+            nothing = self._scratch
+            self._scratch = seed
+            for node in reversed(order):
+                upstream = node._scratch
+                if upstream is nothing:  # no adjoint came: it was reached through branches not taken alone
+                    node.grad = node.grad or 0.0
+                    continue
+                node.grad = upstream if node.grad is None else node.grad + upstream
+                x = node._x
+                if type(x) is tuple:
+                    for operand, partial in zip(node._y, node._dy):  # noqa: B905 - _y may be longer
+                        operand._scratch += upstream * partial
+                else:
+                    if node._dx is not None:
+                        x._scratch += upstream * node._dx
+                    if node._dy is not None:
+                        node._y._scratch += upstream * node._dy
+
+    def zero_grad(self) -> None:
+        """Set ``grad`` to None in the whole graph that self was made from."""
+        for node in topological_order(self):
+            node.grad = None
+
+    def detach(self) -> Value:
+        """Return a leaf with the same data and label: no gradient flows through it."""
+        return Value(self._data, self.label)
+
+    # --- Operations: each is a row of the table
+
+    def _record(self, row: Primitive, operands: tuple[Any, ...]) -> Any:
+        if len(operands) > 2:
+            return _variadic(row, operands)
+        node = _unary(row)(*operands) if len(operands) == 1 else _binary(row)(*operands)
+        if node is NotImplemented:
+            for x in operands:
+                _ = isinstance(x, Value) or real(x, f"an operand of {row.name}")
+        return node
+
+    __add__, __radd__ = _operator(table.add)
+    __sub__, __rsub__ = _operator(table.sub)
+    __mul__, __rmul__ = _operator(table.mul)
+    __truediv__, __rtruediv__ = _operator(table.div)
+    __pow__, __rpow__ = _operator(table.pow)
+    __neg__ = _unary(table.neg)
+    __abs__ = _unary(table.abs)
+
+    def __pos__(self) -> Value:
+        return self
+
+    conjugate = __pos__  # NumPy's variance asks for it
+
+    exp = _unary(table.exp)
+    expm1 = _unary(table.expm1)
+    log = _unary(table.log)
+    log1p = _unary(table.log1p)
+    log2 = _unary(table.log2)
+    log10 = _unary(table.log10)
+    sqrt = _unary(table.sqrt)
+    cbrt = _unary(table.cbrt)
+    square = _unary(table.square)
+    reciprocal = _unary(table.reciprocal)
+    sin = _unary(table.sin)
+    cos = _unary(table.cos)
+    tan = _unary(table.tan)
+    asin = arcsin = _unary(table.asin)
+    acos = arccos = _unary(table.acos)
+    atan = arctan = _unary(table.atan)
+    sinh = _unary(table.sinh)
+    cosh = _unary(table.cosh)
+    tanh = _unary(table.tanh)
+    asinh = arcsinh = _unary(table.asinh)
+    acosh = arccosh = _unary(table.acosh)
+    atanh = arctanh = _unary(table.atanh)
+    sigmoid = _unary(table.sigmoid)
+    relu = _unary(table.relu)
+    softplus = _unary(table.softplus)
+    atan2 = arctan2 = _method(table.atan2)
+    hypot = _method(table.hypot)
+    maximum = _method(table.maximum)
+    minimum = _method(table.minimum)
+
+    # --- Reading the number
+
+    __eq__ = _comparison(operator.eq)
+    __lt__, __le__ = _comparison(operator.lt), _comparison(operator.le)
+    __gt__, __ge__ = _comparison(operator.gt), _comparison(operator.ge)
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        return self._data != 0.0
+
+    def __round__(self, digits: SupportsIndex | None = None) -> float:
+        return round(self._data, digits)
+
+    def __format__(self, spec: str) -> str:
+        return format(self._data, spec) if spec else repr(self)
+
+    def __repr__(self) -> str:
+        name = f"{self.label} = " if self.label else ""
+        return (
+            f"{name}Value({self._data!r})"
+            if self.grad is None
+            else f"{name}Value({self._data!r}, grad={self.grad!r})"
+        )
+
+    def _no_number(self, *_: Any) -> NoReturn:
+        raise TypeError(
+            f"{self!r} is not turned into a plain number behind your back, for that would lose its gradient: "
+            "write v.data for the number, or autograd_lite's own function (exp for math.exp) for a Value"
+        )
+
+    __float__ = __int__ = __complex__ = __trunc__ = __floor__ = __ceil__ = _no_number
+
+    # --- Copies: all of a graph is copied with its root, without recursion
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        for node in topological_order(self):
+            if id(node) not in memo:
+                memo[id(node)] = _restore((), *[_copied(part, memo) for part in node._parts()])
+        return memo[id(self)]  # type: ignore[no-any-return]
+
+    def __copy__(self) -> Value:
+        return _restore((), *self._parts())
+
+    def _parts(self) -> list[Any]:
+        return [getattr(self, slot) for slot in _KEPT]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A pickle saves what a node was made from before the node, in order; then each node finds its
+        # operands saved already, and nesting stays flat.
+        listed = getattr(_pickling, "listed", _nothing_listed)()
+        if listed is not None and id(self) in listed.ids:
+            return _restore, ((), *self._parts())
+        ancestors = topological_order(self)[:-1]
+        return _restore, ((ancestors, _Listed(ancestors)), *self._parts())

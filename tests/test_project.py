@@ -1,0 +1,116 @@
+"""The shape of the project: its top level, its modules' imports, its public names, its texts."""
+
+import ast
+import graphlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import autograd_lite
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "autograd_lite"
+TOP_LEVEL = {"pyproject.toml", "README.md", "LICENSE", "autograd_lite", "tests", "notebooks"}
+# What the extras bring, by import name: the only packages that may be imported inside a function.
+OPTIONAL = {"IPython", "dask", "distributed", "matplotlib", "numpy", "pygraphviz", "sympy", "ziglang"}
+
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+
+def files() -> list[Path]:
+    """Every file that is or could be committed."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).exists()]
+
+
+def imported(module: str, node: ast.stmt) -> Iterator[str]:
+    """Full names of what an import statement in `module` imports: a module of ours where there is one."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        package = module.split(".") if MODULES[module].name == "__init__.py" else module.split(".")[:-1]
+        parents = package[: len(package) + 1 - node.level] if node.level else []
+        source = ".".join([*parents, *([node.module] if node.module else [])])
+        for alias in node.names:
+            submodule = f"{source}.{alias.name}"
+            yield submodule if submodule in MODULES else source
+
+
+def imports(module: str, *, inside_functions: bool = False) -> set[str]:
+    """What a module imports, anywhere or only inside functions."""
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    roots: list[ast.AST] = [tree]
+    if inside_functions:
+        roots = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    nodes = (
+        node for root in roots for node in ast.walk(root) if isinstance(node, ast.Import | ast.ImportFrom)
+    )
+    return {name for node in nodes for name in imported(module, node)}
+
+
+def test_top_level_holds_only_what_it_should():
+    names = {path.relative_to(ROOT).parts[0] for path in files()}
+    assert {name for name in names if not name.startswith(".")} == TOP_LEVEL
+
+
+def test_imports_have_no_cycle():
+    graph = {module: imports(module) & MODULES.keys() for module in MODULES}
+    assert any(graph.values()), "no import between the package's modules was found"
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, naming the modules
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_inside_functions_are_of_optional_packages(module):
+    assert {name.split(".")[0] for name in imports(module, inside_functions=True)} <= OPTIONAL
+
+
+def test_importing_the_package_loads_no_optional_dependency():
+    code = f"import sys, autograd_lite; print(*({OPTIONAL!r} & sys.modules.keys()))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT
+    )
+    assert loaded.stdout.split() == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_module_opens_with_a_docstring(module):
+    assert ast.get_docstring(ast.parse(MODULES[module].read_text(encoding="utf-8")))
+
+
+def test_all_is_sorted_and_is_what_is_public():
+    public = {
+        name
+        for name, value in vars(autograd_lite).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType)
+    }
+    exported = [
+        name for name in autograd_lite.__all__ if not isinstance(getattr(autograd_lite, name), ModuleType)
+    ]
+    assert autograd_lite.__all__ == sorted(set(autograd_lite.__all__))
+    assert set(exported) - {"__version__"} == public
+
+
+def test_texts_name_no_registry_host_and_no_path_of_one_machine():
+    forbidden = re.compile(
+        r"\b(?:pypi\.org|pythonhosted\.org|npmjs\.(?:com|org)|deb\.debian\.org)\b"
+        r"|(?<![\w.)>])/(?:work|root|home/\w+|opt/wheels|tmp/ipykernel\w*)/"
+    )
+    found = []
+    for path in files():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:  # a picture
+            continue
+        found += [f"{path.relative_to(ROOT)}: {match[0]}" for match in forbidden.finditer(text)]
+    assert found == []
