@@ -17,9 +17,10 @@ import inspect
 import keyword
 import math
 import operator
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import reduce
 from itertools import accumulate, chain
 from numbers import Real
 from types import FunctionType
@@ -40,6 +41,12 @@ class Recordable:
 
     def _record(self, row: Primitive, operands: tuple[Any, ...]) -> Any:
         raise NotImplementedError
+
+
+class Undecided(Recordable):
+    """An operand whose number is not known yet: what a function is traced with (`program`)."""
+
+    __slots__ = ()
 
 
 def is_real(number: object) -> TypeGuard[Real]:
@@ -85,6 +92,9 @@ class Primitive:
     ``edges`` what is chosen at kinks and at the ends of the domain. ``selects`` marks a row that takes one
     of its operands and leaves the others: what is left contributes exactly nothing, not 0 · ∞. ``arity`` is
     the number of operands, None if it varies.
+
+    ``source`` prints it in a compiled program: a template for each target that has the operation, "python",
+    "array" or "c"; ``formula`` is its value in terms of other rows, with no branch but `where`, for the rest.
     """
 
     name: str
@@ -100,6 +110,8 @@ class Primitive:
     arity: int | None
     rule_on_floats: Callable[..., tuple[Any, ...]]
     __doc__: str
+    source: Mapping[str, str] = field(default_factory=dict)
+    formula: Callable[..., Any] | None = None
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         """Return the value for floats, the node that was recorded where one operand is a Value."""
@@ -109,7 +121,7 @@ class Primitive:
         elif options:
             raise TypeError(f"{self.name}() takes no keyword arguments, got {', '.join(options)}")
         if len(operands) != self.arity and self.arity is not None:
-            raise TypeError(f"{self.name}() takes {self.arity} operands, got {len(operands)}")
+            raise TypeError(f"{self.name}() takes {self.arity} operand(s), got {len(operands)}")
         for operand in operands:
             if isinstance(operand, Recordable):
                 return operand._record(self, operands)
@@ -146,6 +158,8 @@ def primitive(
     arguments: Callable[..., tuple[Any, ...]] | None = None,
     selects: bool = False,
     doc: str = "",
+    source: Mapping[str, str] | None = None,
+    formula: Callable[..., Any] | None = None,
 ) -> Primitive:
     """Add a row to the table and return it: a function of floats or Values that works everywhere.
 
@@ -161,7 +175,7 @@ def primitive(
     >>> x.grad == (math.cos(2.0) - math.sin(2.0) / 2.0) / 2.0
     True
     """
-    if not str(name).isidentifier() or keyword.iskeyword(name):
+    if not str(name).isidentifier() or keyword.iskeyword(str(name)):
         raise ValueError(f"a primitive's name must be an identifier, got {name!r}")
     if name in _BUILT_IN:
         raise ValueError(f"{name!r} is a primitive of the built-in table: pick another name")
@@ -187,6 +201,8 @@ def primitive(
         __doc__=doc or f"{name}(...), a primitive of your own.",
         arity=arity,
         rule_on_floats=rule,
+        source=source or {},
+        formula=formula,
     )
     if _BUILT_IN:
         _distrust(row)
@@ -304,6 +320,8 @@ def _dot_arguments(w: Sequence[Any], x: Sequence[Any], b: Any = None) -> tuple[A
 
 def _where_arguments(condition: Any, x: Any, y: Any) -> tuple[Any, ...]:
     # A branch given as a function runs only if it is taken; what stands for the other is not used.
+    if isinstance(condition, Undecided):
+        return condition, x() if callable(x) else x, y() if callable(y) else y
     if condition:
         return 1.0, x() if callable(x) else x, 0.0 if callable(y) else y
     return 0.0, 0.0 if callable(x) else x, y() if callable(y) else y
@@ -311,6 +329,12 @@ def _where_arguments(condition: Any, x: Any, y: Any) -> tuple[Any, ...]:
 
 def _class_arguments(scores: Iterable[Any], label: int) -> tuple[Any, ...]:
     operands = list(scores)
+    if isinstance(label, Undecided):  # the score of the right class, then all, of which that one counts nothing
+        right = [label == k for k in range(len(operands))]
+        f_y = operands[-1]
+        for is_right, f_k in zip(right[-2::-1], operands[-2::-1], strict=True):
+            f_y = where(is_right, f_k, f_y)
+        return f_y, *[where(is_right, -inf, f_k) for is_right, f_k in zip(right, operands, strict=True)]
     try:
         y = operator.index(label if type(label) is not bool else "a bool")  # type: ignore[arg-type]
     except TypeError:
@@ -324,14 +348,15 @@ def _class_arguments(scores: Iterable[Any], label: int) -> tuple[Any, ...]:
 
 
 def _pow_rule(out: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    # ∂/∂x is 0 for y = 0, also at x = 0; a root has a vertical tangent at 0. ∂/∂y needs a positive base.
+    # ∂/∂x is 0 for y = 0, also at x = 0, where a root has a vertical tangent. ∂/∂y needs a positive base.
+    # Where y is 0, y · out / x says the same as y · x^(y-1), with the same derivatives, and cannot overflow.
     return (
         where(
-            y == 0.0,
-            0.0,
-            lambda: where((x == 0.0) * (y < 1.0), inf, lambda: y * pow(x, y - 1.0)),
+            x == 0.0,
+            lambda: where(y < 1.0, lambda: where(y == 0.0, 0.0, inf), lambda: y * pow(x, y - 1.0)),
+            lambda: where(y == 0.0, lambda: y * out / x, lambda: y * pow(x, y - 1.0)),
         ),
-        where(x > 0.0, lambda: out * log(x), lambda: where(x == 0.0, 0.0, nan)),
+        where(x > 0.0, lambda: out * log(x), lambda: where(x == 0.0, 0.0, lambda: nan * x)),
     )
 
 
@@ -416,9 +441,9 @@ log = primitive("log", math.log,                        lambda out, x: (1.0 / x,
                 latex=_function(r"\log"), domain="x > 0", doc="The natural logarithm.")
 log1p = primitive("log1p", math.log1p,                  lambda out, x: (1.0 / (1.0 + x),),
                 latex=r"\log\left(1 + {0}\right)", binds=(ATOM, SUM), domain="x > −1", doc="log(1 + x), exact near 0.")
-log2 = primitive("log2", math.log2,                     lambda out, x: (1.0 / (x * LN2),),
+log2 = primitive("log2", math.log2,                     lambda out, x: (1.0 / LN2 / x,),
                 latex=_function(r"\log_2"), domain="x > 0", doc="The logarithm to base 2.")
-log10 = primitive("log10", math.log10,                  lambda out, x: (1.0 / (x * LN10),),
+log10 = primitive("log10", math.log10,                  lambda out, x: (1.0 / LN10 / x,),
                 latex=_function(r"\log_{{10}}"), domain="x > 0", doc="The logarithm to base 10.")
 
 # Circular and hyperbolic functions, their inverses, and the error function
@@ -514,6 +539,70 @@ softmax_cross_entropy = primitive("softmax_cross_entropy", _softmax_cross_entrop
                 doc="−log P_y with P = softmax(scores), y the label, counted from 0: softmax_cross_entropy(scores, y) (001.1). "
                     "The node's first operand is the score of the right class.")
 # fmt: on
+
+# --- How rows print in compiled programs -----------------------------------------------------------
+# The operators are written alike everywhere and `math` and C share their functions; what is left has a formula.
+
+for _row, _hole in ((add, "{0} + {1}"), (sub, "{0} - {1}"), (mul, "{0} * {1}"), (div, "{0} / {1}"), (neg, "-{0}")):
+    _row.source = dict.fromkeys(("python", "array", "c"), _hole)
+for _row in (
+    pow, sqrt, cbrt, exp, expm1, log, log1p, log2, log10, sin, cos, tan, asin, acos, atan, atan2,
+    sinh, cosh, tanh, asinh, acosh, atanh, hypot, erf, erfc,
+):  # fmt: skip
+    _holes = "({0}, {1})" if _row.arity == 2 else "({0})"
+    _row.source = dict.fromkeys(("python", "array", "c"), _row.name + _holes)
+abs.source = {"python": "fabs({0})", "array": "abs({0})", "c": "fabs({0})"}
+where.source = {"python": "{1} if {0} else {2}", "array": "where({0}, {1}, {2})", "c": "{0} ? {1} : {2}"}
+# An array has these whole, where a formula would take several passes over it.
+maximum.source = {"array": "maximum({0}, {1})"}
+minimum.source = {"array": "minimum({0}, {1})"}
+relu.source = {"array": "maximum({0}, 0.0)"}
+
+
+def _sigmoid_formula(x: Any) -> Any:
+    e = exp(-abs(x))
+    return where(x >= 0.0, 1.0, e) / (1.0 + e)
+
+
+def _logsumexp_formula(*x: Any) -> Any:
+    top = reduce(maximum, x)
+    shift = where(abs(top) < inf, top, 0.0)
+    return shift + log(sum([exp(xi - shift) for xi in x]))
+
+
+def _softmax_cross_entropy_formula(f_y: Any, *others: Any) -> Any:
+    gaps = [f_k - f_y for f_k in others]
+    top = reduce(maximum, gaps, 0.0)
+    rest = sum([exp(gap - top) for gap in gaps])
+    return where(top > 0.0, lambda: top + log(exp(-top) + rest), lambda: log1p(rest))
+
+
+def _dot_formula(*operands: Any) -> Any:
+    n = len(operands) // 2
+    return sum([*map(operator.mul, operands[:n], operands[n:]), *operands[2 * n :]])
+
+
+square.formula = lambda x: x * x
+reciprocal.formula = lambda x: 1.0 / x
+rsqrt.formula = lambda x: 1.0 / sqrt(x)
+sech.formula = lambda x: 1.0 / cosh(x)
+sigmoid.formula = _sigmoid_formula
+relu.formula = lambda x: where(x <= 0.0, 0.0, x)
+leaky_relu.formula = lambda x, slope: where(x > 0.0, x, slope * x)
+softplus.formula = lambda x: relu(x) + log1p(exp(-abs(x)))
+silu.formula = lambda x: x * sigmoid(x)
+gelu.formula = lambda x: 0.5 * x * erfc(-x / math.sqrt(2.0))
+sign.formula = lambda x: where(x > 0.0, 1.0, where(x < 0.0, -1.0, x))
+heaviside.formula = lambda x: where(x > 0.0, 1.0, where(x <= 0.0, 0.0, x))
+maximum.formula = lambda x, y: where(x > y, x, where(x == x, y, x))
+minimum.formula = lambda x, y: where(x < y, x, where(x == x, y, x))
+clip.formula = lambda x, low, high: where(x < low, low, where(x > high, high, x))
+sum.formula = lambda *x: reduce(operator.add, x, 0.0)
+mean.formula = lambda *x: sum(x) / len(x)
+prod.formula = lambda *x: reduce(operator.mul, x, 1.0)
+dot.formula = _dot_formula
+logsumexp.formula = _logsumexp_formula
+softmax_cross_entropy.formula = _softmax_cross_entropy_formula
 
 _BUILT_IN = frozenset(TABLE)
 

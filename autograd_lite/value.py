@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import operator
 import threading
-import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from typing import Any, NoReturn, SupportsIndex, TypeAlias
 
+from autograd_lite import copying
 from autograd_lite import primitives as table
 from autograd_lite.primitives import Primitive, Recordable, is_real, real
 
@@ -136,8 +136,8 @@ def _unary(row: Primitive) -> Callable[[Any], Any]:
         node._dy = None
         node._scratch = None
         node.grad = None
-        node.label = None
-        node.scope = _scope.get() if _scoped else None
+        if _scoped:
+            node._scope = _scope.get()
         return node
 
     record.__name__, record.__doc__ = row.name, row.__doc__
@@ -181,8 +181,8 @@ def _binary(row: Primitive) -> Callable[[Any, Any], Any]:
         node._dy = None if y is b else q
         node._scratch = None
         node.grad = None
-        node.label = None
-        node.scope = _scope.get() if _scoped else None
+        if _scoped:
+            node._scope = _scope.get()
         return node
 
     record.__name__, record.__doc__ = row.name, row.__doc__
@@ -225,8 +225,8 @@ def _variadic(row: Primitive, operands: tuple[Any, ...]) -> Value:
         node._dy = tuple([partial for _, partial in pairs if partial is not None])
     node._scratch = None
     node.grad = None
-    node.label = None
-    node.scope = _scope.get() if _scoped else None
+    if _scoped:
+        node._scope = _scope.get()
     return node
 
 
@@ -259,24 +259,25 @@ def _topological_order(roots: Iterable[Value]) -> list[Value]:
     order: list[Value] = []
     stack = [*roots]
     while stack:
-        node = stack[-1]
+        node = stack.pop()
         state = node._scratch
         if state is opened:
             node._scratch = listed
             order.append(node)
-            stack.pop()
-        elif state is listed:
-            stack.pop()
-        else:
+            continue
+        while state is not listed:
             node._scratch = opened
+            stack.append(node)
             x = node._x
             if type(x) is tuple:
                 stack += [operand for operand in node._y if operand._scratch is not listed]
-            else:
-                if node._dx is not None and x._scratch is not listed:
-                    stack.append(x)
-                if node._dy is not None and node._y._scratch is not listed:
-                    stack.append(node._y)
+                break
+            if node._dy is not None and node._y._scratch is not listed:
+                stack.append(node._y)
+            if node._dx is None:
+                break
+            node = x  # the first operand need not wait on the stack
+            state = x._scratch
     return order
 
 
@@ -292,45 +293,6 @@ def topological_order(*roots: Value) -> list[Value]:
     """
     with _traversal:
         return _topological_order(roots)
-
-
-# --- Copies ----------------------------------------------------------------------------------------
-
-_KEPT = ("_data", "grad", "label", "scope", "primitive", "_x", "_y", "_dx", "_dy")
-_pickling = threading.local()
-
-
-def _nothing_listed() -> None:
-    return None
-
-
-class _Listed:
-    """The ids of the nodes that a running pickle saves before the node that it was asked for.
-
-    The thread knows of it by a weak reference, so that it is forgotten with a pickle that fails.
-    """
-
-    def __init__(self, nodes: list[Value]) -> None:
-        self.ids = {id(node) for node in nodes}
-        _pickling.listed = weakref.ref(self)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        self.ids.clear()  # it is saved after the nodes: they are done
-        return tuple, ()
-
-
-def _restore(_: Any, *parts: Any) -> Value:
-    node = object.__new__(Value)
-    for slot, part in zip(_KEPT, parts, strict=True):
-        setattr(node, slot, part)
-    node._scratch = None
-    return node
-
-
-def _copied(part: Any, memo: dict[int, Any]) -> Any:
-    if type(part) is tuple:
-        return tuple([memo.get(id(x), x) for x in part])
-    return memo.get(id(part), part)
 
 
 class Value(Recordable):
@@ -352,13 +314,14 @@ class Value(Recordable):
     # An operation with one or two operands keeps them in fixed slots, where tuples would cost half as much
     # memory again; an operand that is a constant has the partial None. One with more keeps all operands
     # and all partials, as tuples, in _x and _dx, those of Values alone in _y and _dy.
-    __slots__ = ("_data", "_dx", "_dy", "_scratch", "_x", "_y", "grad", "label", "primitive", "scope")
+    # Most nodes have no label and no scope: those slots stay unset, which the garbage collector passes over.
+    __slots__ = ("_data", "_dx", "_dy", "_label", "_scope", "_scratch", "_x", "_y", "grad", "primitive")
 
     _data: float
     grad: float | None
-    label: str | None
     primitive: Primitive | None
-    scope: scope | None
+    _label: str | None
+    _scope: scope | None
     _x: Any
     _y: Any
     _dx: Any
@@ -366,13 +329,12 @@ class Value(Recordable):
     _scratch: Any
 
     def __init__(self, data: Any, label: str | None = None) -> None:
-        if label is not None and not isinstance(label, str):
-            raise TypeError(f"a label is text, got {type(label).__name__} {label!r}")
         self._data = real(data, "the data of a Value")
         self.grad = None
         self.label = label
         self.primitive = self._x = self._y = self._dx = self._dy = self._scratch = None
-        self.scope = _scope.get() if _scoped else None
+        if _scoped:
+            self._scope = _scope.get()
 
     # --- What it holds
 
@@ -384,6 +346,22 @@ class Value(Recordable):
     @data.setter
     def data(self, number: Any) -> None:
         self._data = real(number, "the data of a Value")
+
+    @property
+    def label(self) -> str | None:
+        """The name that pictures, messages and explanations use, or None."""
+        return getattr(self, "_label", None)
+
+    @label.setter
+    def label(self, text: str | None) -> None:
+        if text is not None and not isinstance(text, str):
+            raise TypeError(f"a label is text, got {type(text).__name__} {text!r}")
+        self._label = text
+
+    @property
+    def scope(self) -> scope | None:
+        """The innermost `scope` that was open when the node was made, or None."""
+        return getattr(self, "_scope", None)
 
     @property
     def operands(self) -> tuple[Operand, ...]:
@@ -430,16 +408,18 @@ class Value(Recordable):
                 if upstream is nothing:  # no adjoint came: it was reached through branches not taken alone
                     node.grad = node.grad or 0.0
                     continue
-                node.grad = upstream if node.grad is None else node.grad + upstream
-                x = node._x
-                if type(x) is tuple:
+                grad = node.grad
+                node.grad = upstream if grad is None else grad + upstream
+                partial = node._dx
+                if type(partial) is tuple:
                     for operand, partial in zip(node._y, node._dy):  # noqa: B905 - _y may be longer
                         operand._scratch += upstream * partial
-                else:
-                    if node._dx is not None:
-                        x._scratch += upstream * node._dx
-                    if node._dy is not None:
-                        node._y._scratch += upstream * node._dy
+                    continue
+                if partial is not None:
+                    node._x._scratch += upstream * partial
+                partial = node._dy
+                if partial is not None:
+                    node._y._scratch += upstream * partial
 
     def zero_grad(self) -> None:
         """Set ``grad`` to None in the whole graph that self was made from."""
@@ -536,25 +516,13 @@ class Value(Recordable):
 
     __float__ = __int__ = __complex__ = __trunc__ = __floor__ = __ceil__ = _no_number
 
-    # --- Copies: all of a graph is copied with its root, without recursion
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        for node in topological_order(self):
-            if id(node) not in memo:
-                memo[id(node)] = _restore((), *[_copied(part, memo) for part in node._parts()])
-        return memo[id(self)]  # type: ignore[no-any-return]
+    # --- Copies: a graph is copied whole, without recursion
 
     def __copy__(self) -> Value:
-        return _restore((), *self._parts())
+        return copying.shallow(self)  # type: ignore[no-any-return]
 
-    def _parts(self) -> list[Any]:
-        return [getattr(self, slot) for slot in _KEPT]
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        return copying.deep(topological_order(self), memo)  # type: ignore[no-any-return]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A pickle saves what a node was made from before the node, in order; then each node finds its
-        # operands saved already, and nesting stays flat.
-        listed = getattr(_pickling, "listed", _nothing_listed)()
-        if listed is not None and id(self) in listed.ids:
-            return _restore, ((), *self._parts())
-        ancestors = topological_order(self)[:-1]
-        return _restore, ((ancestors, _Listed(ancestors)), *self._parts())
+        return copying.reduced(self, topological_order)
