@@ -1,0 +1,521 @@
+"""The command: ``autograd-lite train`` and ``autograd-lite predict``, what they print, and the model file.
+
+What does not live here: reading and encoding tables (`datasets/table.py`), networks (`nn.py`), training
+(`optim.py`). What the user can mend is a `DataError`, printed as one line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import math
+import operator
+import os
+import sys
+import tempfile
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from autograd_lite.datasets import DataError, penguins, read_csv
+from autograd_lite.datasets.table import (
+    Category,
+    Input,
+    Number,
+    Part,
+    Problem,
+    classification,
+    default_target,
+    encode,
+    missing,
+)
+from autograd_lite.losses import cross_entropy, log_loss_from_scores, softmax
+from autograd_lite.nn import ACTIVATIONS, MLP, read_json, write_json
+from autograd_lite.optim import GradientDescent, collector_paused, fit
+from autograd_lite.primitives import TABLE, real, sigmoid
+from autograd_lite.value import no_grad
+from autograd_lite.version import __version__
+
+PROGRAM = "autograd-lite"
+FORMAT = f"{PROGRAM} classifier 1"
+Measures = tuple[float, list[tuple[int, int]]]  # a loss, the true and the predicted class of each row
+WIDTH = 79  # some terminals wrap a line that is as long as they are wide
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with the arguments `argv` (None: those of the process) and return its exit code.
+
+    0: done. 2: something the user can mend, said in one line on stderr, and no file written. 130: Ctrl-C.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of classes may be beyond what a terminal can write
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        arguments = _parser().parse_args(argv)
+        arguments.run(arguments)
+        sys.stdout.flush()
+    except DataError as error:
+        _say(error)
+        return 2
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return 130
+    except OSError as error:  # of stdout alone: those of files are DataErrors by now
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes there
+        if isinstance(error, BrokenPipeError):  # who read the output (head, less) has seen enough
+            return 141
+        _say(f"cannot write the output: {error.strerror}")
+        return 2
+    return 0
+
+
+def _say(message: object) -> None:
+    print(f"{PROGRAM}: {_line(message)}", file=sys.stderr)
+
+
+def _line(text: object) -> str:
+    """`text` on one line, and without characters that a terminal would obey."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(str(text).split()))
+
+
+# --- Arguments -------------------------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise DataError(f"{message} ({self.prog} --help explains)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        PROGRAM,
+        description="Train a small neural network on a CSV file, number by number, and predict with it.",
+        epilog=f"'{PROGRAM} COMMAND --help' explains a command.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    train = commands.add_parser(
+        "train",
+        help="learn to tell classes apart from the rows of a CSV file",
+        description="Learn to predict a column of classes from the other columns of a CSV file: numbers are "
+        "standardised, texts become one-hot inputs. A fifth of the rows is held out to measure by. Without "
+        "hidden layers two classes make a logistic regression; otherwise the scores go through a softmax.",
+        epilog="example: %(prog)s flowers.csv --target kind --hidden 8 8 --save model.json",
+    )
+    train.set_defaults(run=_train)
+    train.add_argument(
+        "data",
+        nargs="?",
+        metavar="DATA.csv",
+        type=Path,
+        help="a CSV file in UTF-8 with a header; commas, semicolons, tabs or bars between fields "
+        "(default: the Palmer penguins that come with the package)",
+    )
+    train.add_argument(
+        "--target",
+        metavar="COLUMN",
+        help="the column to predict (default: one called target, class, label or species, else the last)",
+    )
+    train.add_argument(
+        "--hidden",
+        metavar="UNITS",
+        type=_units,
+        nargs="+",
+        default=[8],
+        help="units of each hidden layer; 0 for none (default: 8)",
+    )
+    activations = [name for name in ACTIVATIONS if name != "linear"]
+    train.add_argument(
+        "--activation",
+        metavar="NAME",
+        choices=activations,
+        default="tanh",
+        help=f"of the hidden units: {', '.join(activations)} (default: tanh)",
+    )
+    train.add_argument(
+        "--epochs", metavar="N", type=_count, default=40, help="passes over the training part (default: 40)"
+    )
+    train.add_argument(
+        "--lr", metavar="RATE", type=_rate, default=0.1, help="step size of gradient descent (default: 0.1)"
+    )
+    train.add_argument(
+        "--batch-size", metavar="ROWS", type=_count, default=16, help="rows in a step (default: 16)"
+    )
+    train.add_argument(
+        "--seed",
+        metavar="N",
+        type=_integer,
+        default=0,
+        help="of the split, the first weights and the order of the rows (default: 0)",
+    )
+    train.add_argument("--save", metavar="MODEL.json", type=Path, help="write the trained model here")
+    train.add_argument(
+        "--no-progress", dest="progress", action="store_false", help="show no progress bar on stderr"
+    )
+
+    predict = commands.add_parser(
+        "predict",
+        help="predict the class of each row of a CSV file",
+        description="Print the predicted class and the probability of each class as CSV, one line for each "
+        "row of DATA.csv. Rows with missing fields get an empty prediction. If DATA.csv has the target "
+        "column too, stderr says how many predictions are right.",
+        epilog="example: %(prog)s model.json new.csv > predictions.csv",
+    )
+    predict.set_defaults(run=_predict)
+    predict.add_argument("model", metavar="MODEL.json", type=Path, help="what 'train --save' wrote")
+    predict.add_argument("data", metavar="DATA.csv", type=Path, help="the rows, with the columns of training")
+    return parser
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+
+
+def _count(text: str) -> int:
+    number = _integer(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is below 1")
+    return number
+
+
+def _units(text: str) -> int:
+    try:
+        number = _integer(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}; a file's name goes before --hidden") from None
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{number} is below 0")
+    return number
+
+
+def _rate(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+    if not 0.0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no positive number")
+    return number
+
+
+# --- The model and its file ------------------------------------------------------------------------
+
+
+@dataclass
+class Classifier:
+    """A network with what leads to it and from it: how inputs are encoded, what the classes are called."""
+
+    target: str
+    classes: list[str]
+    inputs: list[Input]
+    network: MLP
+
+    def scores(self, x: list[float]) -> list[Any]:
+        """The scores of an encoded row: one for each class, or one alone in a logistic regression."""
+        out = self.network(x)
+        return out if isinstance(out, list) else [out]
+
+    def loss(self, scores: list[Any], label: int) -> Any:
+        """−log of the probability of the class `label` (001.1; 000.3 for one score)."""
+        return cross_entropy(scores, label) if len(scores) > 1 else log_loss_from_scores(scores[0], label)
+
+    def probabilities(self, x: list[float]) -> list[float]:
+        """The probability of each class for an encoded row: softmax of the scores, σ of one alone (000.2)."""
+        with no_grad():
+            scores = [score.data for score in self.scores(x)]
+        return softmax(scores) if len(scores) > 1 else [sigmoid(-scores[0]), sigmoid(scores[0])]
+
+    def predict(self, x: list[float]) -> int:
+        """The most probable class of an encoded row."""
+        probabilities = self.probabilities(x)
+        return probabilities.index(max(probabilities))
+
+    def save(self, path: Path) -> None:
+        """Write all of it to a JSON file; `DataError` if it cannot be written."""
+        document = {
+            "format": FORMAT,
+            "target": self.target,
+            "classes": self.classes,
+            "inputs": [asdict(column) for column in self.inputs],
+            "architecture": self.network.architecture,
+            "parameters": self.network.state_dict(),
+        }
+        try:
+            write_json(path, document)
+        except OSError as error:
+            raise DataError(f"cannot write {str(path)!r}: {error.strerror}") from None
+
+    @classmethod
+    def load(cls, path: Path) -> Classifier:
+        """Read what `save` wrote; `DataError` if the file cannot be read, is no such file or is damaged."""
+        try:
+            document = read_json(path)
+        except OSError as error:
+            raise DataError(f"cannot read {str(path)!r}: {error.strerror}") from None
+        except ValueError as error:
+            raise DataError(error) from None
+        if document.get("format") != FORMAT:
+            raise DataError(f"{path} is no model that '{PROGRAM} train --save' wrote")
+        try:
+            network = MLP(**document["architecture"])
+            network.load_state_dict(document["parameters"])
+            classes = [str(name) for name in document["classes"]]
+            model = cls(str(document["target"]), classes, [_input(**x) for x in document["inputs"]], network)
+            if len(model.probabilities([0.0] * _width(model.inputs))) != len(classes):
+                raise ValueError(f"the network does not have {len(classes)} classes")
+        except KeyError as error:
+            raise DataError(f"{path} is damaged: it has no {error}") from None
+        except (TypeError, ValueError, ArithmeticError) as error:
+            raise DataError(f"{path} is damaged: {error}") from None
+        return model
+
+
+def _width(inputs: Iterable[Input]) -> int:
+    return sum(column.width for column in inputs)
+
+
+def _input(name: str, mean: Any = None, scale: Any = None, texts: Any = None) -> Input:
+    """The input column that an entry of a model file describes."""
+    if texts is not None:
+        return Category(str(name), [str(text) for text in texts])
+    column = Number(str(name), real(mean, "a mean"), real(scale, "a scale"))
+    if not (math.isfinite(column.mean) and 0.0 < column.scale < math.inf):
+        raise ValueError(f"{column} standardises nothing")
+    return column
+
+
+def _check_writable(path: Path) -> None:
+    """Raise `DataError` now, before the training, if `path` cannot be written after it."""
+    try:
+        if path.exists() and not path.is_file():
+            raise DataError(f"cannot write {str(path)!r}: it is no file")
+        if path.exists() and not os.access(path, os.W_OK):
+            raise DataError(f"cannot write {str(path)!r}: it is write-protected")
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise DataError(f"cannot write {str(path)!r}: {error.strerror}") from None
+
+
+# --- train -----------------------------------------------------------------------------------------
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    hidden = [] if arguments.hidden == [0] else arguments.hidden
+    if 0 in hidden:
+        raise DataError("--hidden 0 means no hidden layer, so no other number goes with it")
+    if arguments.save is not None:
+        _check_writable(arguments.save)
+    table = penguins() if arguments.data is None else read_csv(arguments.data)
+    target = default_target(table) if arguments.target is None else arguments.target
+    problem = classification(table, target, arguments.seed)
+    outputs = 1 if not hidden and len(problem.classes) == 2 else len(problem.classes)
+    width = _width(problem.inputs)
+    network = MLP(width, [*hidden, outputs], arguments.activation, rng=arguments.seed)
+    model = Classifier(target, problem.classes, problem.inputs, network)
+
+    print(f"{_line(table.source)}: {len(table.rows)} rows, {len(table.names)} columns")
+    _print_problem(problem)
+    layers = [f"{width} input" + "s" * (width > 1), *[f"{units} {arguments.activation}" for units in hidden]]
+    layers.append("1 sigmoid (logistic regression)" if outputs == 1 else f"{outputs} softmax")
+    _item("network", f"{', '.join(layers)}: {len(network.parameters())} parameters")
+    print(flush=True)
+
+    try:
+        history = fit(
+            model.scores,
+            *zip(*problem.training, strict=True),
+            loss=model.loss,
+            optimizer=GradientDescent(network.parameters(), arguments.lr),
+            epochs=arguments.epochs,
+            batch_size=arguments.batch_size,
+            seed=arguments.seed,
+            progress=arguments.progress,
+        )
+        training, held_out = _measured(model, problem.training), _measured(model, problem.held_out)
+        difference, largest = gradient_check(model, problem.training)
+    except (ArithmeticError, ValueError):
+        raise DataError(f"the training diverged: choose an --lr below {arguments.lr}") from None
+    if arguments.save is not None:
+        model.save(arguments.save)
+
+    _print_measures(problem.classes, training, held_out)
+    milliseconds = 1e3 * history.seconds / history.steps
+    rows = min(arguments.batch_size, len(problem.training))
+    _item("step", f"{milliseconds:.2f} ms for {rows} rows, the mean of {history.steps} steps")
+    _item(
+        "gradient",
+        f"engine and closed form of document {'000' if outputs == 1 else '001'} differ by at most "
+        f"{difference:.1e} (largest entry {largest:.1e})",
+    )
+    if arguments.save is not None:
+        _item("saved", str(arguments.save))
+
+
+def _item(head: str, text: str) -> None:
+    lines = textwrap.wrap(text, WIDTH, initial_indent=f"  {head:<10}", subsequent_indent=" " * 12)
+    print("\n".join(lines))
+
+
+def _print_problem(problem: Problem) -> None:
+    _item("predicts", f"{_line(problem.target)}: {_some(list(map(_line, problem.classes)))}")
+    shown = [
+        _line(column.name) + (f" ({column.width} texts)" if isinstance(column, Category) else "")
+        for column in problem.inputs
+    ]
+    _item("from", _some(shown))
+    for name, reason in problem.omitted.items():
+        _item("left out", f"column {_line(name)}: {_line(reason)}")
+    if problem.incomplete:
+        _item("left out", f"{problem.incomplete} rows with missing fields: {_counted(problem.absent)}")
+    _item("rows", f"{len(problem.training)} to train on, {len(problem.held_out)} held out")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+
+
+def _counted(absent: dict[str, int]) -> str:
+    return ", ".join(f"{_line(name)} {count}" for name, count in absent.items())
+
+
+def _measured(model: Classifier, part: Part) -> Measures:
+    """The mean loss over some rows, and the true and the predicted class of each."""
+    with no_grad():
+        losses = [model.loss(model.scores(x), label).data for x, label in part]
+    return math.fsum(losses) / max(1, len(part)), [(label, model.predict(x)) for x, label in part]
+
+
+def _print_measures(classes: list[str], training: Measures, held_out: Measures) -> None:
+    print(f"  {'':<10}{'rows':>8}{'loss':>10}{'accuracy':>10}")
+    for name, (loss, pairs) in ("training", training), ("held out", held_out):
+        if pairs:
+            accuracy = sum(label == predicted for label, predicted in pairs) / len(pairs)
+            print(f"  {name:<10}{len(pairs):>8}{loss:>10.4g}{accuracy:>10.4f}")
+            shown = name, pairs
+    name, pairs = shown  # the held-out part, unless there is none
+    heading, *lines = confusion(classes, pairs)
+    print(f"\n  {name}: {heading}", *lines, "", sep="\n")
+
+
+def confusion(classes: Sequence[str], pairs: Iterable[tuple[int, int]]) -> list[str]:
+    """A heading, and the lines of a matrix that counts the (true, predicted) pairs of class numbers.
+
+    Columns are headed by numbers where the names would not fit a terminal; where those do not fit either,
+    the ten most frequent mistakes are listed.
+
+    >>> print(*confusion(["cat", "dog"], [(0, 0), (0, 1), (1, 1), (1, 1)]), sep="\\n")
+    a row for each true class, a column for each predicted one
+           cat  dog
+      cat    1    1
+      dog    0    2
+    """
+    counts = Counter(pairs)
+    names = [name if len(name) <= 30 else name[:29] + "…" for name in map(_line, classes)]
+    numbers = [str(number) for number in range(1, len(names) + 1)]
+    numbered = [f"{number} {name}" for number, name in zip(numbers, names, strict=True)]
+    for rows, heads in (names, names), (numbered, numbers):
+        margin = max(map(len, rows))
+        widths = [max(len(head), len(str(max(counts.values())))) + 2 for head in heads]
+        if 2 + margin + sum(widths) <= WIDTH:
+            cells = [heads, *[[str(counts[i, j]) for j in range(len(rows))] for i in range(len(rows))]]
+            return [
+                "a row for each true class, a column for each predicted one",
+                *(
+                    f"  {row:<{margin}}" + "".join(map(str.rjust, line, widths))
+                    for row, line in zip(["", *rows], cells, strict=True)
+                ),
+            ]
+    mistakes = Counter({pair: count for pair, count in counts.items() if pair[0] != pair[1]})
+    listed = [f"  {names[i]} taken for {names[j]}: {count}" for (i, j), count in mistakes.most_common(10)]
+    return [f"the most frequent of {mistakes.total()} mistakes", *listed]
+
+
+# --- The engine against the documents --------------------------------------------------------------
+
+
+def gradient_check(model: Classifier, part: Part) -> tuple[float, float]:
+    """How far the engine's gradient of the summed loss is from the closed form, and its largest entry.
+
+    Both are largest magnitudes over all weights and biases. The gradients stay in the parameters' ``grad``.
+    """
+    model.network.zero_grad()
+    with collector_paused():
+        for x, label in part:
+            model.loss(model.scores(x), label).backward()
+    engine = [parameter.grad or 0.0 for parameter in model.network.parameters()]
+    exact = closed_form(model.network, part)
+    return max(map(abs, map(operator.sub, engine, exact))), max(map(abs, exact))
+
+
+def closed_form(network: MLP, part: Part) -> list[float]:
+    """The derivatives of the summed loss, in the order of the network's parameters.
+
+    Written out in plain arithmetic, as a check on the engine. At the scores G = P − onehot(y) (001.5), for
+    one score alone ȳ − y (000.9). In each layer, X being what it is fed, dW = G Xᵀ (001.8) and db = G 1
+    (001.2); the layer below has G = (Wᵀ G) ⊙ φ′(Y) (001.11, to any depth 001.13). φ′ is a row of the table.
+    """
+    W = [[[w.data for w in neuron.w] for neuron in layer.neurons] for layer in network.layers]
+    b = [[0.0 if neuron.b is None else neuron.b.data for neuron in layer.neurons] for layer in network.layers]
+    gradient = [[[0.0] * (len(row) + 1) for row in rows] for rows in W]
+    for x, label in part:
+        X, slopes = [x], []
+        for layer, rows, biases in zip(network.layers, W, b, strict=True):
+            Y = [
+                math.fsum(map(operator.mul, row, X[-1])) + b_i for row, b_i in zip(rows, biases, strict=True)
+            ]
+            if layer is not network.layers[-1]:
+                phi = TABLE[str(layer.neurons[0].activation)]
+                operands = [phi.arguments(y) if phi.arguments else (y,) for y in Y]
+                X.append([phi.forward(*y) for y in operands])
+                slopes.append([phi.rule_on_floats(phi.forward(*y), *y)[0] for y in operands])
+        if len(Y) == 1:
+            G = [sigmoid(Y[0]) - label]
+        else:
+            e = [math.exp(y - max(Y)) for y in Y]
+            G = [e_j / math.fsum(e) - (j == label) for j, e_j in enumerate(e)]
+        for k in reversed(range(len(W))):
+            for row, g in zip(gradient[k], G, strict=True):
+                row[:] = [sum_ + g * x_j for sum_, x_j in zip(row, [*X[k], 1.0], strict=True)]
+            if k > 0:
+                back = [math.fsum(map(operator.mul, column, G)) for column in zip(*W[k], strict=True)]
+                G = list(map(operator.mul, back, slopes[k - 1]))
+    return [derivative for rows in gradient for row in rows for derivative in row]
+
+
+# --- predict ---------------------------------------------------------------------------------------
+
+
+def _predict(arguments: argparse.Namespace) -> None:
+    model = Classifier.load(arguments.model)
+    table = read_csv(arguments.data)
+    lines: list[list[str]] = []
+    for row in encode(table, model.inputs):
+        p = [] if row is None else model.probabilities(row)
+        shown = [f"{p_k:.6g}" for p_k in p] or [""] * len(model.classes)
+        lines.append([model.classes[p.index(max(p))] if p else "", *shown])
+    known = table.classes(model.target) if model.target in table.names else []
+
+    incomplete, absent = missing(table, [column.name for column in model.inputs])
+    if incomplete:
+        rows = f"{len(incomplete)} of {len(table.rows)} rows"
+        _say(f"no prediction for {rows}, which have missing fields: {_counted(absent)}")
+    for column in model.inputs:
+        if isinstance(column, Category):
+            new = sorted(map(repr, set(table.column(column.name)) - {*column.texts, None}))
+            if new:
+                _say(f"column {column.name!r} has texts never seen in training: {_some(new)}")
+    pairs = [(name, line[0]) for name, line in zip(known, lines, strict=False) if name and line[0]]
+    if pairs:
+        right = sum(name == predicted for name, predicted in pairs)
+        _say(f"accuracy {right / len(pairs):.4f}: {right} of {len(pairs)} rows")
+
+    output = csv.writer(sys.stdout, lineterminator="\n")
+    output.writerow(["predicted", *[f"P({name})" for name in model.classes]])
+    output.writerows(lines)

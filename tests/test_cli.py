@@ -1,0 +1,523 @@
+"""cli: what `train` and `predict` print, the model file, and what is said of a mistake."""
+
+import csv
+import io
+import json
+import math
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from autograd_lite import cli
+from autograd_lite.nn import ACTIVATIONS, MLP
+
+PENGUINS = Path(cli.__file__).parent / "datasets" / "penguins.csv"
+COMMAND = [sys.executable, "-m", "autograd_lite"]
+QUICK = ("--epochs", "1", "--no-progress")
+ORACLE = json.loads((Path(__file__).parent / "oracle.json").read_text(encoding="utf-8"))["derivations"]
+
+
+@pytest.fixture
+def run(capsys, monkeypatch, tmp_path):
+    """Run the command in an empty folder; its exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments):
+        code = cli.main([str(argument) for argument in arguments])
+        return code, *capsys.readouterr()
+
+    return command
+
+
+def measured(out: str, name: str, column: int) -> float:
+    """A number of the final table: column 0 rows, 1 loss, 2 accuracy."""
+    return float(re.search(rf"^  {name} +(.*)$", out, re.MULTILINE)[1].split()[column])
+
+
+def difference(out: str) -> float:
+    return float(re.search(r"differ by at\s+most\s+(\S+)", out)[1])
+
+
+def flowers(rows: int = 60, separator: str = ",") -> str:
+    """Three kinds that a line or two tell apart, with every sort of column."""
+    rng = random.Random(0)
+    lines = [["nr", "kind", "length", "colour", "planet", "label"]]
+    for i in range(rows):
+        kind = i % 3
+        colour = rng.choice(["red", "blue"]) if kind else "white"
+        lines.append(
+            [str(i + 1), f"k{kind}", f"{rng.gauss(3 * kind, 0.5):.3f}", colour, "Earth", f"plant {i}"]
+        )
+    return "\n".join(separator.join(line) for line in lines) + "\n"
+
+
+# --- train -----------------------------------------------------------------------------------------
+
+
+def test_default_run_as_a_command():
+    done = subprocess.run([*COMMAND, "train"], capture_output=True, text=True, check=True, encoding="utf-8")
+    out = done.stdout
+    assert max(map(len, out.splitlines())) < 80
+    assert "predicts  species: Adelie, Chinstrap, Gentoo" in out
+    assert re.search(
+        r"11 rows with missing fields: bill_length_mm 2, bill_depth_mm 2,\s+"
+        r"flipper_length_mm 2, body_mass_g 2, sex 11",
+        out,
+    )
+    assert measured(out, "training", 0) + measured(out, "held out", 0) == 344 - 11
+    assert measured(out, "held out", 2) >= 0.97
+    matrix = [
+        list(map(int, row)) for row in re.findall(r"^  [ACG]\w+ +(\d+) +(\d+) +(\d+)$", out, re.MULTILINE)
+    ]
+    assert sum(map(sum, matrix)) == measured(out, "held out", 0)
+    right = sum(matrix[k][k] for k in range(3))
+    assert right / sum(map(sum, matrix)) == pytest.approx(measured(out, "held out", 2), abs=5e-5)
+    assert re.search(r"step +\d+\.\d\d ms for 16 rows, the mean of 680 steps", out)
+    # 266 terms of at most 1 each, summed in another order.
+    assert difference(out) < 266 * sys.float_info.epsilon
+    assert "680/680" in done.stderr
+
+
+def test_other_seeds_learn_the_penguins_too():
+    accuracies = []
+    for seed in "12345":
+        # In processes of their own, as coverage would make each run take ten times as long.
+        command = [*COMMAND, "train", "--seed", seed, "--no-progress"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, encoding="utf-8")
+        assert done.stderr == ""
+        accuracies.append(measured(done.stdout, "held out", 2))
+    assert sum(accuracy >= 0.97 for accuracy in accuracies) >= 4, accuracies
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_file_from_elsewhere(run, separator):
+    Path("f.csv").write_text("\ufeff" + flowers(separator=separator), encoding="utf-8")
+    code, out, _ = run("train", "f.csv", "--target", "kind", "--epochs", "30", "--no-progress")
+    assert code == 0
+    assert "f.csv: 60 rows, 6 columns" in out
+    assert "from      length, colour (3 texts)\n" in out
+    for reason in ("nr: numbers the rows", "planet: always 'Earth'", "label: an identifier: every text once"):
+        assert f"left out  column {reason}\n" in out
+    assert "network   4 inputs, 8 tanh, 3 softmax: 67 parameters" in out
+    assert measured(out, "held out", 2) == 1.0
+
+
+def test_two_classes_without_hidden_layers_are_a_logistic_regression(run):
+    code, out, _ = run("train", "--target", "sex", "--hidden", 0, *QUICK)
+    assert code == 0
+    assert "11 inputs, 1 sigmoid (logistic regression): 12 parameters" in out
+    assert "closed form of document 000" in out
+    assert difference(out) < 266 * sys.float_info.epsilon
+
+
+def test_more_classes_without_hidden_layers_are_a_softmax_regression(run):
+    assert "network   10 inputs, 3 softmax: 33 parameters" in run("train", "--hidden", 0, *QUICK)[1]
+
+
+def test_several_hidden_layers(run):
+    out = run("train", "--hidden", 4, 1, 5, "--activation", "gelu", *QUICK)[1]
+    assert "network   10 inputs, 4 gelu, 1 gelu, 5 gelu, 3 softmax: 77 parameters" in out
+
+
+def test_a_file_of_two_rows_trains_and_holds_nothing_out(run):
+    Path("f.csv").write_text("x,y\n1.5,a\n2.5,b\n")
+    code, out, _ = run("train", "f.csv", *QUICK)
+    assert code == 0
+    assert "from      x\n  rows      2 to train on, 0 held out\n  network   1 input," in out
+    assert "training: a row for each true class" in out
+    assert not re.search("^  held out", out, re.MULTILINE)
+
+
+def test_a_class_with_a_single_row_is_trained_on(run):
+    Path("f.csv").write_text("x,y\n9,rare\n" + "1,a\n2,b\n" * 10)
+    assert "predicts  y: a, b, rare\n" in run("train", "f.csv", *QUICK)[1]
+
+
+def test_a_class_only_in_rows_with_missing_fields_is_none(run):
+    Path("f.csv").write_text("x,y\n,c\n,c\n" + "1,a\n2,b\n" * 10)
+    assert "predicts  y: a, b\n" in run("train", "f.csv", *QUICK)[1]
+
+
+def test_the_seed_decides_everything(run):
+    Path("f.csv").write_text(flowers())
+    for name, seed in ("a", 3), ("b", 3), ("c", 4):
+        assert run("train", "f.csv", "--target", "kind", "--seed", seed, "--save", name, *QUICK)[0] == 0
+    a, b, c = (Path(name).read_bytes() for name in "abc")
+    assert a == b != c
+
+
+def test_names_cannot_break_the_layout_or_steer_the_terminal(run):
+    Path("f.csv").write_text('x,"y\nz"\n1,"a\x1b[31m\nb"\n2,c\n' + '1,"a\x1b[31m\nb"\n2,c\n')
+    code, out, _ = run("train", "f.csv", *QUICK)
+    assert code == 0
+    assert "\x1b" not in out
+    assert "predicts  y z: a\N{REPLACEMENT CHARACTER}[31m b, c\n" in out
+
+
+# --- Confusion -------------------------------------------------------------------------------------
+
+
+def test_confusion_fits_the_terminal():
+    pairs = [(i, j) for i in range(10) for j in range(10)]
+    names = [f"a rather long name of class {i}" for i in range(10)]
+    heading, head, *lines = cli.confusion(names, pairs)
+    assert heading.startswith("a row for each true class")
+    assert head.split() == [str(i) for i in range(1, 11)]
+    assert lines[9].split() == ["10", *names[9].split(), *["1"] * 10]
+    assert max(map(len, [head, *lines])) < 80
+
+
+def test_confusion_of_many_classes_lists_mistakes():
+    pairs = [(i, i) for i in range(40)] + [(0, 1)] * 3 + [(i, 0) for i in range(1, 40)]
+    heading, first, *lines = cli.confusion(["x" * 60, *[f"c{i}" for i in range(1, 40)]], pairs)
+    assert heading == "the most frequent of 42 mistakes"
+    assert first == f"  {'x' * 29}… taken for c1: 3"
+    assert len(lines) == 9
+
+
+# --- The closed form -------------------------------------------------------------------------------
+
+
+def built(W: list[list[list[float]]], b: list[list[float]], activation: str) -> MLP:
+    network = MLP(len(W[0][0]), [len(rows) for rows in W], activation)
+    for layer, rows, biases in zip(network.layers, W, b, strict=True):
+        for neuron, row, bias in zip(layer.neurons, rows, biases, strict=True):
+            neuron.b.data = bias
+            for w, number in zip(neuron.w, row, strict=True):
+                w.data = number
+    return network
+
+
+def close(found: list[float], expected: list[float], rtol: float) -> bool:
+    atol = 1e-14 * max(map(abs, expected))
+    return all(abs(x - y) <= rtol * abs(y) + atol for x, y in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+def test_closed_form_is_that_of_document_001(activation):
+    cases = [c for c in ORACLE[f"softmax_2layer_{activation}"]["cases"] if c["kind"] == "random"]
+    assert cases
+    for case in cases:
+        given, expected = case["inputs"], case["outputs"]
+        b = [[x for (x,) in given[name]] for name in ("b1", "b2")]
+        network = built([given["W1"], given["W2"]], b, activation)
+        part = [(list(x), y) for x, y in zip(zip(*given["X1"], strict=True), given["labels"], strict=True)]
+        flat = [
+            number
+            for dW, db in ((expected["dW1"], expected["db1"]), (expected["dW2"], expected["db2"]))
+            for row, bias in zip(dW, db, strict=True)
+            for number in (*row, *bias)
+        ]
+        assert close(cli.closed_form(network, part), flat, case["rtol"]), case["id"]
+
+
+def test_closed_form_is_that_of_document_000():
+    cases = [
+        c
+        for c in ORACLE["logistic_batch"]["cases"]
+        if c["kind"] == "random" and set(c["inputs"]["y"]) <= {0.0, 1.0}
+    ]
+    assert cases
+    for case in cases:
+        given, expected = case["inputs"], case["outputs"]
+        network = built([[given["w"]]], [[given["b"]]], "tanh")
+        part = list(zip(given["X"], map(int, given["y"]), strict=True))
+        found = cli.closed_form(network, part)
+        assert close(found, [*expected["dw_sum"], expected["db_sum"]], case["rtol"]), case["id"]
+
+
+@pytest.mark.parametrize("activation", [name for name in ACTIVATIONS if name != "linear"])
+def test_engine_and_closed_form_agree(activation):
+    rng = random.Random(1)
+    part = [([rng.gauss(0, 1) for _ in range(4)], i % 3) for i in range(9)]
+    model = cli.Classifier("y", list("abc"), [], MLP(4, [5, 4, 3], activation, rng=2))
+    found, largest = cli.gradient_check(model, part)
+    assert found <= 1e-14 * largest * len(part)
+
+
+def test_gradient_check_finds_a_wrong_gradient(monkeypatch):
+    part = [([1.0, 2.0], 0)]
+    model = cli.Classifier("y", ["a", "b"], [], MLP(2, [3, 2], "tanh", rng=0))
+    monkeypatch.setattr(cli.Classifier, "loss", lambda self, scores, label: 1.001 * scores[label])
+    found, largest = cli.gradient_check(model, part)
+    assert found > 1e-3 * largest
+
+
+# --- predict ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("trained") / "model.json"
+    assert cli.main(["train", "--epochs", "3", "--save", str(path), "--no-progress"]) == 0
+    return path
+
+
+@pytest.fixture
+def model(run, trained) -> Path:
+    """A model of the penguins, trained for a moment, in a file that may be spoiled."""
+    return Path(shutil.copy(trained, "model.json"))
+
+
+def test_predict_prints_a_line_for_each_row(run, model):
+    code, out, err = run("predict", model, PENGUINS)
+    assert code == 0
+    rows = list(csv.DictReader(io.StringIO(out)))
+    truth = [line.split(",") for line in PENGUINS.read_text().splitlines()[1:]]
+    assert list(rows[0]) == ["predicted", "P(Adelie)", "P(Chinstrap)", "P(Gentoo)"]
+    assert len(rows) == len(truth) == 344
+    right = 0
+    for row, bird in zip(rows, truth, strict=True):
+        if "NA" in bird:
+            assert set(row.values()) == {""}
+        else:
+            p = {name[2:-1]: float(p) for name, p in row.items() if name != "predicted"}
+            assert math.fsum(p.values()) == pytest.approx(1.0, abs=2e-6)  # six digits are printed
+            assert p[row["predicted"]] == max(p.values())
+            right += row["predicted"] == bird[0]
+    assert err.splitlines() == [
+        "autograd-lite: no prediction for 11 of 344 rows, which have missing fields: "
+        "bill_length_mm 2, bill_depth_mm 2, flipper_length_mm 2, body_mass_g 2, sex 11",
+        f"autograd-lite: accuracy {right / 333:.4f}: {right} of 333 rows",
+    ]
+    assert right > 300
+
+
+def test_predict_is_what_train_measured(run):
+    out = run("train", "--target", "sex", "--hidden", 0, "--epochs", 3, "--save", "m.json", "--no-progress")[
+        1
+    ]
+    right = sum(round(measured(out, part, 0) * measured(out, part, 2)) for part in ("training", "held out"))
+    assert f": {right} of 333 rows" in run("predict", "m.json", PENGUINS)[2]
+
+
+def test_predict_needs_no_target_and_any_order_of_columns(run, model):
+    Path("new.csv").write_text(
+        "year;sex;body_mass_g;note;flipper_length_mm;bill_depth_mm;bill_length_mm;island\n"
+        "2008;female;3700;x;190;18,6;38,2;Torgersen\n"
+        "2008;male;5500;y;225;15,4;49,0;Atlantis\n"
+    )
+    code, out, err = run("predict", model, "new.csv")
+    assert code == 0
+    assert [line.split(",")[0] for line in out.splitlines()] == ["predicted", "Adelie", "Gentoo"]
+    assert err == "autograd-lite: column 'island' has texts never seen in training: 'Atlantis'\n"
+
+
+def test_predict_is_quiet_when_its_reader_leaves(run, model):
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [*COMMAND, "predict", model, PENGUINS], stdout=write, stderr=subprocess.PIPE, text=True
+    )
+    os.close(write)
+    assert done.returncode == 141
+    assert len(done.stderr.splitlines()) == 2  # the missing fields and the accuracy
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_output_that_cannot_be_written(run, model):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*COMMAND, "predict", model, PENGUINS], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "autograd-lite: cannot write the output: No space left on device"
+
+
+# --- Mistakes --------------------------------------------------------------------------------------
+
+BIRDS = PENGUINS.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "message"),
+    [
+        (BIRDS, ["--target", "specis"], "d.csv has no column 'specis': did you mean 'species'?"),
+        (
+            BIRDS.replace("37.8,17.1", "abc,17.1", 1),
+            [],
+            "d.csv, line 12, column 'bill_length_mm': 'abc' is text where a number belongs",
+        ),
+        ("", [], "d.csv is empty"),
+        ("a,b\n", [], "d.csv has a header and no rows"),
+        (
+            "a,b\n1,x\n2,x\n",
+            [],
+            "column 'b' of d.csv has one class only, 'x': choose a target with at least two",
+        ),
+        ("a,b\n1,x\n2,x\n,y\n", [], "d.csv has fewer than two classes in its 2 rows without missing fields"),
+        (b"a,b\n1,\xe9\n", [], "d.csv is not UTF-8 text (line 2, byte 0xe9): save it as UTF-8"),
+        ("a,b\n1,x\n2\n", [], "d.csv, line 3: 1 fields where the header has 2 columns"),
+        ("a,a\n1,x\n", [], "d.csv has 2 columns named 'a'"),
+        ("a\nx\ny\nx\n", [], "d.csv has no column to learn from"),
+        ("a,b\n1,x\n2,y\n3,x\n", [], "d.csv has no column to learn from (left out 'a': numbers the rows)"),
+        (
+            BIRDS,
+            ["--target", "body_mass_g"],
+            "column 'body_mass_g' of d.csv has 94 different values in 342 rows",
+        ),
+        (BIRDS, ["--save", "no/model.json"], "cannot write 'no/model.json': No such file or directory"),
+        (BIRDS, ["--save", "."], "cannot write '.': it is no file"),
+        (BIRDS, ["--lr", "1e308", *QUICK], "the training diverged: choose an --lr below 1e+308"),
+        (BIRDS, ["--hidden", "0", "3"], "--hidden 0 means no hidden layer"),
+        (
+            BIRDS,
+            ["--hidden", "3", "x.csv"],
+            "argument --hidden: 'x.csv' is no whole number; a file's name goes be",
+        ),
+        (BIRDS, ["--hidden", "-1"], "argument --hidden: -1 is below 0"),
+        (BIRDS, ["--lr", "0"], "argument --lr: 0 is no positive number"),
+        (BIRDS, ["--lr", "fast"], "argument --lr: 'fast' is no number"),
+        (BIRDS, ["--epochs", "0"], "argument --epochs: 0 is below 1"),
+        (BIRDS, ["--seed", "x"], "argument --seed: 'x' is no whole number"),
+        (BIRDS, ["--activation", "linear"], "argument --activation: invalid choice: 'linear'"),
+        (BIRDS, ["--colour"], "unrecognized arguments: --colour (autograd-lite --help explains)"),
+    ],
+)
+def test_mistakes_are_one_line_and_write_nothing(run, content, arguments, message):
+    Path("d.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    Path("model.json").write_text("mine")
+    code, out, err = run("train", "d.csv", "--save", "model.json", *arguments)
+    assert code == 2
+    assert err.startswith(f"autograd-lite: {message}")
+    assert err.count("\n") == 1
+    assert out == "" or "diverged" in message
+    assert {path.name for path in Path().iterdir()} == {"d.csv", "model.json"}
+    assert Path("model.json").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["tain"], "argument COMMAND: invalid choice: 'tain'"),
+        (["train", "absent.csv"], "cannot read 'absent.csv': No such file or directory"),
+        (["train", "."], "cannot read '.': Is a directory"),
+        (["predict", "model.json"], "the following arguments are required: DATA.csv"),
+    ],
+)
+def test_mistakes_in_the_command_line(run, arguments, message):
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"autograd-lite: {message}")
+
+
+def test_a_write_protected_model_is_not_replaced(run, monkeypatch):
+    Path("model.json").write_text("mine")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anything
+    assert run("train", "--save", "model.json") == (
+        2,
+        "",
+        "autograd-lite: cannot write 'model.json': it is write-protected\n",
+    )
+
+
+def test_a_model_that_cannot_be_written_after_all(run, monkeypatch):
+    def full(path, document):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cli, "write_json", full)
+    code, _, err = run("train", "--save", "model.json", *QUICK)
+    assert (code, err) == (2, "autograd-lite: cannot write 'model.json': No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": None}, "is no model that 'autograd-lite train --save' wrote"),
+        ({"parameters": {}}, "is damaged: this state does not fit"),
+        ({"classes": ["a", "b"]}, "is damaged: the network does not have 2 classes"),
+        ({"classes": 3}, "is damaged: "),
+        ({"architecture": None}, "is damaged: "),
+        ({"inputs": []}, "is damaged: 10 inputs were expected and 0 came"),
+        ({"inputs": [{"name": "x", "mean": "0", "scale": 1.0}]}, "is damaged: a mean must be a real number"),
+        ({"inputs": [{"name": "x", "mean": 0.0, "scale": 0.0}]}, "standardises nothing"),
+        ({"inputs": [{"name": "x", "size": 3}]}, "is damaged: "),
+    ],
+)
+def test_damaged_models(run, model, change, message):
+    document = json.loads(model.read_text()) | change
+    model.write_text(json.dumps(document))
+    code, out, err = run("predict", model, PENGUINS)
+    assert (code, out) == (2, "")
+    assert err.startswith("autograd-lite: model.json ")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("key", ["architecture", "classes", "inputs", "parameters", "target"])
+def test_models_that_lack_a_part(run, model, key):
+    document = json.loads(model.read_text())
+    del document[key]
+    model.write_text(json.dumps(document))
+    assert run("predict", model, PENGUINS) == (
+        2,
+        "",
+        f"autograd-lite: model.json is damaged: it has no '{key}'\n",
+    )
+
+
+def test_models_that_are_no_json(run, model):
+    model.write_text(model.read_text()[:-20])
+    code, out, err = run("predict", model, PENGUINS)
+    assert (code, out) == (2, "")
+    assert err.startswith("autograd-lite: model.json is damaged")
+    assert run("predict", "absent.json", PENGUINS)[2] == (
+        "autograd-lite: cannot read 'absent.json': No such file or directory\n"
+    )
+
+
+def test_predict_on_a_file_that_does_not_fit_the_model(run, model):
+    Path("d.csv").write_text(BIRDS.replace("sex", "Sex"))
+    expected = "autograd-lite: d.csv has no column 'sex': did you mean 'Sex'?\n"
+    assert run("predict", model, "d.csv") == (2, "", expected)
+    Path("d.csv").write_text(BIRDS.replace("female,2009", "female,last"))
+    expected = "autograd-lite: d.csv, line 102, column 'year': 'last' is text where a number belongs\n"
+    assert run("predict", model, "d.csv") == (2, "", expected)
+
+
+# --- The process -----------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are those of POSIX")
+def test_ctrl_c_leaves_no_file(run):
+    process = subprocess.Popen(
+        [*COMMAND, "train", "--epochs", "100000", "--save", "model.json"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    shown = ""
+    while "loss" not in shown:  # the bar: training is under way
+        shown += process.stderr.read(1)
+    process.send_signal(signal.SIGINT)
+    rest = process.communicate(timeout=30)[1]
+    assert process.returncode == 130
+    assert rest.endswith("\nautograd-lite: interrupted\n")
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["--help"], "train     learn to tell classes apart"),
+        (["train", "--help"], "--hidden UNITS"),
+        (["predict", "--help"], "MODEL.json"),
+        (["--version"], "autograd-lite 0."),
+    ],
+)
+def test_help_and_version(capsys, monkeypatch, arguments, shown):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as leaving:
+        cli.main(arguments)
+    assert leaving.value.code == 0
+    out = capsys.readouterr().out
+    assert shown in out
+    assert max(map(len, out.splitlines())) < 80

@@ -1,0 +1,251 @@
+"""datasets: what a CSV file from anywhere becomes, and what is said of a file that is wrong."""
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograd_lite.datasets import DataError, Table, penguins, read_csv
+from autograd_lite.datasets.table import (
+    Category,
+    Number,
+    class_names,
+    default_target,
+    encode,
+    fit_input,
+    left_out,
+    missing,
+    split,
+)
+
+
+@pytest.fixture
+def csv_file(tmp_path: Path):
+    def write(content: str | bytes) -> Path:
+        path = tmp_path / "data.csv"
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write
+
+
+def table(content: str) -> Table:
+    names, *rows = [line.split(",") for line in content.split()]
+    return Table("t.csv", names, [[f or None for f in row] for row in rows], list(range(2, len(rows) + 2)))
+
+
+# --- Penguins --------------------------------------------------------------------------------------
+
+
+def test_penguins_are_whole():
+    birds = penguins()
+    assert (len(birds.rows), len(birds.names)) == (344, 8)
+    assert default_target(birds) == "species"
+    assert class_names(birds, "species") == ["Adelie", "Chinstrap", "Gentoo"]
+    assert left_out(birds, "species") == {}
+    rows, columns = missing(birds, birds.names)
+    measures = {"bill_length_mm": 2, "bill_depth_mm": 2, "flipper_length_mm": 2, "body_mass_g": 2}
+    assert (len(rows), columns) == (11, {**measures, "sex": 11})
+
+
+# --- Reading ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("delimiter", list(",;\t|"))
+def test_delimiter_is_found_by_itself(csv_file, delimiter):
+    rows = [["size, or so", "name"], ["1", "a; b|c, d"], ["2", "e\tf"]]
+    text = "\n".join(delimiter.join(f'"{field}"' for field in row) for row in rows)
+    read = read_csv(csv_file(text))
+    assert [read.names, *read.rows] == rows
+
+
+def test_a_stray_separator_does_not_win(csv_file):
+    assert read_csv(csv_file("name;weight, kg;b\nx;1;2\ny;3;4\n")).names == ["name", "weight, kg", "b"]
+
+
+def test_byte_order_mark_blank_lines_and_spaces_are_no_data(csv_file):
+    read = read_csv(csv_file("\ufeffa , b\r\n\r\n 1, x \r\n"))
+    assert (read.names, read.rows, read.lines) == (["a", "b"], [["1", "x"]], [3])
+
+
+def test_a_quoted_field_may_run_over_lines(csv_file):
+    read = read_csv(csv_file('a,b\n"x\ny",1\n"say ""z""",2\n'))
+    assert (read.rows, read.lines) == ([["x\ny", "1"], ['say "z"', "2"]], [2, 4])
+
+
+def test_missing_fields(csv_file):
+    read = read_csv(csv_file("a,b\n,NA\n?,nan\nNULL,n/a\nnone,0\n"))
+    assert read.rows == [[None, None]] * 3 + [["none", "0"]]
+
+
+def test_unnamed_columns_are_named_by_place(csv_file):
+    assert read_csv(csv_file(",a,\n1,2,3\n")).names == ["column 1", "a", "column 3"]
+
+
+def test_decimal_commas_between_semicolons(csv_file):
+    assert read_csv(csv_file("a;b\n39,1;x\n40;y\n")).numbers("a") == [39.1, 40.0]
+    assert not read_csv(csv_file("a\tb\n39,1\tx\n40,2\ty\n")).is_numeric("a")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "data.csv is empty"),
+        (b" \n\n", "data.csv is empty"),
+        (b"a,b\n", "data.csv has a header and no rows"),
+        (b"a,b\n1,2\n1,caf\xe9\n", "data.csv is not UTF-8 text (line 3, byte 0xe9): save it as UTF-8"),
+        (b"\xff\xfea\x00,\x00b\x00", "data.csv is not UTF-8 text (line 1, byte 0xff): save it as UTF-8"),
+        (b"a,b\n1,2\n\n3\n", "data.csv, line 4: 1 fields where the header has 2 columns"),
+        (b"a,b\n1,2,3\n", "data.csv, line 2: 3 fields where the header has 2 columns"),
+        (b"a,b,a\n1,2,3\n", "data.csv has 2 columns named 'a': rename all but one"),
+        (b'a,b\n1,2\n3,"4\n5,6\n', "data.csv, line 3: unexpected end of data"),
+    ],
+)
+def test_wrong_files(csv_file, content, message):
+    with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
+        read_csv(csv_file(content))
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(DataError, match=r"^cannot read '.*absent\.csv': No such file"):
+        read_csv(str(tmp_path / "absent.csv"))
+    with pytest.raises(DataError, match="Is a directory"):
+        read_csv(tmp_path)
+
+
+# --- Columns ---------------------------------------------------------------------------------------
+
+
+def test_an_unknown_column_gets_the_closest_name():
+    t = table("Species,mass 1,2")
+    with pytest.raises(DataError, match=r"^t\.csv has no column 'specie': did you mean 'Species'\?$"):
+        t.column("specie")
+    with pytest.raises(DataError, match=r"^t\.csv has no column 'zzz': it has 'Species', 'mass'$"):
+        t.column("zzz")
+
+
+def test_a_text_among_numbers_is_an_error_with_its_line():
+    t = table("x,y 1,a 2,b 3,a abc,b")
+    assert t.is_numeric("x")
+    with pytest.raises(DataError, match=r"^t\.csv, line 5, column 'x': 'abc' is text where a number"):
+        t.numbers("x")
+
+
+@pytest.mark.parametrize("field", ["1_000", "inf", "-Infinity", "1e999", "0x10", "1,5", "one"])
+def test_what_is_no_number(field):
+    assert not Table("t.csv", ["x"], [[field]], [2]).is_numeric("x")
+
+
+def test_texts_that_recur_among_few_values_are_categories():
+    assert not table("x,y 0,a 1,b 0,a 3+,b 1,a 3+,b 0,c 1,c").is_numeric("x")
+
+
+def test_a_column_of_mostly_texts_is_one_of_texts():
+    assert not table("x 1 A5 2 B6 C7 3").is_numeric("x")
+
+
+@pytest.mark.parametrize(
+    ("fields", "names"),
+    [
+        (["1", "1.0", "0", None], ["1", "1", "0", None]),
+        (["0.50", "2", ".5"], ["0.5", "2", "0.5"]),
+        (["1", "1", "x", "x"], ["1", "1", "x", "x"]),
+    ],
+)
+def test_class_names_of_numbers(fields, names):
+    assert Table("t.csv", ["y"], [[f] for f in fields], [0] * len(fields)).classes("y") == names
+
+
+def test_classes_are_in_order():
+    assert class_names(table("y 10 9 10 9"), "y") == ["9", "10"]
+    assert class_names(table("y b10 b9 b10"), "y") == ["b10", "b9"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["a"] * 3, "one class only, 'a'"),
+        ([None, None], "no value in any row"),
+        (["a", "b", "c"], "3 different values in 3 rows"),
+        ([str(i // 2) for i in range(42)], "21 different values in 42 rows"),
+        ([f"c{i // 2}" for i in range(102)], "51 different values in 102 rows"),
+    ],
+)
+def test_targets_that_are_no_classes(rows, message):
+    with pytest.raises(DataError, match=rf"^column 'y' of t\.csv has {message}"):
+        class_names(Table("t.csv", ["y"], [[row] for row in rows], [0] * len(rows)), "y")
+
+
+@pytest.mark.parametrize(
+    ("header", "target"),
+    [("a,b", "b"), ("a,Class,b", "Class"), ("species,target,b", "target"), ("species,b", "species")],
+)
+def test_default_target(header, target):
+    assert default_target(table(header)) == target
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "reason"),
+    [
+        ("x", ["7", "7", None], "always '7'"),
+        ("x", [None, None, "7"], "2 of 3 fields missing"),
+        ("x", ["1", "2", "3"], "numbers the rows"),
+        ("x", ["0", "1", "2"], "numbers the rows"),
+        ("PassengerId", ["17", "4", "9"], "an identifier"),
+        ("x", ["Ann", "Bob", "Cy"], "an identifier: every text once"),
+        ("x", [f"t{i // 2}" for i in range(102)], "51 different texts"),
+        ("x", ["1", "3", "2"], None),
+        ("humid", ["17", "4", "9"], None),
+        ("PassengerId", ["17", "4", "4"], None),
+        ("x", ["Ann", "Bob", "Ann"], None),
+        ("x", [f"t{i // 2}" for i in range(100)], None),
+    ],
+)
+def test_columns_left_out(name, fields, reason):
+    t = Table("t.csv", [name, "y"], [[f, f] for f in fields], list(range(len(fields))))
+    assert left_out(t, "y") == ({name: reason} if reason else {})
+
+
+# --- Encoding --------------------------------------------------------------------------------------
+
+
+def test_inputs_are_learnt_from_the_training_part_alone():
+    t = table("x,c 1,a 3,b 1000,z ,a")
+    x, c = fit_input(t, "x", [0, 1]), fit_input(t, "c", [0, 1])
+    assert (x, c) == (Number("x", 2.0, 1.0), Category("c", ["a", "b"]))
+    assert encode(t, [x, c]) == [[-1.0, 1.0, 0.0], [1.0, 0.0, 1.0], [998.0, 0.0, 0.0], None]
+
+
+def test_a_constant_is_encoded_as_zero():
+    assert encode(table("x 5 5"), [fit_input(table("x 5 5"), "x", [0, 1])]) == [[0.0], [0.0]]
+
+
+@given(st.lists(st.floats(-1e99, 1e99, allow_subnormal=False), min_size=2, max_size=20))
+def test_standardised_inputs_have_mean_0_and_square_mean_1(numbers):
+    t = Table("t.csv", ["x"], [[repr(x)] for x in numbers], [0] * len(numbers))
+    column = fit_input(t, "x", range(len(numbers)))
+    z = [x for (x,) in filter(None, column.encode(t))]
+    # Subtracting the mean costs half a unit in the last place of the largest number, in units of the scale.
+    slack = 4 * math.ulp(max(map(abs, numbers), default=0.0)) / column.scale + 1e-14
+    assert abs(math.fsum(z) / len(z)) <= slack
+    if column.scale != 1.0:
+        assert math.fsum(x * x for x in z) / len(z) == pytest.approx(1.0, abs=slack)
+
+
+@given(st.lists(st.sampled_from([0, 0, 0, 1, 1, 2, 3]), min_size=1, max_size=60), st.integers())
+def test_split_takes_its_share_of_every_class(classes, seed):
+    labels = dict(enumerate(classes, start=7))
+    training, held_out = split(labels, seed)
+    assert sorted(training + held_out) == list(labels)
+    assert (training, held_out) == split(labels, seed)
+    for name in set(classes):
+        assert sum(labels[i] == name for i in held_out) == round(0.2 * classes.count(name))
+    assert {labels[i] for i in training} == set(classes)
+
+
+def test_split_depends_on_the_seed():
+    labels = dict(enumerate([0, 1] * 50))
+    assert len({tuple(split(labels, seed)[1]) for seed in range(5)}) == 5
