@@ -1,6 +1,7 @@
 """How a graph is copied and pickled: whole, and without recursion, so that depth is no limit.
 
-It knows the slots of a node; what they mean is said in `value.py`.
+It knows the slots of a node; what they mean is said in `value.py`. What a subclass of `Value` adds of its own
+is not copied.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 from autograd_lite.primitives import TABLE, Primitive, Recordable, dot, real
-from autograd_lite.value import Value
+from autograd_lite.value import Value, affine
 
 Activation: TypeAlias = str | Callable[[Any], Any] | None
 Init: TypeAlias = str | Callable[[random.Random, int, int], float] | None
@@ -308,20 +308,21 @@ def _initializer(init: Init, activation: str | Callable[[Any], Any]) -> Callable
     return INITS[name]
 
 
-_OPERANDS = frozenset((float, Value))
+_VALUES = frozenset((Value,))
 
 
 def _inputs(x: Any, expected: int) -> list[Any]:
-    """The inputs as floats and Values; a bare number is one input, for a layer of one neuron returns that."""
+    """The inputs, as Values; a bare one is one input, for a layer of one neuron returns that."""
     if type(x) is not list:
         x = [*x] if isinstance(x, Iterable) else [x]
     inputs: list[Any] = x
     if len(inputs) != expected:
         were = "input was" if expected == 1 else "inputs were"
         raise ValueError(f"{expected} {were} expected and {len(inputs)} came")
-    if not _OPERANDS.issuperset(map(type, inputs)):
+    if not _VALUES.issuperset(map(type, inputs)):
         inputs = [
-            xi if isinstance(xi, Recordable) else real(xi, f"input {i}") for i, xi in enumerate(inputs, 1)
+            xi if isinstance(xi, Recordable) else Value(real(xi, f"input {i}"), f"x{i}")
+            for i, xi in enumerate(inputs, 1)
         ]
     return inputs
 
@@ -414,8 +415,16 @@ class Layer(Module):
 
     def __call__(self, x: Any) -> Any:
         """Return the value of each neuron at the inputs `x`."""
-        x = _inputs(x, len(self.neurons[0].w))
-        out = [neuron(x) for neuron in self.neurons]
+        neurons = self.neurons
+        x = _inputs(x, len(neurons[0].w))
+        # A neuron may have been put in place of another: then each is asked by itself.
+        alike = {(type(neuron), neuron._activation, neuron.b is None) for neuron in neurons}
+        if alike != {(Neuron, neurons[0]._activation, False)}:
+            out = [neuron(x) for neuron in neurons]
+        else:
+            out = affine([neuron.w for neuron in neurons], x, [neuron.b for neuron in neurons])
+            apply = neurons[0]._apply
+            out = out if apply is None else [apply(z) for z in out]
         return out[0] if len(out) == 1 else out
 
     def __repr__(self) -> str:

@@ -27,6 +27,7 @@ from types import FunctionType
 from typing import Any, TypeGuard
 
 inf, nan = math.inf, math.nan
+_ONE = (1.0,)
 _EXACT = 2**53
 LN2, LN10 = math.log(2.0), math.log(10.0)
 
@@ -93,6 +94,9 @@ class Primitive:
     of its operands and leaves the others: what is left contributes exactly nothing, not 0 · ∞. ``arity`` is
     the number of operands, None if it varies.
 
+    ``at_once``, where given, takes the list of the numbers and returns value and partials, with less copying
+    of a long one than `forward` and `rule` would need.
+
     ``source`` prints it in a compiled program: a template for each target that has the operation, "python",
     "array" or "c"; ``formula`` is its value in terms of other rows, with no branch but `where`, for the rest.
     """
@@ -112,6 +116,7 @@ class Primitive:
     __doc__: str
     source: Mapping[str, str] = field(default_factory=dict)
     formula: Callable[..., Any] | None = None
+    at_once: Callable[[list[float]], tuple[float, tuple[float, ...]]] | None = None
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         """Return the value for floats, the node that was recorded where one operand is a Value."""
@@ -160,6 +165,7 @@ def primitive(
     doc: str = "",
     source: Mapping[str, str] | None = None,
     formula: Callable[..., Any] | None = None,
+    at_once: Callable[[list[float]], tuple[float, tuple[float, ...]]] | None = None,
 ) -> Primitive:
     """Add a row to the table and return it: a function of floats or Values that works everywhere.
 
@@ -203,6 +209,7 @@ def primitive(
         rule_on_floats=rule,
         source=source or {},
         formula=formula,
+        at_once=at_once,
     )
     if _BUILT_IN:
         _distrust(row)
@@ -222,6 +229,7 @@ def _distrust(row: Primitive) -> None:
 
     row.forward = lambda *operands: real(forward(*operands), f"the value of {name}")
     row.rule_on_floats = checked_rule
+    row.formula = row.formula or forward  # which may do as one, with rows for `math`
 
 
 _BUILT_IN: frozenset[str] = frozenset()
@@ -294,9 +302,9 @@ def _softmax_cross_entropy(f_y: float, *others: float) -> float:
     return top + math.log(math.fsum([math.exp(-top), *[math.exp(gap - top) for gap in gaps]]))
 
 
-def _dot(*operands: float) -> float:
+def _factors(operands: Any) -> tuple[Any, Any, Any]:
     n = len(operands) // 2
-    return math.fsum(chain(map(operator.mul, operands[:n], operands[n:]), operands[2 * n :]))
+    return operands[:n], operands[n : 2 * n], operands[2 * n :]
 
 
 # --- Arguments: from what a caller writes to the flat tuple of operands ----------------------------
@@ -329,7 +337,9 @@ def _where_arguments(condition: Any, x: Any, y: Any) -> tuple[Any, ...]:
 
 def _class_arguments(scores: Iterable[Any], label: int) -> tuple[Any, ...]:
     operands = list(scores)
-    if isinstance(label, Undecided):  # the score of the right class, then all, of which that one counts nothing
+    if isinstance(
+        label, Undecided
+    ):  # the score of the right class, then all, of which that one counts nothing
         right = [label == k for k in range(len(operands))]
         f_y = operands[-1]
         for is_right, f_k in zip(right[-2::-1], operands[-2::-1], strict=True):
@@ -367,9 +377,15 @@ def _prod_rule(out: Any, *x: Any) -> tuple[Any, ...]:
     return tuple(map(operator.mul, before, reversed(after)))
 
 
-def _dot_rule(out: Any, *operands: Any) -> tuple[Any, ...]:
-    n = len(operands) // 2
-    return operands[n : 2 * n] + operands[:n] + (1.0,) * (len(operands) - 2 * n)
+def _dot_rule(w: Any, x: Any, b: Any) -> tuple[Any, ...]:
+    return (*x, *w, *_ONE[: len(b)])  # of each factor the other
+
+
+def dot_at_once(
+    w: Sequence[float], x: Sequence[float], b: Sequence[float]
+) -> tuple[float, tuple[float, ...]]:
+    """Value and partials of `dot`, from the numbers in its vectors; b is one number or none."""
+    return math.fsum(chain(map(operator.mul, w, x), b)), _dot_rule(w, x, b)
 
 
 def _softmax_cross_entropy_rule(out: Any, f_y: Any, *others: Any) -> tuple[Any, ...]:
@@ -407,7 +423,7 @@ sub = primitive("sub", operator.sub,                    lambda out, x, y: (1.0, 
 mul = primitive("mul", operator.mul,                    lambda out, x, y: (y, x),
                 symbol="×", latex=r"{0} \cdot {1}", binds=(PRODUCT, PRODUCT, PRODUCT), doc="x · y.")
 div = primitive("div", operator.truediv,                lambda out, x, y: (1.0 / y, -out / y),
-                symbol="÷", latex=r"\frac{{{0}}}{{{1}}}", binds=(ATOM, SUM, SUM), domain="y ≠ 0", doc="x / y.")
+                symbol="÷", latex=r"\frac{{{0}}}{{{1}}}", binds=(PRODUCT, SUM, SUM), domain="y ≠ 0", doc="x / y.")
 neg = primitive("neg", operator.neg,                    lambda out, x: (-1.0,),
                 symbol="−", latex="-{0}", binds=(SUM, PRODUCT), doc="−x.")
 pow = primitive("pow", math.pow,                        _pow_rule,
@@ -421,12 +437,12 @@ abs = primitive("abs", math.fabs,                       lambda out, x: (sign(x),
 square = primitive("square", lambda x: x * x,           lambda out, x: (2.0 * x,),
                 symbol="x²", latex="{0}^{{2}}", binds=(POWER, ATOM), doc="x².")
 reciprocal = primitive("reciprocal", lambda x: 1.0 / x, lambda out, x: (-out * out,),
-                symbol="1/x", latex=r"\frac{{1}}{{{0}}}", binds=(ATOM, SUM), domain="x ≠ 0", doc="1/x.")
+                symbol="1/x", latex=r"\frac{{1}}{{{0}}}", binds=(PRODUCT, SUM), domain="x ≠ 0", doc="1/x.")
 sqrt = primitive("sqrt", math.sqrt,                     lambda out, x: (0.5 * rsqrt(x),),
                 symbol="√", latex=r"\sqrt{{{0}}}", binds=(ATOM, SUM), domain="x ≥ 0",
                 edges="+∞ at x = 0", doc="√x.")
 rsqrt = primitive("rsqrt", _rsqrt,                      lambda out, x: (-0.5 * out * out * out,),
-                symbol="1/√", latex=r"\frac{{1}}{{\sqrt{{{0}}}}}", binds=(ATOM, SUM), domain="x ≥ 0",
+                symbol="1/√", latex=r"\frac{{1}}{{\sqrt{{{0}}}}}", binds=(PRODUCT, SUM), domain="x ≥ 0",
                 edges="the value at 0 is +∞, its slope −∞", doc="1/√x.")
 cbrt = primitive("cbrt", math.cbrt,                     lambda out, x: (where(x == 0.0, inf, lambda: 1.0 / (3.0 * out * out)),),
                 symbol="∛", latex=r"\sqrt[3]{{{0}}}", binds=(ATOM, SUM), edges="+∞ at x = 0", doc="The cube root, also of x < 0.")
@@ -530,8 +546,8 @@ mean = primitive("mean", lambda *x: math.fsum(x) / len(x), lambda out, *x: (1.0 
                 latex=r"\operatorname{{mean}}", arguments=_several("mean", least=1), doc="The mean of some values: mean([x, y, z]).")
 prod = primitive("prod", lambda *x: math.prod(x, start=1.0), _prod_rule,
                 symbol="∏", latex=r"\prod", arguments=_several("prod"), doc="The product of some values: prod([x, y, z]).")
-dot = primitive("dot", _dot,                            _dot_rule,
-                symbol="·", latex=r"\cdot", arguments=_dot_arguments, doc="w·x + b = Σ wᵢ xᵢ + b, a whole neuron in one node: dot(w, x, b=None).")
+dot = primitive("dot", lambda *x: dot_at_once(*_factors(x))[0], lambda out, *x: _dot_rule(*_factors(x)),
+                symbol="·", latex=r"\cdot", arguments=_dot_arguments, at_once=lambda numbers: dot_at_once(*_factors(numbers)), doc="w·x + b = Σ wᵢ xᵢ + b, a whole neuron in one node: dot(w, x, b=None).")
 logsumexp = primitive("logsumexp", _logsumexp,          lambda out, *x: tuple(exp(xi - out) for xi in x),
                 latex=r"\log\sum\exp", arguments=_several("logsumexp", least=1), doc="log Σ exp(xᵢ), without overflow: logsumexp([x, y, z]).")
 softmax_cross_entropy = primitive("softmax_cross_entropy", _softmax_cross_entropy, _softmax_cross_entropy_rule,
@@ -543,7 +559,13 @@ softmax_cross_entropy = primitive("softmax_cross_entropy", _softmax_cross_entrop
 # --- How rows print in compiled programs -----------------------------------------------------------
 # The operators are written alike everywhere and `math` and C share their functions; what is left has a formula.
 
-for _row, _hole in ((add, "{0} + {1}"), (sub, "{0} - {1}"), (mul, "{0} * {1}"), (div, "{0} / {1}"), (neg, "-{0}")):
+for _row, _hole in (
+    (add, "{0} + {1}"),
+    (sub, "{0} - {1}"),
+    (mul, "{0} * {1}"),
+    (div, "{0} / {1}"),
+    (neg, "-{0}"),
+):
     _row.source = dict.fromkeys(("python", "array", "c"), _hole)
 for _row in (
     pow, sqrt, cbrt, exp, expm1, log, log1p, log2, log10, sin, cos, tan, asin, acos, atan, atan2,
@@ -557,6 +579,11 @@ where.source = {"python": "{1} if {0} else {2}", "array": "where({0}, {1}, {2})"
 maximum.source = {"array": "maximum({0}, {1})"}
 minimum.source = {"array": "minimum({0}, {1})"}
 relu.source = {"array": "maximum({0}, 0.0)"}
+
+
+def _sech_formula(x: Any) -> Any:
+    e = exp(-abs(x))
+    return 2.0 * e / (1.0 + e * e)
 
 
 def _sigmoid_formula(x: Any) -> Any:
@@ -585,7 +612,7 @@ def _dot_formula(*operands: Any) -> Any:
 square.formula = lambda x: x * x
 reciprocal.formula = lambda x: 1.0 / x
 rsqrt.formula = lambda x: 1.0 / sqrt(x)
-sech.formula = lambda x: 1.0 / cosh(x)
+sech.formula = _sech_formula
 sigmoid.formula = _sigmoid_formula
 relu.formula = lambda x: where(x <= 0.0, 0.0, x)
 leaky_relu.formula = lambda x, slope: where(x > 0.0, x, slope * x)
@@ -593,7 +620,7 @@ softplus.formula = lambda x: relu(x) + log1p(exp(-abs(x)))
 silu.formula = lambda x: x * sigmoid(x)
 gelu.formula = lambda x: 0.5 * x * erfc(-x / math.sqrt(2.0))
 sign.formula = lambda x: where(x > 0.0, 1.0, where(x < 0.0, -1.0, x))
-heaviside.formula = lambda x: where(x > 0.0, 1.0, where(x <= 0.0, 0.0, x))
+heaviside.formula = lambda x: where(x > 0.0, 1.0, relu(x))  # 0, or the NaN that relu keeps
 maximum.formula = lambda x, y: where(x > y, x, where(x == x, y, x))
 minimum.formula = lambda x, y: where(x < y, x, where(x == x, y, x))
 clip.formula = lambda x, low, high: where(x < low, low, where(x > high, high, x))

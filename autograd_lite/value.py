@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import operator
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from typing import Any, NoReturn, SupportsIndex, TypeAlias
+from itertools import compress
+from typing import Any, NamedTuple, NoReturn, SupportsIndex, TypeAlias
 
 from autograd_lite import copying
 from autograd_lite import primitives as table
-from autograd_lite.primitives import Primitive, Recordable, is_real, real
+from autograd_lite.primitives import Primitive, Recordable, Undecided, is_real, real
 
 Operand: TypeAlias = "Value | float"
 
@@ -30,6 +32,18 @@ _pauses = 0
 _counting = threading.Lock()
 _scope: ContextVar[scope | None] = ContextVar("autograd_lite_scope", default=None)
 _scoped = False
+# What a new node keeps, once `_scoped`, of where it was made: its scope; `record_lines` puts a function here
+# that returns a `Line`.
+_place: Callable[[], scope | Line | None] = _scope.get
+
+# The latest backward passes, for questions that come after the fact (`ledger`): the root's id, its data, the
+# seed. The float object tells the root from a later node at the same address, and keeps no graph alive.
+_passes: deque[tuple[int, float, float]] = deque(maxlen=1000)
+
+# While a function is traced (`program`) comparisons of Values, too, have no answer yet: this one is asked.
+_undecided: ContextVar[Callable[[Any, str, Any], Any] | None] = ContextVar(
+    "autograd_lite_undecided", default=None
+)
 
 _traversal = threading.RLock()  # the scratch slot of a node serves one traversal at a time
 _ASCII = str.maketrans({"−": "-", "×": "*", "÷": "/"})
@@ -67,6 +81,14 @@ class scope:  # noqa: N801 - it is used like a function
         return scope, (self.name, self.parent)
 
 
+class Line(NamedTuple):
+    """Where an operation was written, with the scope that it belongs to."""
+
+    scope: scope | None
+    file: str
+    number: int
+
+
 @contextmanager
 def no_grad() -> Iterator[None]:
     """Within ``with no_grad():`` (or a function decorated with it) operations on Values record nothing.
@@ -96,7 +118,7 @@ def no_grad() -> Iterator[None]:
 def _operand(x: Any) -> tuple[Any, float | None]:
     """The slow path of recording: `x` as it is kept, and its number; no number if it is no operand."""
     if isinstance(x, Value):
-        return x, x._data
+        return x, getattr(x, "_data", None)  # a traced one has none: it records the operation itself
     try:
         number = real(x)
     except TypeError:
@@ -137,7 +159,7 @@ def _unary(row: Primitive) -> Callable[[Any], Any]:
         node._scratch = None
         node.grad = None
         if _scoped:
-            node._scope = _scope.get()
+            node._scope = _place()
         return node
 
     record.__name__, record.__doc__ = row.name, row.__doc__
@@ -182,52 +204,107 @@ def _binary(row: Primitive) -> Callable[[Any, Any], Any]:
         node._scratch = None
         node.grad = None
         if _scoped:
-            node._scope = _scope.get()
+            node._scope = _place()
         return node
 
     record.__name__, record.__doc__ = row.name, row.__doc__
     return record
 
 
-def _variadic(row: Primitive, operands: tuple[Any, ...]) -> Value:
-    all_values = True
+def _traced(row: Primitive, operands: tuple[Any, ...]) -> Any:
+    """The node, where an operand is undecided, for then that one records; else None."""
+    undecided = [x for x in operands if isinstance(x, Undecided)]
+    return undecided[0]._record(row, operands) if undecided else None
+
+
+@cache
+def _variadic(row: Primitive) -> Callable[[tuple[Any, ...]], Any]:
+    at_once, forward, rule, new = row.at_once, row.forward, row.rule_on_floats, object.__new__
+
+    def record(operands: tuple[Any, ...]) -> Any:
+        # Constants are common where a vector of them begins: to ask there is cheaper than to fail.
+        constants = type(operands[len(operands) // 2]) is float
+        try:
+            numbers = [] if constants else [x._data for x in operands]
+        except AttributeError:
+            constants = True
+        if constants:
+            try:
+                numbers = [x if type(x) is float else x._data for x in operands]
+            except AttributeError:
+                what = f"an operand of {row.name}"
+                node = _traced(row, operands)
+                if node is None:
+                    node = record(tuple([x if isinstance(x, Value) else real(x, what) for x in operands]))
+                return node
+        try:
+            if at_once is not None:
+                out, partials = at_once(numbers)
+            else:
+                out = forward(*numbers)
+            if _pauses and _paused.get():
+                return Value(out)
+            if at_once is None:
+                partials = rule(out, *numbers)
+        except (ArithmeticError, ValueError) as error:
+            raise _located(row, operands, error) from error
+        node = new(Value)
+        node._data = out
+        node.primitive = row
+        node._x = node._y = operands
+        node._dx = node._dy = partials
+        if row.selects:
+            # What was not selected stands last in _y, where _dy has ended: it belongs to the graph too.
+            node._dx = tuple([partial or None for partial in partials])
+            edges = [edge for edge in zip(operands, node._dx, strict=True) if type(edge[0]) is not float]
+            edges.sort(key=lambda edge: edge[1] is None)
+            node._y = tuple([x for x, _ in edges])
+            node._dy = tuple([partial for _, partial in edges if partial is not None])
+        elif constants:
+            are_values = [type(x) is not float for x in operands]
+            node._y = tuple(compress(operands, are_values))
+            node._dy = tuple(compress(partials, are_values))
+        node._scratch = None
+        node.grad = None
+        if _scoped:
+            node._scope = _place()
+        return node
+
+    record.__name__, record.__doc__ = row.name, row.__doc__
+    return record
+
+
+def affine(W: Sequence[Sequence[Any]], x: Sequence[Any], b: Sequence[Any] | None = None) -> list[Any]:
+    """Return W·x + b, a `dot` node for each row: ``[dot(w, x, bi) for w, bi in zip(W, b)]``.
+
+    It records a layer of neurons in half the time, for x is read once for all rows.
+    Raises `ValueError` if a row is not as long as x, or b as W.
+
+    >>> affine([[1.0, 2.0], [3.0, 4.0]], [Value(1.0), Value(-1.0)], [0.5, 0.5])
+    [Value(-0.5), Value(-0.5)]
+    """
+    if b is not None and len(b) != len(W):
+        raise ValueError(f"affine needs a bias for each row, got {len(b)} for {len(W)} rows")
+    if b is None or _pauses or {len(x)} != {*map(len, W)}:
+        return [table.dot(w, x, None if b is None else b[i]) for i, w in enumerate(W)]
+    nodes, new, row, at_once = [], object.__new__, table.dot, table.dot_at_once
     try:
-        numbers = [x._data for x in operands]
-    except AttributeError:  # some are constants
-        all_values = False
-        operands = tuple(
-            [x if isinstance(x, Value) else real(x, f"an operand of {row.name}") for x in operands]
-        )
-        numbers = [x._data if isinstance(x, Value) else x for x in operands]
-    try:
-        out = row.forward(*numbers)
-        if _pauses and _paused.get():
-            return Value(out)
-        partials = row.rule_on_floats(out, *numbers)
-    except (ArithmeticError, ValueError) as error:
-        raise _located(row, operands, error) from error
-    node = object.__new__(Value)
-    node._data = out
-    node.primitive = row
-    node._x = node._y = operands
-    node._dx = node._dy = partials
-    if row.selects or not all_values:
-        node._dx = tuple(
-            [
-                None if type(x) is float or (row.selects and partial == 0.0) else partial
-                for x, partial in zip(operands, partials, strict=True)
-            ]
-        )
-        pairs = [pair for pair in zip(operands, node._dx, strict=True) if type(pair[0]) is not float]
-        # Operands that get nothing stand last in _y, where _dy has ended: they are part of the graph.
-        pairs.sort(key=lambda pair: pair[1] is None)
-        node._y = tuple([x for x, _ in pairs])
-        node._dy = tuple([partial for _, partial in pairs if partial is not None])
-    node._scratch = None
-    node.grad = None
-    if _scoped:
-        node._scope = _scope.get()
-    return node
+        numbers = [xi._data for xi in x]
+        for w, bi in zip(W, b, strict=True):
+            out, partials = at_once([wi._data for wi in w], numbers, (bi._data,))
+            node = new(Value)
+            node._data = out
+            node.primitive = row
+            node._x = node._y = (*w, *x, bi)
+            node._dx = node._dy = partials
+            node._scratch = None
+            node.grad = None
+            if _scoped:
+                node._scope = _place()
+            nodes.append(node)
+    except (AttributeError, ArithmeticError, ValueError):  # constants, traced ones; or an error to be located
+        return [table.dot(w, x, bi) for w, bi in zip(W, b, strict=True)]
+    return nodes
 
 
 def _operator(row: Primitive) -> tuple[Callable[[Value, Any], Value], Callable[[Value, Any], Value]]:
@@ -240,10 +317,15 @@ def _method(row: Primitive) -> Callable[[Value, Any], Value]:
 
 
 def _comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Value, Any], bool]:
-    def method(self: Value, other: Any) -> bool:
+    def method(self: Value, other: Any) -> Any:
+        if (undecided := _undecided.get()) is not None:
+            return undecided(self, compare.__name__, other)
         if isinstance(other, Value):
             return compare(self._data, other._data)
-        return compare(self._data, other) if is_real(other) else NotImplemented
+        if not is_real(other):
+            return NotImplemented
+        # Against Python's own numbers a float is compared exactly; NumPy would round it to its type first.
+        return compare(self._data, other.item() if hasattr(other, "item") else other)
 
     return method
 
@@ -321,7 +403,7 @@ class Value(Recordable):
     grad: float | None
     primitive: Primitive | None
     _label: str | None
-    _scope: scope | None
+    _scope: scope | Line | None
     _x: Any
     _y: Any
     _dx: Any
@@ -334,7 +416,7 @@ class Value(Recordable):
         self.label = label
         self.primitive = self._x = self._y = self._dx = self._dy = self._scratch = None
         if _scoped:
-            self._scope = _scope.get()
+            self._scope = _place()
 
     # --- What it holds
 
@@ -361,7 +443,14 @@ class Value(Recordable):
     @property
     def scope(self) -> scope | None:
         """The innermost `scope` that was open when the node was made, or None."""
-        return getattr(self, "_scope", None)
+        place = getattr(self, "_scope", None)
+        return place.scope if isinstance(place, Line) else place
+
+    @property
+    def line(self) -> Line | None:
+        """The file and the line that made the node, if it was made within `record_lines`, else None."""
+        place = getattr(self, "_scope", None)
+        return place if isinstance(place, Line) else None
 
     @property
     def operands(self) -> tuple[Operand, ...]:
@@ -378,7 +467,8 @@ class Value(Recordable):
         if self.primitive is None:
             return ()
         if type(self._x) is tuple:
-            return self._dx  # type: ignore[no-any-return]
+            pairs = zip(self._x, self._dx, strict=True)
+            return tuple([None if type(x) is float else partial for x, partial in pairs])
         return (self._dx,) if self._y is None else (self._dx, self._dy)
 
     @property
@@ -400,6 +490,7 @@ class Value(Recordable):
         """
         seed = real(seed, "the seed")
         with _traversal:
+            _passes.append((id(self), self._data, seed))
             order = _topological_order((self,))
             nothing = self._scratch
             self._scratch = seed
@@ -434,11 +525,13 @@ class Value(Recordable):
 
     def _record(self, row: Primitive, operands: tuple[Any, ...]) -> Any:
         if len(operands) > 2:
-            return _variadic(row, operands)
+            return _variadic(row)(operands)
         node = _unary(row)(*operands) if len(operands) == 1 else _binary(row)(*operands)
         if node is NotImplemented:
-            for x in operands:
-                _ = isinstance(x, Value) or real(x, f"an operand of {row.name}")
+            node = _traced(row, operands)
+            if node is None:
+                wrong = next(x for x in operands if not isinstance(x, Value) and not is_real(x))
+                real(wrong, f"an operand of {row.name}")
         return node
 
     __add__, __radd__ = _operator(table.add)
@@ -492,6 +585,8 @@ class Value(Recordable):
     __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
+        if (undecided := _undecided.get()) is not None:
+            return bool(undecided(self, "ne", 0.0))
         return self._data != 0.0
 
     def __round__(self, digits: SupportsIndex | None = None) -> float:
