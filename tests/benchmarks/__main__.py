@@ -50,7 +50,8 @@ def _report(workload: str, rounds: int) -> None:
             print(f"  {engine:22}skipped: it is not installed (pip install {engine})")
             continue
         seconds = [run["seconds"] for run in runs[engine]]
-        line = f"  {_version(engine):22}{_time(statistics.median(seconds)):>10}   {_time(min(seconds))} … {_time(max(seconds))}"
+        line = f"  {_version(engine):22}{_time(statistics.median(seconds)):>10}"
+        line += f"   {_time(min(seconds))} … {_time(max(seconds))}"
         if engine != "autograd_lite":
             ratio = statistics.median(theirs / mine for theirs, mine in zip(seconds, ours, strict=True))
             line += f"   autograd_lite is {ratio:.1f}× as fast"
@@ -72,9 +73,8 @@ def main() -> None:
         workload, engine = arguments.measure
         print(json.dumps(WORKLOADS[workload][engine]()))
         return
-    print(
-        f"CPython {platform.python_version()}, {platform.machine()}; median of {arguments.rounds} rounds, then least … most"
-    )
+    machine = f"CPython {platform.python_version()}, {platform.machine()}"
+    print(f"{machine}; CPU time, median of {arguments.rounds} rounds, then least … most")
     for workload in WORKLOADS:
         if arguments.only in workload:
             _report(workload, arguments.rounds)

@@ -5,6 +5,7 @@ A workload returns a dict of figures, ``seconds`` first. Run by `__main__.py`, o
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import statistics
@@ -12,6 +13,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 WARM_UP = 10  # small runs before a measured one: CPython specializes a function after eight calls
@@ -31,12 +33,12 @@ def moons(count: int = 100) -> tuple[list[list[float]], list[int]]:
     return X, y
 
 
-# --- A chain of tanh(x·b + c): three nodes a step ---------------------------------------------------
+# --- A chain of tanh(x·b + c): three operations a step, b and c Values or plain numbers --------------
 
 
-def _chain(make: Callable[[float], Any], steps: int) -> float:
+def _chain(make: Callable[[float], Any], steps: int, parameter: Callable[[float], Any]) -> float:
     for length in [30] * WARM_UP + [steps]:
-        x, b, c = make(0.5), make(1.0), make(0.0)
+        x, b, c = make(0.5), parameter(1.0), parameter(0.0)
         start = time.process_time()
         h = x
         for _ in range(length):
@@ -47,13 +49,13 @@ def _chain(make: Callable[[float], Any], steps: int) -> float:
     return seconds
 
 
-def chain_autograd_lite(steps: int = 100_000) -> dict[str, float]:
+def chain_autograd_lite(steps: int = 100_000, constants: bool = False) -> dict[str, float]:
     from autograd_lite import Value
 
-    return {"seconds": _chain(Value, steps)}
+    return {"seconds": _chain(Value, steps, float if constants else Value)}
 
 
-def chain_micrograd(steps: int = 100_000) -> dict[str, float]:
+def chain_micrograd(steps: int = 100_000, constants: bool = False) -> dict[str, float]:
     from micrograd.engine import Value
 
     def tanh(self: Any) -> Any:  # which micrograd 0.1.0 lacks, in its own style
@@ -68,7 +70,7 @@ def chain_micrograd(steps: int = 100_000) -> dict[str, float]:
 
     Value.tanh = tanh
     sys.setrecursionlimit(10**9)  # its backward recurses
-    return {"seconds": _chain(Value, steps)}
+    return {"seconds": _chain(Value, steps, float if constants else Value)}
 
 
 def memory_autograd_lite(steps: int = 100_000) -> dict[str, float]:
@@ -174,7 +176,7 @@ def demo_xad(count: int = 8) -> dict[str, float]:
     sizes = [2, 16, 16, 1]
     layers = [
         [[rng.uniform(-1.0, 1.0) for _ in range(n)] + [0.0] for _ in range(m)]
-        for n, m in zip(sizes, sizes[1:], strict=False)
+        for n, m in itertools.pairwise(sizes)
     ]
 
     def step() -> float:
@@ -212,7 +214,11 @@ def demo_xad(count: int = 8) -> dict[str, float]:
 
 
 WORKLOADS: dict[str, dict[str, Callable[[], dict[str, float]]]] = {
-    "chain of 100,000 tanh(x·b + c), record and backward": {
+    "chain of 100,000 tanh(x·b + c), record and backward, b and c numbers": {
+        "autograd_lite": partial(chain_autograd_lite, constants=True),
+        "micrograd": partial(chain_micrograd, constants=True),
+    },
+    "chain of 100,000 tanh(x·b + c), record and backward, b and c Values": {
         "autograd_lite": chain_autograd_lite,
         "micrograd": chain_micrograd,
     },
