@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from autograd_lite.primitives import (
     Recordable,
+    Undecided,
     exp,
     log,
     log1p,
@@ -92,7 +93,7 @@ def half_squared_error(predictions: Any, targets: Any, reduction: Reduction = "s
 
 def _between(label: Any, if_0: Callable[[], Any], if_1: Callable[[], Any], at: str) -> Any:
     """(1 − y)·if_0() + y·if_1(); with a hard label, a number 0 or 1, the other term is not even computed."""
-    if not 0.0 <= label <= 1.0:
+    if not isinstance(label, Undecided) and not 0.0 <= label <= 1.0:
         raise ValueError(f"targets{at} must lie between 0 and 1, got {label!r}")
     if isinstance(label, Recordable) or 0.0 < label < 1.0:
         return (1.0 - label) * if_0() + label * if_1()

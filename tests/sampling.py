@@ -101,7 +101,7 @@ POINTS: dict[str, tuple[Point, ...]] = {
         (0.3, -0.7, 2.5, 4.0),
         (1.0, 2.0, 3.0, -4.0, 5.0, 6.0, 0.25),
     ),
-    "logsumexp": SCORES,
+    "logsumexp": (*SCORES, (-40.0, 0.0)),
     "softmax_cross_entropy": SCORES,
 }
 

@@ -145,25 +145,31 @@ def ulps(got: float, exact: mpf) -> float:
     return float(abs(mpf(got) - exact) / math.ulp(rounded))
 
 
-# C's math library is good to 1 or 2 units in the last place; a row adds an operation or two, a partial two or
-# three. Where the formula itself must lose more, this is how much, and why.
-VALUE_ULPS = 3.0
-LOOSER_VALUE = {
-    "gelu": lambda out, x: x * x
-}  # erfc(-x/√2): x/√2 is rounded, and erfc takes its square to e's power
-PARTIAL_ULPS = 4.0
+# C's math library is good to 1 or 2 units in the last place, glibc's cbrt to 4; a row adds an operation or
+# two, a partial two or three. Where the formula itself must lose more, this is how much, and why.
+VALUE_ULPS = PARTIAL_ULPS = 4.0
+
+
+def of_a_square(out: float, x: float) -> float:
+    """In e^(-x²) the rounding of x² is one of the exponent."""
+    return x * x
+
+
+def of_differences(out: float, *x: float) -> float:
+    """In e^(x - y) the rounding of the difference is one of the exponent."""
+    return 2.0 * max(map(math.fabs, (out, *x)))
+
+
+LOOSER_VALUE: dict[str, Callable[..., float]] = {"gelu": of_a_square, "softmax_cross_entropy": of_differences}
 LOOSER_PARTIAL: dict[str, Callable[..., float]] = {
-    "erf": lambda out, x: x * x,  # e^(-x²): the rounding of x² is one of the exponent
-    "erfc": lambda out, x: x * x,
-    "gelu": lambda out, x: (
-        x * x + 500.0 * (x == -0.75)
-    ),  # near its root the derivative cancels, to 0.002 there
-    "silu": lambda out, x: 50.0 * (x == -1.25),  # the same, to 0.015
+    "cbrt": lambda out, x: 5.0,  # the square of C's
+    "erf": of_a_square,
+    "erfc": of_a_square,
+    "gelu": lambda out, x: x * x + (500.0 if x == -0.75 else 0.0),  # near its root it cancels, to 0.002 there
+    "silu": lambda out, x: 50.0 if x == -1.25 else 0.0,  # likewise, to 0.015
     "hypot": lambda out, *x: TINY / out / math.ulp(1.0),  # a subnormal has fewer digits
-    "logsumexp": lambda out, *x: (
-        4.0 * math.fabs(out)
-    ),  # e^(x - out): the rounding of out is one of the exponent
-    "softmax_cross_entropy": lambda out, *x: 4.0 * math.fabs(out),
+    "logsumexp": of_differences,
+    "softmax_cross_entropy": of_differences,
 }
 
 
@@ -484,8 +490,9 @@ def test_row_prints_in_every_target_or_has_a_formula(row):
 def test_formula_says_what_the_row_computes(row):
     """Within two roundings. Of derivatives it says nothing: programs take them from the rule."""
     if row.formula is not None:
+        lost = math.ulp(1.0) if row is table.logsumexp else TINY  # there the lesser terms are added to a 1
         for operands in points(row):
-            assert row.formula(*operands) == pytest.approx(call(row, operands), rel=4e-16, abs=TINY), operands
+            assert row.formula(*operands) == pytest.approx(call(row, operands), rel=4e-16, abs=lost), operands
 
 
 # --- Calls ------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 from autograd_lite import primitives as table
 from autograd_lite import value as value_module
+from autograd_lite.explain import record_lines
 from autograd_lite.primitives import Primitive, Undecided
 from autograd_lite.value import Value, no_grad, scope, topological_order
 from tests.sampling import call, points
@@ -684,6 +685,7 @@ def test_no_grad_records_nothing():
             assert recorded(x) == {False}
         assert recorded(x) == {False}
     assert recorded(x) == {True}
+    assert value_module._pauses == 0  # recording is back at its full speed
     assert (y.data, y.operands, y.grad) == (6.0, (), None)
     with no_grad(), pytest.raises(ValueError, match=r"^log\(p=-1\.0\): "):
         Value(-1.0, "p").log()
@@ -777,6 +779,17 @@ def test_scope_is_copied_with_the_graph():
     assert (restored[0].scope.name, restored[0].scope.parent.name) == ("layer", "model")
     assert restored[0].scope is restored[1].scope
     assert copy.deepcopy(y).scope.name == "layer"
+
+
+def test_line_is_kept_with_the_scope_while_lines_are_recorded():
+    x = Value(2.0)
+    with scope("model") as model, record_lines():
+        y = x * 3.0
+    assert (x.line, (x * 3.0).line) == (None, None)
+    assert y.line is not None
+    assert (y.scope, y.line.scope, y.line.file) == (model, model, __file__)
+    assert copy.deepcopy(y).line == y.line
+    assert pickle.loads(pickle.dumps(y)).line.number == y.line.number
 
 
 # --- Operands without a number ----------------------------------------------------------------------
