@@ -18,6 +18,7 @@ from autograd_lite.functional import (
 )
 from autograd_lite.losses import cross_entropy, half_squared_error, log_loss, log_loss_from_scores, softmax
 from autograd_lite.nn import MLP, Layer, Module, Neuron
+from autograd_lite.notebook import autolabel, load_ipython_extension, unload_ipython_extension
 from autograd_lite.optim import (
     Adam,
     GradientDescent,
@@ -28,6 +29,19 @@ from autograd_lite.optim import (
     collector_paused,
     fit,
     minimize,
+)
+from autograd_lite.pictures import (
+    Picture,
+    Player,
+    Tree,
+    draw,
+    play,
+    plot_boundary,
+    plot_descent,
+    plot_function,
+    plot_gradient_flow,
+    plot_loss,
+    tree,
 )
 from autograd_lite.primitives import (
     Primitive,
@@ -100,8 +114,11 @@ __all__ = [
     "Momentum",
     "Neuron",
     "Optimizer",
+    "Picture",
+    "Player",
     "Primitive",
     "Result",
+    "Tree",
     "Value",
     "abs",
     "acos",
@@ -112,6 +129,7 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "autolabel",
     "cbrt",
     "clip",
     "collector_paused",
@@ -120,6 +138,7 @@ __all__ = [
     "cross_entropy",
     "div",
     "dot",
+    "draw",
     "erf",
     "erfc",
     "exp",
@@ -137,6 +156,7 @@ __all__ = [
     "jacobian",
     "jvp",
     "leaky_relu",
+    "load_ipython_extension",
     "log",
     "log10",
     "log1p",
@@ -151,6 +171,12 @@ __all__ = [
     "mul",
     "neg",
     "no_grad",
+    "play",
+    "plot_boundary",
+    "plot_descent",
+    "plot_function",
+    "plot_gradient_flow",
+    "plot_loss",
     "pow",
     "primitive",
     "prod",
@@ -174,6 +200,8 @@ __all__ = [
     "tan",
     "tanh",
     "topological_order",
+    "tree",
+    "unload_ipython_extension",
     "value_and_grad",
     "vjp",
     "where",

@@ -1,14 +1,17 @@
-"""The command: ``autograd-lite train`` and ``autograd-lite predict``, what they print, and the model file.
+"""The command: ``autograd-lite train``, ``predict`` and ``draw``, what they print, and the model file.
 
 What does not live here: reading and encoding tables (`datasets/table.py`), networks (`nn.py`), training
-(`optim.py`). What the user can mend is a `DataError`, printed as one line.
+(`optim.py`), expressions (`expressions.py`), pictures and the report (`pictures`). What the user can mend is
+a `DataError`, printed as one line, or an `ExpressionError`, printed under the expression.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import importlib.util
 import io
+import keyword
 import math
 import operator
 import os
@@ -18,6 +21,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -33,15 +37,22 @@ from autograd_lite.datasets.table import (
     encode,
     missing,
 )
+from autograd_lite.expressions import ExpressionError, evaluate
 from autograd_lite.losses import cross_entropy, log_loss_from_scores, softmax
 from autograd_lite.nn import ACTIVATIONS, MLP, read_json, write_json
-from autograd_lite.optim import GradientDescent, collector_paused, fit
+from autograd_lite.optim import GradientDescent, History, collector_paused, fit
+from autograd_lite.pictures.dot import draw
+from autograd_lite.pictures.player import play
+from autograd_lite.pictures.plots import NO_MATPLOTLIB
+from autograd_lite.pictures.report import report
+from autograd_lite.pictures.tree import tree
 from autograd_lite.primitives import TABLE, real, sigmoid
-from autograd_lite.value import no_grad
+from autograd_lite.value import Value, no_grad
 from autograd_lite.version import __version__
 
 PROGRAM = "autograd-lite"
 FORMAT = f"{PROGRAM} classifier 1"
+REPORT = "report.html"
 Measures = tuple[float, list[tuple[int, int]]]  # a loss, the true and the predicted class of each row
 WIDTH = 79  # some terminals wrap a line that is as long as they are wide
 
@@ -49,16 +60,21 @@ WIDTH = 79  # some terminals wrap a line that is as long as they are wide
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with the arguments `argv` (None: those of the process) and return its exit code.
 
-    0: done. 2: something the user can mend, said in one line on stderr, and no file written. 130: Ctrl-C.
+    0: done. 2: something the user can mend, said in one line on stderr, and no file written; of an expression
+    with the place, marked below it. 130: Ctrl-C.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of classes may be beyond what a terminal can write
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = _parser().parse_args(_with_expression(sys.argv[1:] if argv is None else [*argv]))
         arguments.run(arguments)
         sys.stdout.flush()
     except DataError as error:
         _say(error)
+        return 2
+    except ExpressionError as error:
+        expression, place = str(error).split("\n")
+        print(f"{PROGRAM}: {expression}\n{' ' * len(PROGRAM)}  {place}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         _say("interrupted")
@@ -92,7 +108,8 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         PROGRAM,
-        description="Train a small neural network on a CSV file, number by number, and predict with it.",
+        description="Train a small neural network on a CSV file, number by number, and predict with it; "
+        "draw the gradient of an expression.",
         epilog=f"'{PROGRAM} COMMAND --help' explains a command.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
@@ -154,6 +171,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--save", metavar="MODEL.json", type=Path, help="write the trained model here")
     train.add_argument(
+        "--report",
+        metavar="DIR",
+        type=Path,
+        help="write report.html into this folder: loss curve, confusion matrix, gradient by layer, and the "
+        "network's graph on one example",
+    )
+    train.add_argument(
         "--no-progress", dest="progress", action="store_false", help="show no progress bar on stderr"
     )
 
@@ -168,7 +192,59 @@ def _parser() -> argparse.ArgumentParser:
     predict.set_defaults(run=_predict)
     predict.add_argument("model", metavar="MODEL.json", type=Path, help="what 'train --save' wrote")
     predict.add_argument("data", metavar="DATA.csv", type=Path, help="the rows, with the columns of training")
+
+    drawing = commands.add_parser(
+        "draw",
+        help="draw an expression and its gradient",
+        description="Print the expression as a tree with the gradient of every value in it, and write the "
+        "picture of that. An expression has numbers, names, + - * / **, brackets and the table's functions.",
+        epilog='example: %(prog)s "log(1 + exp(-y*(w*x + b)))" w=0.5 x=2 b=0.1 y=1 -o loss.svg',
+        allow_abbrev=False,
+    )
+    drawing.set_defaults(run=_draw)
+    drawing.add_argument("expression", metavar="EXPRESSION", help='as in Python: "w*x + b"')
+    drawing.add_argument(
+        "values", metavar="NAME=NUMBER", type=_assignment, nargs="*", help="the value of each name in it"
+    )
+    drawing.add_argument(
+        *_OUTPUT,
+        metavar="FILE",
+        type=Path,
+        help="the picture, as its name ends: .svg or .png, .dot for its source, .html for the player",
+    )
     return parser
+
+
+_OUTPUT = "-o", "--output"
+
+
+def _with_expression(argv: list[str]) -> list[str]:
+    """The arguments of ``draw`` with its options first, and a space before ``-x*y``, which is none."""
+    if argv[:1] != ["draw"]:
+        return argv
+    options, others, rest = [], [], iter(argv[1:])
+    for text in rest:
+        if text in _OUTPUT:
+            file = [*islice(rest, 1)]
+            if not file:
+                return argv
+            options += [text, *file]
+        elif text.startswith("--output=") or text in ("-h", "--help"):
+            options.append(text)
+        else:
+            others.append(f" {text}" if text.startswith("-") else text)
+    return ["draw", *options, *others]
+
+
+def _assignment(text: str) -> tuple[str, float]:
+    name, equals, number = text.partition("=")
+    name = name.strip()
+    if not equals or not name.isidentifier() or keyword.iskeyword(name):
+        raise argparse.ArgumentTypeError(f"{text!r} gives no name a value: write it as w=0.5")
+    try:
+        return name, float(number)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{number!r} is no number, in {text!r}") from None
 
 
 def _integer(text: str) -> int:
@@ -217,7 +293,7 @@ class Classifier:
     inputs: list[Input]
     network: MLP
 
-    def scores(self, x: list[float]) -> list[Any]:
+    def scores(self, x: Sequence[float | Value]) -> list[Any]:
         """The scores of an encoded row: one for each class, or one alone in a logistic regression."""
         out = self.network(x)
         return out if isinstance(out, list) else [out]
@@ -312,6 +388,8 @@ def _train(arguments: argparse.Namespace) -> None:
         raise DataError("--hidden 0 means no hidden layer, so no other number goes with it")
     if arguments.save is not None:
         _check_writable(arguments.save)
+    if arguments.report is not None:
+        _check_reportable(arguments.report)
     table = penguins() if arguments.data is None else read_csv(arguments.data)
     target = default_target(table) if arguments.target is None else arguments.target
     problem = classification(table, target, arguments.seed)
@@ -337,6 +415,7 @@ def _train(arguments: argparse.Namespace) -> None:
             batch_size=arguments.batch_size,
             seed=arguments.seed,
             progress=arguments.progress,
+            validation=_columns(problem.held_out) if arguments.report and problem.held_out else None,
         )
         training, held_out = _measured(model, problem.training), _measured(model, problem.held_out)
         difference, largest = gradient_check(model, problem.training)
@@ -356,6 +435,73 @@ def _train(arguments: argparse.Namespace) -> None:
     )
     if arguments.save is not None:
         _item("saved", str(arguments.save))
+    if arguments.report is not None:
+        _write_report(arguments.report, model, problem, history, held_out if held_out[1] else training)
+        _item("report", str(arguments.report / REPORT))
+
+
+def _columns(part: Part) -> tuple[list[list[float]], list[int]]:
+    return [x for x, _ in part], [label for _, label in part]
+
+
+def _check_reportable(folder: Path) -> None:
+    if importlib.util.find_spec("matplotlib") is None:
+        raise DataError(NO_MATPLOTLIB)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"cannot make the folder {str(folder)!r}: {error.strerror}") from None
+    _check_writable(folder / REPORT)
+
+
+def _write_report(
+    folder: Path, model: Classifier, problem: Problem, history: History, measures: Measures
+) -> None:
+    """Write the report; the parameters have the gradients of the loss over the whole training part."""
+    x, label = (problem.held_out or problem.training)[0]
+
+    def example() -> Value:
+        model.network.zero_grad()
+        names = [name for column in problem.inputs for name in _names(column)]
+        inputs = [Value(number, name) for number, name in zip(x, names, strict=True)]
+        loss = model.loss(model.scores(inputs), label)
+        loss.label = "loss"
+        loss.backward()
+        return loss  # type: ignore[no-any-return]
+
+    loss, pairs = measures
+    right = sum(true == predicted for true, predicted in pairs)
+    facts = [
+        ("network", f"{model.network!r}"),
+        ("from", _some([_line(column.name) for column in problem.inputs])),
+        ("rows", f"{len(problem.training)} to train on, {len(problem.held_out)} held out"),
+        ("held out" if problem.held_out else "training", f"loss {loss:.4g}, {right} of {len(pairs)} right"),
+        ("example", f"a row whose {problem.target} is {problem.classes[label]}"),
+    ]
+    page = report(
+        f"Training to predict {problem.target}",
+        facts,
+        history,
+        problem.classes,
+        pairs,
+        model.network,
+        example,
+    )
+    _write(folder / REPORT, page.encode())
+
+
+def _names(column: Input) -> list[str]:
+    """The names of a column's inputs to the network."""
+    if isinstance(column, Category):
+        return [f"{column.name}={text}" for text in column.texts]
+    return [column.name]
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise DataError(f"cannot write {str(path)!r}: {error.strerror}") from None
 
 
 def _item(head: str, text: str) -> None:
@@ -519,3 +665,34 @@ def _predict(arguments: argparse.Namespace) -> None:
     output = csv.writer(sys.stdout, lineterminator="\n")
     output.writerow(["predicted", *[f"P({name})" for name in model.classes]])
     output.writerows(lines)
+
+
+# --- draw ------------------------------------------------------------------------------------------
+
+
+def _draw(arguments: argparse.Namespace) -> None:
+    output: Path | None = arguments.output
+    kind = "" if output is None else output.suffix.lower()
+    if output is not None:
+        if kind not in (".svg", ".png", ".dot", ".html"):
+            raise DataError(f"{str(output)!r} ends in none of .svg, .png, .dot and .html")
+        _check_writable(output)
+    values = dict(arguments.values)
+    if len(values) < len(arguments.values):
+        names = Counter([name for name, _ in arguments.values])
+        raise DataError(f"{names.most_common(1)[0][0]} is given twice")
+    value = evaluate(arguments.expression, values)
+    value.backward()
+    if output is not None:
+        picture = draw(value)
+        try:
+            if kind == ".html":
+                content = play(value).html.encode()
+            else:
+                content = picture.source.encode() if kind == ".dot" else picture.pipe(kind[1:])
+        except RuntimeError as error:
+            raise DataError(error) from None
+        _write(output, content)
+    print(tree(value))
+    if output is not None:
+        print(f"\n{output}")

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 from autograd_lite.primitives import TABLE, Primitive, Recordable, dot, real
-from autograd_lite.value import Value, affine
+from autograd_lite.summary import as_html, as_text
+from autograd_lite.value import Value, affine, scope
 
 Activation: TypeAlias = str | Callable[[Any], Any] | None
 Init: TypeAlias = str | Callable[[random.Random, int, int], float] | None
@@ -237,6 +238,9 @@ class Module:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} with {self._count()}>"
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": as_text(self), "text/html": as_html(self)}
+
 
 _HOLDERS = (Module, list, tuple, dict)  # where parameters are looked for
 
@@ -391,7 +395,8 @@ class Neuron(Module):
 class Layer(Module):
     """`outputs` neurons over the same inputs; the options are those of `Neuron`.
 
-    A call returns the list of their values; a layer of one neuron returns the Value itself.
+    A call returns the list of their values; a layer of one neuron returns the Value itself. It opens a
+    `scope`, by which pictures show it as a box.
     """
 
     neurons: list[Neuron]
@@ -408,6 +413,7 @@ class Layer(Module):
         nonlin: bool = True,
     ) -> None:
         outputs, generator = _size(outputs, "the number of neurons in a layer"), _generator(rng)
+        self._title = "layer"
         self.neurons = [
             Neuron(inputs, activation, bias=bias, init=init, rng=generator, nonlin=nonlin, outputs=outputs)
             for _ in range(outputs)
@@ -419,12 +425,13 @@ class Layer(Module):
         x = _inputs(x, len(neurons[0].w))
         # A neuron may have been put in place of another: then each is asked by itself.
         alike = {(type(neuron), neuron._activation, neuron.b is None) for neuron in neurons}
-        if alike != {(Neuron, neurons[0]._activation, False)}:
-            out = [neuron(x) for neuron in neurons]
-        else:
-            out = affine([neuron.w for neuron in neurons], x, [neuron.b for neuron in neurons])
-            apply = neurons[0]._apply
-            out = out if apply is None else [apply(z) for z in out]
+        with scope(self._title):
+            if alike != {(Neuron, neurons[0]._activation, False)}:
+                out = [neuron(x) for neuron in neurons]
+            else:
+                out = affine([neuron.w for neuron in neurons], x, [neuron.b for neuron in neurons])
+                apply = neurons[0]._apply
+                out = out if apply is None else [apply(z) for z in out]
         return out[0] if len(out) == 1 else out
 
     def __repr__(self) -> str:
@@ -473,6 +480,8 @@ class MLP(Module):
                 [inputs, *widths], widths, [activation] * (len(widths) - 1) + [output], strict=False
             )
         ]
+        for k, layer in enumerate(self.layers, 1):
+            layer._title = f"layer {k}"
 
     def __call__(self, x: Any) -> Any:
         """Return the last layer's value, or the list of its values, at one example `x`."""

@@ -1,0 +1,103 @@
+"""The report of a training: one page with its curves, its mistakes, its gradients and its graph.
+
+What does not live here: training and measuring (`cli.py`), the pictures themselves (`plots.py`, `dot.py`,
+`player.py`).
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from autograd_lite.nn import Module
+from autograd_lite.optim import History
+from autograd_lite.pictures.dot import draw
+from autograd_lite.pictures.player import filled, play
+from autograd_lite.pictures.plots import NO_MATPLOTLIB, plot_gradient_flow, plot_loss
+from autograd_lite.value import Value
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def report(
+    title: str,
+    facts: Iterable[tuple[str, str]],
+    history: History,
+    classes: Sequence[str],
+    pairs: Iterable[tuple[int, int]],
+    model: Module,
+    example: Callable[[], Value],
+) -> str:
+    """Return the page, which needs no other file and loads nothing.
+
+    `pairs` are the true and the predicted class numbers; `model` has the gradients that are plotted, which
+    is done before `example()` gives the loss that is drawn and played, gradients and all.
+
+    Raises `ImportError` if there is no Matplotlib. Without a Graphviz the graph is a tree of text.
+    """
+    listed = "".join([f"<dt>{html.escape(head)}</dt><dd>{html.escape(text)}</dd>" for head, text in facts])
+    curve = _plotted(lambda ax: plot_loss(history, ax), "loss of each epoch")
+    flow = _plotted(lambda ax: plot_gradient_flow(model, ax), "gradient of every parameter by layer")
+    body = [
+        f"<section><dl>{listed}</dl></section>",
+        f'<div class="pair"><section>{curve}</section><section>{flow}</section></div>',
+        f"<section><h2>Confusion matrix</h2>{_matrix(classes, Counter(pairs))}</section>",
+        *_graph(example()),
+    ]
+    return filled("report.html", {"title": html.escape(title), "body": "\n".join(body)})
+
+
+def _image(svg: bytes, about: str) -> str:
+    return f'<img alt="{about}" src="data:image/svg+xml;base64,{base64.b64encode(svg).decode()}">'
+
+
+def _plotted(plot: Callable[[Axes], object], about: str) -> str:
+    try:
+        from matplotlib import rc_context
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError(NO_MATPLOTLIB) from None
+    figure = Figure(figsize=(6.0, 4.0), layout="constrained")
+    plot(figure.subplots())
+    file = io.BytesIO()
+    # Text stays text, and the same training gives the same page.
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "report"}):
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+    return _image(file.getvalue(), about)
+
+
+def _matrix(classes: Sequence[str], counts: Counter[tuple[int, int]]) -> str:
+    """The counts, a row for each true class, a column for each predicted one."""
+    largest = max(counts.values(), default=1)
+
+    def cell(i: int, j: int) -> str:
+        colour = "31,111,181" if i == j else "184,74,8"
+        share = 0.5 * counts[i, j] / largest
+        return f'<td style="background:rgba({colour},{share:.2f})">{counts[i, j]}</td>'
+
+    names = [html.escape(name) for name in classes]
+    head = "".join([f"<th>{name}</th>" for name in names])
+    rows = [
+        f"<tr><th>{name}</th>{''.join([cell(i, j) for j in range(len(names))])}</tr>"
+        for i, name in enumerate(names)
+    ]
+    return f"<table><tr><th>true \\ predicted</th>{head}</tr>{''.join(rows)}</table>"
+
+
+def _graph(loss: Value) -> list[str]:
+    picture = draw(loss)
+    assert picture.tree is not None
+    try:
+        drawn = _image(picture.pipe("svg"), "the graph of the loss of one example")
+        frame = play(loss).frame
+    except RuntimeError as error:
+        drawn, frame = f"<pre>{html.escape(picture.tree.text)}</pre>", f"<p>{html.escape(str(error))}</p>"
+    return [
+        f'<section class="graph"><h2>The loss of one example</h2>{drawn}</section>',
+        f"<section><h2>Where its gradient comes from</h2>{frame}</section>",
+    ]

@@ -1,0 +1,263 @@
+"""The graph as text: a line for each value, under the value that it went into.
+
+What does not live here: pictures (`dot.py`); which sums read as one (`cards.py`).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import sys
+import unicodedata
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from autograd_lite.names import pretty, short
+from autograd_lite.pictures.cards import constants, in_order, is_part_of_sum, symbol_of
+from autograd_lite.pictures.colour import largest_of, strength
+from autograd_lite.primitives import TABLE
+from autograd_lite.value import Value
+
+_BAR = 8  # blocks of the largest gradient
+_CHILDREN = 4  # so many operands of each value are shown where not all lines fit
+_NAME = 16  # columns that are left to a name before indentation shrinks
+_COLOURS = {"dim": "2", "plus": "38;5;75", "minus": "38;5;208", "alarm": "1;7;35"}
+_ASCII = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "█": "#", "−": "-", "·": "*", "…": "."})
+
+
+@dataclass
+class _Line:
+    """A value, a constant (no node), or a word on what is left out (no data)."""
+
+    parent: int  # the number of the line above it in the tree, -1 for the root
+    depth: int
+    name: str
+    node: Value | None = None
+    data: float | None = None
+    gradient: float | None = None
+    is_last: bool = True
+    sums: int = 0  # sums within this one, which have no line
+
+
+def _width(text: str) -> int:
+    """How many columns of a terminal `text` takes."""
+    return sum([_columns(c) for c in text])
+
+
+def _columns(c: str) -> int:
+    if unicodedata.category(c) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(c) in "WF" else 1
+
+
+def _fitted(text: str, width: int) -> str:
+    """`text` in exactly `width` columns, cut with an ellipsis if it takes more."""
+    if _width(text) > width:
+        used, kept = 1, ""
+        for c in text:
+            used += _columns(c)
+            if used > width:
+                break
+            kept += c
+        text = kept + "…"
+    return text + " " * (width - _width(text))
+
+
+def _plain(kind: str, text: str) -> str:
+    return text
+
+
+def _coloured(kind: str, text: str) -> str:
+    return f"\x1b[{_COLOURS[kind]}m{text}\x1b[0m" if text else ""
+
+
+def _takes_colour() -> bool:
+    """Whether what is printed now goes to a terminal that shows colours, and nobody asked for none."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb" if os.name == "posix" else "") == "dumb":
+        return False
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def _operands(node: Value, uses: Counter[int]) -> tuple[list[tuple[str, Value | float]], int]:
+    """What `node` was made from, constants with what is written beside them; how many sums are within it.
+
+    A weight is followed by its input; a sum has the terms of the sums within it.
+    """
+    found: list[tuple[str, Value | float]] = []
+    waiting: list[Value | tuple[str, Value | float]] = [node]
+    sums = -1
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, tuple):
+            found.append(item)
+            continue
+        sums += 1
+        places = constants(item)
+        operands = list(enumerate(item.operands))
+        if item.primitive is TABLE["dot"]:
+            n = len(operands) // 2
+            operands = [operands[k] for i in range(n) for k in (i, n + i)] + operands[2 * n :]
+        for position, x in reversed(operands):
+            if not isinstance(x, Value):
+                if position in places:
+                    waiting.append((places[position], x))
+            elif uses[id(x)] == 1 and is_part_of_sum(x, item):
+                waiting.append(x)
+            else:
+                waiting.append(("", x))
+    return found, sums
+
+
+class Tree:
+    """The graph as text: see `tree`. ``text`` is the plain string, without colours."""
+
+    def __init__(self, value: Value, width: int | None = None, max_lines: int = 100) -> None:
+        if not isinstance(value, Value):
+            raise TypeError(f"a tree is drawn of a Value, got {type(value).__name__} {value!r:.60}")
+        if not max_lines >= 1:
+            raise ValueError(f"max_lines must be at least 1, got {max_lines!r}")
+        nodes = in_order(value)
+        uses = Counter([id(x) for node in nodes for x in node.operands if isinstance(x, Value)])
+        self._width = width
+        self._total = len(nodes)
+        self._has_gradients = value.grad is not None
+        self._lines = self._grow(value, uses, max_lines, None)
+        if len(self._lines) > max_lines:
+            self._lines = self._grow(value, uses, max_lines, _CHILDREN)[:max_lines]
+        self._largest = largest_of([line.gradient for line in self._lines])
+
+    def _grow(self, root: Value, uses: Counter[int], max_lines: int, most: int | None) -> list[_Line]:
+        """The lines from the top, each with at most `most` operands below it; one line too many will do."""
+        lines: list[_Line] = []
+        seen: set[int] = set()
+        waiting = [_Line(-1, 0, "", root)]
+        while waiting and len(lines) <= max_lines:
+            line = waiting.pop()
+            number, node = len(lines), line.node
+            lines.append(line)
+            if node is None:
+                continue
+            name, symbol = pretty(node.label or ""), symbol_of(node)
+            line.data, line.gradient = node.data, node.grad if self._has_gradients else None
+            if id(node) in seen and symbol:
+                line.name = f"{name} {symbol} (above)".lstrip()
+                continue
+            seen.add(id(node))
+            operands, line.sums = _operands(node, uses)
+            line.name = f"{name} {'Σ' if line.sums else symbol}".strip() or "leaf"
+            below = [
+                _Line(number, line.depth + 1, "", x)
+                if isinstance(x, Value)
+                else _Line(number, line.depth + 1, place, data=x)
+                for place, x in operands[:most]
+            ]
+            if len(operands) > len(below):
+                left = len(operands) - len(below)
+                below.append(_Line(number, line.depth + 1, f"… {left:,} more operands"))
+            for sibling in below[:-1]:
+                sibling.is_last = False
+            waiting += reversed(below)
+        return lines
+
+    @property
+    def text(self) -> str:
+        """The tree without colours, as wide as was asked for, else as the terminal is, else 100 columns."""
+        return self._render(_plain)
+
+    def __str__(self) -> str:
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        text = self._render(_coloured if _takes_colour() else _plain)
+        try:
+            text.encode(encoding)
+        except UnicodeEncodeError:  # an old console, or ASCII: lines and minus signs have stand-ins
+            text = text.translate(_ASCII).encode(encoding, "replace").decode(encoding)
+        return text
+
+    __repr__ = __str__
+
+    def _render(self, paint: Callable[[str, str], str]) -> str:
+        lines = self._lines
+        values = ["" if line.data is None else short(line.data) for line in lines]
+        gradients = ["" if line.gradient is None else short(line.gradient) for line in lines]
+        value_width = max(map(len, ["value", *values]))
+        gradient_width = max(map(len, ["gradient", *gradients]))
+        width = self._width or shutil.get_terminal_size((100, 24)).columns
+        beside = value_width + 2 + (gradient_width + _BAR + 4 if self._has_gradients else 0)
+        room = max(width - beside, 10)
+        needed = [(line.depth, min(_width(line.name), _NAME)) for line in lines]
+        indent = 3 if all(3 * depth + name <= room for depth, name in needed) else 2
+        deepest = (room - 8) // indent
+
+        below: list[str] = []  # what stands before the lines below each line
+        drawn: list[tuple[str, str, str]] = []
+        shown: set[int] = set()
+        inner_sums = 0
+        for line, value, gradient in zip(lines, values, gradients, strict=True):
+            if line.depth > deepest:
+                below.append("")
+                continue
+            name, prefix = line.name, ""
+            if line.parent < 0:
+                below.append("")
+            else:
+                prefix = below[line.parent] + ("└" if line.is_last else "├") + "─ "[: indent - 1]
+                below.append(below[line.parent] + (" " if line.is_last else "│") + " " * (indent - 1))
+            if line.node is not None:
+                shown.add(id(line.node))
+                inner_sums += line.sums
+                if line.depth == deepest and line.node.primitive is not None:
+                    name += " …"
+            numbers = f"  {value:>{value_width}}"
+            drawn.append(
+                (prefix, name, numbers + self._gradient(line.gradient, gradient, gradient_width, paint))
+            )
+
+        column = min(max([_width(prefix + name) for prefix, name, _ in drawn]), room)
+        heading = f"{' ' * column}  {'value':>{value_width}}"
+        if self._has_gradients:
+            heading += f"  {'gradient':>{gradient_width}}"
+        text = [paint("dim", heading)]
+        for prefix, name, numbers in drawn:
+            text.append((paint("dim", prefix) + _fitted(name, column - len(prefix)) + numbers).rstrip())
+        if not self._has_gradients:
+            text.append(paint("dim", "no gradients yet: call backward()"))
+        left_out = self._total - len(shown) - inner_sums
+        if left_out > 0:
+            text.append(paint("dim", f"… {left_out:,} of {self._total:,} values left out"))
+        return "\n".join(text)
+
+    def _gradient(self, x: float | None, text: str, width: int, paint: Callable[[str, str], str]) -> str:
+        if x is None:
+            return ""
+        if not math.isfinite(x):
+            return paint("alarm", f"  {text:>{width}}  {'!' * _BAR}")
+        blocks = round(_BAR * strength(x, self._largest))
+        bar = "█" * blocks if blocks or x == 0.0 else "·"
+        return paint("plus" if x > 0.0 else "minus" if x < 0.0 else "dim", f"  {text:>{width}}  {bar}")
+
+
+def tree(value: Value, *, width: int | None = None, max_lines: int = 100) -> Tree:
+    """Return the graph that `value` was made from as a tree of text: what went into each value, below it.
+
+    Every line has the value, the gradient, and a bar for its magnitude on a log scale; a value that stands
+    further up with all that is below it is marked "(above)". It prints in colour on a terminal that takes
+    it, unless ``NO_COLOR`` is set; ``.text`` is plain. It is as wide as the terminal, or as `width` columns,
+    and of a graph with more than `max_lines` lines it shows the first operands and says what is left out.
+
+    Raises `TypeError` if `value` is no Value, `ValueError` if `max_lines` is below 1.
+
+    >>> w, x = Value(2.0, "w1"), Value(-3.0, "x")
+    >>> loss = (w * x + 1.0) ** 2
+    >>> loss.backward()
+    >>> print(tree(loss).text)
+                 value  gradient
+    x²            25.0      1.00  ████
+    └─ +         −5.00     −10.0  ███████
+       ├─ ×      −6.00     −10.0  ███████
+       │  ├─ w₁   2.00      30.0  ████████
+       │  └─ x   −3.00     −20.0  ████████
+       └─ + c     1.00
+    """
+    return Tree(value, width, max_lines)
