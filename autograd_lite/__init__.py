@@ -4,6 +4,22 @@
 public names.
 """
 
+from autograd_lite.algebra import to_sympy
+from autograd_lite.collector import collector_paused
+from autograd_lite.exercises import Exercise
+from autograd_lite.explain import (
+    Diagnosis,
+    Explanation,
+    GradientReport,
+    Ledger,
+    TraceTable,
+    explain,
+    gradient_report,
+    ledger,
+    record_lines,
+    trace_table,
+    why,
+)
 from autograd_lite.functional import (
     GradcheckError,
     grad,
@@ -26,7 +42,6 @@ from autograd_lite.optim import (
     Momentum,
     Optimizer,
     Result,
-    collector_paused,
     fit,
     minimize,
 )
@@ -100,15 +115,21 @@ from autograd_lite.primitives import (
     tanh,
     where,
 )
+from autograd_lite.program import Program, TraceError, compile
 from autograd_lite.value import Value, no_grad, scope, topological_order
 from autograd_lite.version import __version__ as __version__
 
 __all__ = [
     "Adam",
+    "Diagnosis",
+    "Exercise",
+    "Explanation",
     "GradcheckError",
     "GradientDescent",
+    "GradientReport",
     "History",
     "Layer",
+    "Ledger",
     "MLP",
     "Module",
     "Momentum",
@@ -117,7 +138,10 @@ __all__ = [
     "Picture",
     "Player",
     "Primitive",
+    "Program",
     "Result",
+    "TraceError",
+    "TraceTable",
     "Tree",
     "Value",
     "abs",
@@ -133,6 +157,7 @@ __all__ = [
     "cbrt",
     "clip",
     "collector_paused",
+    "compile",
     "cos",
     "cosh",
     "cross_entropy",
@@ -142,11 +167,13 @@ __all__ = [
     "erf",
     "erfc",
     "exp",
+    "explain",
     "expm1",
     "fit",
     "gelu",
     "grad",
     "gradcheck",
+    "gradient_report",
     "gradients",
     "half_squared_error",
     "heaviside",
@@ -156,6 +183,7 @@ __all__ = [
     "jacobian",
     "jvp",
     "leaky_relu",
+    "ledger",
     "load_ipython_extension",
     "log",
     "log10",
@@ -181,6 +209,7 @@ __all__ = [
     "primitive",
     "prod",
     "reciprocal",
+    "record_lines",
     "relu",
     "rsqrt",
     "scope",
@@ -199,10 +228,13 @@ __all__ = [
     "sum",
     "tan",
     "tanh",
+    "to_sympy",
     "topological_order",
+    "trace_table",
     "tree",
     "unload_ipython_extension",
     "value_and_grad",
     "vjp",
     "where",
+    "why",
 ]

@@ -25,6 +25,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
+from autograd_lite.collector import collector_paused
 from autograd_lite.datasets import DataError, penguins, read_csv
 from autograd_lite.datasets.table import (
     Category,
@@ -37,17 +38,18 @@ from autograd_lite.datasets.table import (
     encode,
     missing,
 )
-from autograd_lite.expressions import ExpressionError, evaluate
+from autograd_lite.explain import explain, trace_table
+from autograd_lite.expressions import ExpressionError, evaluate, unused
 from autograd_lite.losses import cross_entropy, log_loss_from_scores, softmax
 from autograd_lite.nn import ACTIVATIONS, MLP, read_json, write_json
-from autograd_lite.optim import GradientDescent, History, collector_paused, fit
+from autograd_lite.optim import GradientDescent, History, fit
 from autograd_lite.pictures.dot import draw
 from autograd_lite.pictures.player import play
 from autograd_lite.pictures.plots import NO_MATPLOTLIB
 from autograd_lite.pictures.report import report
 from autograd_lite.pictures.tree import tree
 from autograd_lite.primitives import TABLE, real, sigmoid
-from autograd_lite.value import Value, no_grad
+from autograd_lite.value import Value, no_grad, topological_order
 from autograd_lite.version import __version__
 
 PROGRAM = "autograd-lite"
@@ -202,38 +204,64 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     drawing.set_defaults(run=_draw)
-    drawing.add_argument("expression", metavar="EXPRESSION", help='as in Python: "w*x + b"')
-    drawing.add_argument(
-        "values", metavar="NAME=NUMBER", type=_assignment, nargs="*", help="the value of each name in it"
-    )
+    _takes_expression(drawing)
     drawing.add_argument(
         *_OUTPUT,
         metavar="FILE",
         type=Path,
         help="the picture, as its name ends: .svg or .png, .dot for its source, .html for the player",
     )
+
+    explaining = commands.add_parser(
+        "explain",
+        help="explain one derivative of an expression",
+        description="Print the chain rule from the expression to one name in it: symbols, formulas, numbers.",
+        epilog='example: %(prog)s "log(1 + exp(-y*(w*x + b)))" w=0.5 x=2 b=0.1 y=1 --wrt w',
+        allow_abbrev=False,
+    )
+    explaining.set_defaults(run=_explain)
+    _takes_expression(explaining)
+    explaining.add_argument(_WRT, metavar="NAME", required=True, help="the name to differentiate by")
+    explaining.add_argument("--latex", action="store_true", help="print LaTeX")
+
+    table = commands.add_parser(
+        "table",
+        help="print the values and the adjoints of an expression side by side",
+        description="Print the Wengert list of the expression: each step forward, and its adjoint.",
+        epilog='example: %(prog)s "log(1 + exp(-y*(w*x + b)))" w=0.5 x=2 b=0.1 y=1',
+        allow_abbrev=False,
+    )
+    table.set_defaults(run=_table)
+    _takes_expression(table)
     return parser
 
 
-_OUTPUT = "-o", "--output"
+def _takes_expression(command: argparse.ArgumentParser) -> None:
+    command.add_argument("expression", metavar="EXPRESSION", help='as in Python: "w*x + b"')
+    command.add_argument(
+        "values", metavar="NAME=NUMBER", type=_assignment, nargs="*", help="the value of each name in it"
+    )
+
+
+_OUTPUT, _WRT = ("-o", "--output"), "--wrt"
 
 
 def _with_expression(argv: list[str]) -> list[str]:
-    """The arguments of ``draw`` with its options first, and a space before ``-x*y``, which is none."""
-    if argv[:1] != ["draw"]:
+    """The arguments, the options before the expression, and a space before ``-x*y``, which is none."""
+    if argv[:1] not in (["draw"], ["explain"], ["table"]):
         return argv
     options, others, rest = [], [], iter(argv[1:])
     for text in rest:
-        if text in _OUTPUT:
+        if text in (*_OUTPUT, _WRT):
             file = [*islice(rest, 1)]
             if not file:
                 return argv
             options += [text, *file]
-        elif text.startswith("--output=") or text in ("-h", "--help"):
+        elif text.startswith(("--output=", "--wrt=")) or text in ("-h", "--help", "--latex"):
             options.append(text)
         else:
             others.append(f" {text}" if text.startswith("-") else text)
-    return ["draw", *options, *others]
+    return [argv[0], *options, *others]
 
 
 def _assignment(text: str) -> tuple[str, float]:
@@ -339,15 +367,20 @@ class Classifier:
             raise DataError(error) from None
         if document.get("format") != FORMAT:
             raise DataError(f"{path} is no model that '{PROGRAM} train --save' wrote")
+        for part, (kind, expected) in _PARTS.items():
+            if part not in document:
+                raise DataError(f"{path} is damaged: it has no {part!r}")
+            if not isinstance(document[part], kind):
+                raise DataError(f"{path} is damaged: {part!r} must be {expected}, got {document[part]!r:.40}")
         try:
-            network = MLP(**document["architecture"])
-            network.load_state_dict(document["parameters"])
-            classes = [str(name) for name in document["classes"]]
-            model = cls(str(document["target"]), classes, [_input(**x) for x in document["inputs"]], network)
+            network = MLP._from_document(document, path)
+        except ValueError as error:
+            raise DataError(error) from None
+        try:
+            classes = _texts(document["classes"], "'classes'")
+            model = cls(document["target"], classes, [*map(_input, document["inputs"])], network)
             if len(model.probabilities([0.0] * _width(model.inputs))) != len(classes):
                 raise ValueError(f"the network does not have {len(classes)} classes")
-        except KeyError as error:
-            raise DataError(f"{path} is damaged: it has no {error}") from None
         except (TypeError, ValueError, ArithmeticError) as error:
             raise DataError(f"{path} is damaged: {error}") from None
         return model
@@ -357,14 +390,32 @@ def _width(inputs: Iterable[Input]) -> int:
     return sum(column.width for column in inputs)
 
 
-def _input(name: str, mean: Any = None, scale: Any = None, texts: Any = None) -> Input:
+_PARTS: dict[str, tuple[type, str]] = {  # of a model file, after its format
+    "target": (str, "a text"),
+    "classes": (list, "a list"),
+    "inputs": (list, "a list"),
+    "architecture": (dict, "an object"),
+    "parameters": (dict, "an object"),
+}
+
+
+def _input(entry: Any) -> Input:
     """The input column that an entry of a model file describes."""
-    if texts is not None:
-        return Category(str(name), [str(text) for text in texts])
-    column = Number(str(name), real(mean, "a mean"), real(scale, "a scale"))
-    if not (math.isfinite(column.mean) and 0.0 < column.scale < math.inf):
-        raise ValueError(f"{column} standardises nothing")
-    return column
+    match entry:
+        case {"name": str(name), "texts": texts, **others} if not others:
+            return Category(name, _texts(texts, f"the texts of input {name!r}"))
+        case {"name": str(name), "mean": mean, "scale": scale, **others} if not others:
+            column = Number(name, real(mean, "a mean"), real(scale, "a scale"))
+            if not (math.isfinite(column.mean) and 0.0 < column.scale < math.inf):
+                raise ValueError(f"{column} standardises nothing")
+            return column
+    raise ValueError(f"{entry!r:.60} describes no input")
+
+
+def _texts(entry: Any, what: str) -> list[str]:
+    if not (isinstance(entry, list) and all(isinstance(text, str) for text in entry)):
+        raise ValueError(f"{what} must be a list of texts, got {entry!r:.40}")
+    return entry
 
 
 def _check_writable(path: Path) -> None:
@@ -670,6 +721,33 @@ def _predict(arguments: argparse.Namespace) -> None:
 # --- draw ------------------------------------------------------------------------------------------
 
 
+def _differentiated(arguments: argparse.Namespace) -> Value:
+    """The value of the expression, after its backward pass."""
+    values = dict(arguments.values)
+    if len(values) < len(arguments.values):
+        names = Counter([name for name, _ in arguments.values])
+        raise DataError(f"{names.most_common(1)[0][0]} is given twice")
+    value = evaluate(arguments.expression, values)
+    if odd := unused(arguments.expression, values):
+        raise DataError(f"{', '.join(odd)} {'is' if len(odd) == 1 else 'are'} not in the expression")
+    value.backward()
+    return value
+
+
+def _explain(arguments: argparse.Namespace) -> None:
+    value = _differentiated(arguments)
+    named = {node.label: node for node in topological_order(value) if node.primitive is None}
+    if arguments.wrt not in named:
+        names = ", ".join(name for name in named if name)
+        raise DataError(f"{arguments.wrt!r} is no name in the expression: it has {names or 'none'}")
+    explanation = explain(value, named[arguments.wrt])
+    print(explanation.latex if arguments.latex else explanation)
+
+
+def _table(arguments: argparse.Namespace) -> None:
+    print(trace_table(_differentiated(arguments)))
+
+
 def _draw(arguments: argparse.Namespace) -> None:
     output: Path | None = arguments.output
     kind = "" if output is None else output.suffix.lower()
@@ -677,12 +755,7 @@ def _draw(arguments: argparse.Namespace) -> None:
         if kind not in (".svg", ".png", ".dot", ".html"):
             raise DataError(f"{str(output)!r} ends in none of .svg, .png, .dot and .html")
         _check_writable(output)
-    values = dict(arguments.values)
-    if len(values) < len(arguments.values):
-        names = Counter([name for name, _ in arguments.values])
-        raise DataError(f"{names.most_common(1)[0][0]} is given twice")
-    value = evaluate(arguments.expression, values)
-    value.backward()
+    value = _differentiated(arguments)
     if output is not None:
         picture = draw(value)
         try:

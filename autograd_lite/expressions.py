@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import ast
 import difflib
+import math
 import operator
 import sys
 import unicodedata
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from autograd_lite.primitives import TABLE, Primitive, add, div, mul, neg, pow, sub
@@ -37,6 +38,8 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
+_CONSTANTS = {"pi": math.pi, "e": math.e}  # no names that the reader knows, but what to give them as
+_ELSEWHERE = {"ln": "log"}  # what functions of the table are called elsewhere
 _WHAT_IS = "numbers, the names given, + - * / **, brackets and functions of the table"
 
 
@@ -76,11 +79,37 @@ def evaluate(text: str, values: Mapping[str, float]) -> Value:
     return _Reader(text, values).run()
 
 
+def unused(text: str, names: Iterable[str]) -> list[str]:
+    """Those of `names` that are no operand anywhere in `text`, an expression that `evaluate` takes.
+
+    >>> unused("where(x > 0, log(x), y)", ["x", "y", "z", "log"])
+    ['z', 'log']
+    """
+    nodes = [*ast.walk(_parsed(_on_one_line(text)))]
+    functions = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    operands = {node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in functions}
+    return [name for name in names if _identifier(name) not in operands]
+
+
+def _on_one_line(text: str) -> str:
+    return "".join([" " if c.isspace() else c for c in text]).strip()
+
+
+def _identifier(name: str) -> str:
+    """The name as Python has it, the same in all its spellings."""
+    return unicodedata.normalize("NFKC", name)
+
+
+def _parsed(text: str) -> ast.Expression:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about text in it, which is refused anyway
+        return ast.parse(text, mode="eval")
+
+
 class _Reader:
     def __init__(self, text: str, values: Mapping[str, float]) -> None:
-        self.text = "".join([" " if c.isspace() else c for c in text]).strip()
-        # An identifier is the same in all its spellings, as Python has it.
-        self.leaves = {unicodedata.normalize("NFKC", name): Value(x, name) for name, x in values.items()}
+        self.text = _on_one_line(text)
+        self.leaves = {_identifier(name): Value(x, name) for name, x in values.items()}
 
     def run(self) -> Value:
         text = self.text
@@ -92,11 +121,10 @@ class _Reader:
             if not character.isprintable():
                 shown = "".join([c if c.isprintable() else "\ufffd" for c in text])
                 raise ExpressionError(f"the character {character!a} has no meaning", shown, column)
+            if character == "#":  # to Python all that follows would be a comment
+                raise ExpressionError("the character '#' has no meaning", text, column)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about text in it, which is refused anyway
-                parsed = ast.parse(text, mode="eval")
-            result = self.value(parsed.body)
+            result = self.value(_parsed(text).body)
         except SyntaxError as error:
             column = min(max((error.offset or 1) - 1, 0), len(text))
             raise ExpressionError(error.msg.partition("; ")[0], text, column) from None
@@ -133,7 +161,7 @@ class _Reader:
                     return self.leaves[name]
                 if name in TABLE:
                     raise self.error(f"{name} is a function: write {name}(...)", node)
-                raise self.error(f"{name} has no value: give it as {name}=0.5", node)
+                raise self.error(f"{name} has no value: give it as {name}={_CONSTANTS.get(name, 0.5)}", node)
             case ast.UnaryOp(op=ast.UAdd(), operand=inner):
                 return self.value(inner)
             case ast.UnaryOp(op=ast.USub(), operand=inner):
@@ -158,7 +186,7 @@ class _Reader:
     def call(self, name: str, arguments: list[ast.expr], node: ast.expr) -> Any:
         row = TABLE.get(name)
         if row is None:
-            near = difflib.get_close_matches(name, TABLE, 1)
+            near = [_ELSEWHERE[name]] if name in _ELSEWHERE else difflib.get_close_matches(name, TABLE, 1)
             near = near or [each for each in TABLE if each.startswith(name)][:1]
             hint = f": did you mean {near[0]}?" if near else ""
             raise self.error(f"no function {name}{hint}", node)

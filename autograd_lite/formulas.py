@@ -20,7 +20,7 @@ from itertools import islice
 from typing import TypeAlias
 
 from autograd_lite.functional import _partials_as_values
-from autograd_lite.latex import Notation, Printed
+from autograd_lite.latex import LATEX, TEXT, Notation, Printed
 from autograd_lite.primitives import ATOM, PRODUCT, TABLE, Primitive
 from autograd_lite.value import Value, _paused, topological_order
 
@@ -194,21 +194,21 @@ class Sum:
             common = {atom: min(n, powers[atom]) for atom, n in common.items() if atom in powers}
         sizes = {math.fabs(coefficient) for coefficient, _ in above.terms}
         shared = Sum([(sizes.pop() if len(sizes) == 1 else 1.0, tuple(common.items()))])
-        best = Sum([term for t in above.terms for term in (Sum([t]) / shared).terms]) * shared * denominator
+        best = shared * Sum([term for t in above.terms for term in (Sum([t]) / shared).terms]) * denominator
         return best if best.cost() < self.cost() else self
 
     def _multiplied_out(self) -> list[Term] | None:
-        """Its terms without sums as factors; None if they are too many."""
+        """Its terms without sums as factors, but below a fraction line; None if they are too many."""
         done: list[Term] = []
         for coefficient, factors in self.terms:
-            product = Sum([(coefficient, tuple([f for f in factors if not isinstance(f[0], Sum)]))])
-            for atom, exponent in factors:
-                if isinstance(atom, Sum):
-                    for _ in range(exponent):
-                        pairs = [(Sum([a]), Sum([b])) for a in product.terms for b in atom.terms]
-                        if len(pairs) > _EXPANDED:
-                            return None
-                        product = Sum([term for a, b in pairs for term in (a * b).terms])
+            sums = [(atom, n) for atom, n in factors if isinstance(atom, Sum) and n > 0]
+            product = Sum([(coefficient, tuple([factor for factor in factors if factor not in sums]))])
+            for atom, exponent in sums:
+                for _ in range(exponent):
+                    pairs = [(Sum([a]), Sum([b])) for a in product.terms for b in atom.terms]
+                    if len(pairs) > _EXPANDED:
+                        return None
+                    product = Sum([term for a, b in pairs for term in (a * b).terms])
             done += product.terms
         return done
 
@@ -347,6 +347,36 @@ class Namer:
         return [*self._names]
 
 
+def to_latex(value: Value) -> str:
+    r"""Return the formula that `value` was computed by, in its leaves, as LaTeX for math mode.
+
+    A leaf stands under its label, or v₁, v₂, ...; a `where` is the branch taken. Constants are exact.
+    Raises `TypeError` if `value` is no Value, `ValueError` if the graph is too large for one formula.
+
+    >>> w, x = Value(0.5, "w1"), Value(2.0, "x1")
+    >>> print(to_latex((w * x - 1.0) ** 2 / x))
+    \frac{\left(w_{1} \cdot x_{1} - 1\right)^{2}}{x_{1}}
+    """
+    return _whole(value, LATEX, "to_latex")
+
+
+def to_text(value: Value) -> str:
+    """Return what `to_latex` does, as Unicode text.
+
+    >>> w, x = Value(0.5, "w1"), Value(2.0, "x1")
+    >>> to_text((w * x - 1.0) ** 2 / x)
+    '(w₁·x₁ − 1)²/x₁'
+    """
+    return _whole(value, TEXT, "to_text")
+
+
+def _whole(value: Value, notation: Notation, name: str) -> str:
+    if not isinstance(value, Value):
+        raise TypeError(f"{name} takes a Value, got {type(value).__name__} {value!r}")
+    reader = Reader(value, expand=True)
+    return reader.definition(value).written(notation, Namer(reader.order), shown=None).text
+
+
 # --- Reading a graph -------------------------------------------------------------------------------
 
 # An unlabelled node of these rows is written out where it is used: 1 − y needs no name of its own.
@@ -365,7 +395,7 @@ _ARITHMETIC = (
     "where",
 )
 _INLINED = 12  # operations that may be written out at one place
-_WHOLE = 1000  # nodes that may be written out as one formula
+_WHOLE = 2000  # names and operations in a whole graph as one formula
 _NESTED = 100  # and how deep
 
 # The rules keep to forms that lose no digits; these say the same in the name of the node itself, as it is
@@ -410,15 +440,18 @@ class Reader:
 
     def _name_leaves(self) -> None:
         depths: dict[Value, int] = {}
+        sizes: dict[Value, int] = {}  # what is used twice is written twice
         for node in self.order:
-            depths[node] = 1 + max([depths[x] for x in node.operands if isinstance(x, Value)], default=0)
+            operands = [x for x in node.operands if isinstance(x, Value)]
+            depths[node] = 1 + max([depths[x] for x in operands], default=0)
+            sizes[node] = 1 + sum([sizes[x] for x in operands])
+            if depths[node] > _NESTED or sizes[node] > _WHOLE:
+                raise ValueError(
+                    f"a graph of {len(self.order)} nodes is too large for one formula, of at most {_WHOLE} "
+                    f"names and operations, {_NESTED} deep: ask for a part of it"
+                )
             if node.primitive is None:
                 self._named.add(node)
-        if len(self.order) > _WHOLE or max(depths.values()) > _NESTED:
-            raise ValueError(
-                f"a graph of {len(self.order)} nodes, {max(depths.values())} deep, is too large for one "
-                f"formula (the limits are {_WHOLE} and {_NESTED}): ask for a part of it"
-            )
         for node in self.order:
             self.definition(node)
 
@@ -470,11 +503,12 @@ class Reader:
         finally:
             _paused.reset(token)
         known = {x: self.formula(x) for x in (node, *node.operands) if isinstance(x, Value)}
+        out = known[node]
         # No gradient goes to a constant, nor into a branch that was not taken.
         read = [Sum(()) if partial is None else _rule_read(partial, known) for partial in recorded]
         assert node.primitive is not None
         if node.primitive.name in _READ_AS:
-            written = _READ_AS[node.primitive.name](known[node], self.formula(node.operands[0]))
+            written = _READ_AS[node.primitive.name](out, self.formula(node.operands[0]))
             for power, said in written.items():
                 read = [_replaced(partial, power, said) for partial in read]
         return read
@@ -500,11 +534,10 @@ def _replaced(formula: Sum, power: Factor, said: Sum) -> Sum:
     return total
 
 
-def _rule_read(partial: Value | float, known: dict[Value, Sum]) -> Sum:
-    """What a rule has recorded, as a formula of what it was given."""
+def _rule_read(partial: Value | float, read: dict[Value, Sum]) -> Sum:
+    """What a rule has recorded, as a formula of what it was given: `read`, which is added to."""
     if not isinstance(partial, Value):
         return number(partial)
-    read = dict(known)
     stack = [partial]
     while stack:
         node = stack.pop()
@@ -554,6 +587,8 @@ _DONE: dict[str, Callable[..., Sum]] = {
     "div": operator.truediv,
     "reciprocal": lambda x: x**-1,
     "square": lambda x: x**2,
+    "log1p": lambda x: _called(TABLE["log"], number(1.0) + x),
+    "expm1": lambda x: _called(TABLE["exp"], x) - number(1.0),
     "sum": _total,
     "mean": lambda *x: number(1.0 / len(x)) * _total(*x),
     "prod": lambda *x: math.prod(x, start=number(1.0)),

@@ -124,7 +124,7 @@ class _Linear:
                         if partial is not None and x not in seen:
                             stack.append(x)
                 elif isinstance(node, _Variable):
-                    self.live = self.live or node.live
+                    self.live = self.live or getattr(node, "live", False)  # a copy has no such slot
                 else:
                     self.foreign = True
 

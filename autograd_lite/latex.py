@@ -58,6 +58,8 @@ class Notation:
     adjoint: Callable[[str], str]
     parenthesised: Callable[[str], str]
     word: Callable[[str], str]
+    power: Callable[[int, int], str]
+    arrow: str
     times: str
     dots: str
     down: str
@@ -143,7 +145,7 @@ def _text_apply(row: Primitive, operands: Sequence[Printed]) -> Printed:
         return Printed(template.format(", ".join(_shortened(texts, "…"))), own)
     if row.name == "pow" and texts[1].removeprefix("−").isdigit():
         template, texts[1], needs = "{0}{1}", texts[1].translate(_SUPERSCRIPT), [ATOM, SUM]
-    elif row.name == "mul" and operands[1].binds < PRODUCT:
+    elif row.name == "mul" and operands[1].binds < PRODUCT and not texts[0].endswith(")"):
         template = "{0}{1}"  # x₁(ŷ − y)
     texts = [
         f"({text})" if x.binds < least else text
@@ -164,6 +166,8 @@ LATEX = Notation(
     adjoint=lambda name: rf"\delta_{{{name}}}",
     parenthesised=lambda text: rf"\left({text}\right)",
     word=lambda text: rf"\text{{{text}}}",
+    power=lambda base, exponent: f"{base}^{{{exponent}}}",
+    arrow=r" \leftarrow ",
     times=r" \cdot ",
     dots=r"\cdots",
     down=r"\vdots",
@@ -178,6 +182,8 @@ TEXT = Notation(
     adjoint=lambda name: f"δ({name})",
     parenthesised=lambda text: f"({text})",
     word=lambda text: text,
+    power=lambda base, exponent: f"{base}{superscript(exponent)}",
+    arrow=" ← ",
     times=" · ",
     dots="…",
     down="⋮",

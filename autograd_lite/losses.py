@@ -1,7 +1,8 @@
-"""Losses, composed of rows of the table in the forms that survive saturation (derivations.md, section 4).
+"""Losses, composed of rows of the table in the forms that survive saturation.
 
 Each takes numbers, Values or a mixture, one example or a batch, and reduces by the sum or the mean. None adds
-an epsilon. What does not live here: their derivatives, which the rows of `primitives.py` know.
+an epsilon. Numbers such as 001.1 are those of documents, as in notebooks/errata.md. What does not live here:
+their derivatives, which the rows of `primitives.py` know.
 """
 
 from __future__ import annotations
@@ -167,7 +168,12 @@ def cross_entropy(scores: Any, labels: Any, reduction: Reduction = "sum") -> Any
         raise ValueError("the loss of no examples is undefined: scores is empty")
     rows = [_plain(row) for row in scores]
     for i, row in enumerate(rows):
-        if _shape(row) != _shape(rows[0]) or not isinstance(row, list):
+        if not isinstance(row, list):
+            raise ValueError(
+                f"labels is {_shape(labels)}, so scores must have a list of scores for each label: "
+                f"scores[{i}] is one number"
+            )
+        if len(row) != len(rows[0]):
             raise ValueError(
                 f"scores[{i}] is {_shape(row)}, but scores[0] {_shape(rows[0])}: one score per class"
             )

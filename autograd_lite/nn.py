@@ -15,6 +15,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -493,17 +494,35 @@ class MLP(Module):
     def architecture(self) -> dict[str, Any] | None:
         """The arguments that build this shape again, ``MLP(**model.architecture)``.
 
-        None if an activation is a function without a name in the table: no file can hold that.
+        None if an activation is a function without a name in the table, or layers or neurons were replaced
+        by others of which no such arguments tell: no file can hold that.
         """
-        first = self.layers[0].neurons[0]
-        activations = [layer.neurons[0].activation for layer in self.layers]
-        if not all(isinstance(activation, str) for activation in activations):
+        shape = self._shape
+        named = (
+            shape is not None and isinstance(shape["activation"], str) and isinstance(shape["output"], str)
+        )
+        return shape if named else None
+
+    @property
+    def _shape(self) -> dict[str, Any] | None:
+        """The architecture, whatever the activations; None unless all neurons are as arguments build them."""
+        layers = [layer.neurons for layer in self.layers if type(layer) is Layer]
+        neurons = [neuron for layer in layers for neuron in layer]
+        if len(layers) < len(self.layers) or any(type(neuron) is not Neuron for neuron in neurons):
+            return None
+        first, last = neurons[0], neurons[-1]
+        hidden = len(neurons) - len(layers[-1])
+        if any(
+            neuron.activation != (first if k < hidden else last).activation
+            or (neuron.b is None) != (first.b is None)
+            for k, neuron in enumerate(neurons)
+        ):
             return None
         return {
             "inputs": len(first.w),
-            "sizes": [len(layer.neurons) for layer in self.layers],
-            "activation": activations[0] if len(activations) > 1 else "linear",
-            "output": activations[-1],
+            "sizes": [len(layer) for layer in layers],
+            "activation": first.activation if hidden else "linear",
+            "output": last.activation,
             "bias": first.b is not None,
         }
 
@@ -513,15 +532,22 @@ class MLP(Module):
 
         Raises `ValueError` if the file is damaged or does not say the shape, `OSError` if it cannot be read.
         """
-        document = read_json(path)
+        return cls._from_document(read_json(path), path)
+
+    @classmethod
+    def _from_document(cls, document: Mapping[str, Any], path: str | os.PathLike[str]) -> Self:
         architecture, state = document.get("architecture"), document.get("parameters")
         if not isinstance(architecture, dict) or not isinstance(state, dict):
             raise ValueError(
                 f"{path} does not say the shape of its model: build the MLP, and load the file into it"
             )
         try:
-            # A wrong digit must not build a network of millions: no width exceeds the number of parameters.
-            if max(architecture["inputs"], *architecture["sizes"]) > len(state):
+            # A wrong digit must not build a network of millions.
+            widths, bias = (
+                [architecture["inputs"], *architecture["sizes"]],
+                bool(architecture.get("bias", True)),
+            )
+            if sum((n + bias) * m for n, m in pairwise(widths)) > len(state):
                 raise ValueError(f"{len(state)} parameters are too few for {architecture}")
             model = cls(**architecture)
         except (KeyError, TypeError, ValueError) as error:
@@ -530,10 +556,10 @@ class MLP(Module):
         return model
 
     def __repr__(self) -> str:
-        activations = [layer.neurons[0].activation for layer in self.layers]
-        first, last = self.layers[0].neurons[0], activations[-1]
-        hidden = f", {_named(activations[0])}" if len(activations) > 1 else ""
-        output = "" if last == "linear" else f", output={_named(last)}"
-        bias = "" if first.b is not None else ", bias=False"
-        sizes = [len(layer.neurons) for layer in self.layers]
-        return f"MLP({len(first.w)}, {sizes}{hidden}{output}{bias})  # {self._count()}"
+        shape = self._shape
+        if shape is None:
+            return super().__repr__()
+        hidden = f", {_named(shape['activation'])}" if len(shape["sizes"]) > 1 else ""
+        output = "" if shape["output"] == "linear" else f", output={_named(shape['output'])}"
+        bias = "" if shape["bias"] else ", bias=False"
+        return f"MLP({shape['inputs']}, {shape['sizes']}{hidden}{output}{bias})  # {self._count()}"

@@ -5,37 +5,23 @@ What does not live here: gradients (`value.py`, `functional.py`), losses (`losse
 
 from __future__ import annotations
 
-import gc
 import math
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 from tqdm import tqdm
 
+from autograd_lite.collector import collector_paused
 from autograd_lite.functional import _flatten, grad
+from autograd_lite.losses import cross_entropy, half_squared_error, log_loss, log_loss_from_scores
+from autograd_lite.nn import MLP, Layer, Neuron
 from autograd_lite.primitives import mean, real
+from autograd_lite.program.training import Training
 from autograd_lite.value import Value, no_grad
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Within ``with collector_paused():`` Python's cyclic garbage collector is off; then as it was before.
-
-    Graphs hold no cycles and are freed by reference counting, but the collector keeps searching them as
-    they grow, which takes more than half the time of recording. `fit` uses this.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
 
 # --- Optimizers -------------------------------------------------------------------------------------
 
@@ -270,13 +256,15 @@ class History:
     """What `fit` returns: an entry per epoch in ``loss`` and, with validation data, ``validation_loss``.
 
     ``loss`` is the mean over the epoch's examples, each as it was before the step it was used for;
-    ``validation_loss`` that after the epoch. ``steps`` counts the steps, ``seconds`` the time of all.
+    ``validation_loss`` that after the epoch. ``steps`` counts the steps, ``seconds`` the time of all, and
+    ``form`` says what ran them: "machine code", "NumPy" or "Python" for a program, "engine" for the graph.
     """
 
     loss: list[float] = field(default_factory=list)
     validation_loss: list[float] = field(default_factory=list)
     steps: int = 0
     seconds: float = 0.0
+    form: str = "engine"
 
 
 def _examples(X: Iterable[Any], y: Iterable[Any], what: str) -> tuple[list[Any], list[Any]]:
@@ -287,6 +275,56 @@ def _examples(X: Iterable[Any], y: Iterable[Any], what: str) -> tuple[list[Any],
     if not inputs:
         raise ValueError(f"{what} is empty: there is no example to learn from")
     return inputs, targets
+
+
+def _cure(optimizer: Optimizer, where: str) -> str:
+    if where == "epoch 1, batch 1":
+        return "look for NaN and infinity in the data and in the first weights"
+    return f"try a step size below {optimizer.lr!r}"
+
+
+_LOSSES = (cross_entropy, half_squared_error, log_loss, log_loss_from_scores)
+
+
+def _repeats_itself(model: Any, loss: Any) -> bool:
+    """Whether each call does the same: with `nn`'s own classes, rows as activations, and `losses`."""
+    layers = model.layers if type(model) is MLP else [model]
+    neurons = [neuron for layer in layers for neuron in (layer.neurons if type(layer) is Layer else [layer])]
+    own = all(type(neuron) is Neuron and isinstance(neuron.activation, str) for neuron in neurons)
+    return own and loss in _LOSSES
+
+
+def _training(model: Any, loss: Any, inputs: list[Any], targets: list[Any], steps: int) -> Training | None:
+    """The program for the mean loss of a batch; None where the loss does not trace, or raises meanwhile.
+
+    What it raises is for the engine to say, with the place.
+    """
+    try:
+        return Training(model, loss, inputs, targets, steps=steps)
+    except Exception:
+        return None
+
+
+def _agrees(
+    training: Training, engine: Callable[[list[int]], float], parameters: list[Value], m: int
+) -> bool:
+    """Whether the program gives what the engine gives, on the first and the last example."""
+    before = [x.grad for x in parameters]
+    chosen, results = sorted({0, m - 1}), []
+    try:
+        for run in (training, engine):
+            for x in parameters:
+                x.grad = None
+            results.append([run(chosen), *[x.grad or 0.0 for x in parameters]])
+    except (ArithmeticError, ValueError, TypeError):
+        return False
+    finally:
+        for x, grad in zip(parameters, before, strict=True):
+            x.grad = grad
+    largest = max(map(abs, results[1]))
+    return all(
+        math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12 * largest) for a, b in zip(*results, strict=True)
+    )
 
 
 def fit(
@@ -301,6 +339,7 @@ def fit(
     seed: int | None = 0,
     progress: bool = True,
     validation: tuple[Iterable[Any], Iterable[Any]] | None = None,
+    compiled: bool | None = None,
 ) -> History:
     """Train `model` on the examples `X` with the targets `y`, and return the `History`.
 
@@ -308,6 +347,12 @@ def fit(
     over a batch (000.10). Without `batch_size` a batch is all examples, in the order given; with it the
     examples are shuffled anew each epoch, by `seed`. `validation` is a pair like ``(X, y)``, and takes no
     part in the training. The bar is shown on stderr; ``progress=False`` turns it off.
+
+    A model of `nn`'s own neurons with a loss of `losses` is compiled (`autograd_lite.program`). Other models
+    may do what a program made once cannot repeat (draw random numbers, count calls, read ``.data``), so the
+    engine records each of their batches, unless ``compiled=True`` vouches that they do not. With
+    ``compiled=False`` the engine does it all. In any case the program must agree with the engine on the first
+    example and the last, or it is not used. `History.form` says what ran.
 
     Raises `ValueError` if there are no examples or not one target for each, and `FloatingPointError`, with
     the epoch and the batch, as soon as the loss or a parameter would no longer be finite; the parameters
@@ -340,11 +385,34 @@ def fit(
                 f"the loss does not depend on the model: it is the plain number {total!r} in {where}"
             )
         if not math.isfinite(total.data):
-            raise FloatingPointError(
-                f"the loss is {total.data!r} in {where}: try a step size below {optimizer.lr!r}"
-            )
+            raise FloatingPointError(f"the loss is {total.data!r} in {where}: {_cure(optimizer, where)}")
         return total
 
+    def engine(chosen: Sequence[int], where: str) -> float:
+        total = batch_loss([inputs[i] for i in chosen], [targets[i] for i in chosen], where)
+        optimizer.zero_grad()
+        total.backward()
+        return total.data
+
+    def program(chosen: Sequence[int], where: str) -> float:
+        assert training is not None
+        optimizer.zero_grad()
+        try:
+            mean_loss = training(None if batch_size is None else chosen)
+        except (ArithmeticError, ValueError, TypeError) as error:
+            error.add_note(f"in {where}")
+            raise
+        if not math.isfinite(mean_loss):
+            raise FloatingPointError(f"the loss is {mean_loss!r} in {where}: {_cure(optimizer, where)}")
+        return mean_loss
+
+    training = None
+    if compiled if compiled is not None else _repeats_itself(model, loss):
+        training = _training(model, loss, inputs, targets, epochs * batches)
+    ends = partial(engine, where="the first example and the last")
+    if training is not None and not _agrees(training, ends, optimizer.parameters, m):
+        training = None
+    run = engine if training is None else program
     with (
         collector_paused(),
         tqdm(total=epochs * batches, disable=not progress, unit="step") as bar,
@@ -356,14 +424,12 @@ def fit(
             for batch in range(batches):
                 where = f"epoch {epoch}, batch {batch + 1}"
                 chosen = order[batch * size : (batch + 1) * size]
-                total = batch_loss([inputs[i] for i in chosen], [targets[i] for i in chosen], where)
-                optimizer.zero_grad()
-                total.backward()
+                mean_loss = run(chosen, where)
                 try:
                     optimizer.step()
                 except FloatingPointError as error:
                     raise FloatingPointError(f"{where}: {error}") from None
-                losses.append(total.data * len(chosen))
+                losses.append(mean_loss * len(chosen))
                 bar.update()
             history.loss.append(math.fsum(losses) / m)
             shown = f"loss {history.loss[-1]:.4g}"
@@ -373,6 +439,6 @@ def fit(
                 history.validation_loss.append(held.data)
                 shown += f", validation {held.data:.4g}"
             bar.set_postfix_str(shown, refresh=False)
-    history.steps = epochs * batches
+    history.steps, history.form = epochs * batches, "engine" if training is None else training.form
     history.seconds = time.perf_counter() - started
     return history

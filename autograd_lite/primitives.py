@@ -289,8 +289,10 @@ def _clip(x: float, low: float, high: float) -> float:
 def _logsumexp(*x: float) -> float:
     top = max(x)
     if math.isinf(top):
-        return top
-    return top + math.log(math.fsum([math.exp(xi - top) for xi in x]))
+        return nan if any(xi != xi for xi in x) else top
+    others = [*x]
+    others.remove(top)
+    return top + math.log1p(math.fsum([math.exp(xi - top) for xi in others]))
 
 
 def _softmax_cross_entropy(f_y: float, *others: float) -> float:
@@ -299,6 +301,8 @@ def _softmax_cross_entropy(f_y: float, *others: float) -> float:
     top = max(gaps, default=0.0)
     if top <= 0.0:
         return math.log1p(math.fsum(map(math.exp, gaps)))
+    if top == inf:
+        return nan if any(gap != gap for gap in gaps) else inf
     return top + math.log(math.fsum([math.exp(-top), *[math.exp(gap - top) for gap in gaps]]))
 
 
@@ -317,6 +321,7 @@ def _several(name: str, least: int = 0) -> Callable[..., tuple[Any, ...]]:
             raise ValueError(f"{name} of no values is undefined: give it at least one")
         return operands
 
+    arguments.__qualname__ = f"{name}([...])"
     return arguments
 
 
@@ -330,6 +335,8 @@ def _where_arguments(condition: Any, x: Any, y: Any) -> tuple[Any, ...]:
     # A branch given as a function runs only if it is taken; what stands for the other is not used.
     if isinstance(condition, Undecided):
         return condition, x() if callable(x) else x, y() if callable(y) else y
+    if isinstance(condition, str | list | tuple | dict | None):
+        raise TypeError(f"the condition of where must be true or false, got {condition!r}")
     if condition:
         return 1.0, x() if callable(x) else x, 0.0 if callable(y) else y
     return 0.0, 0.0 if callable(x) else x, y() if callable(y) else y
@@ -592,9 +599,12 @@ def _sigmoid_formula(x: Any) -> Any:
 
 
 def _logsumexp_formula(*x: Any) -> Any:
-    top = reduce(maximum, x)
-    shift = where(abs(top) < inf, top, 0.0)
-    return shift + log(sum([exp(xi - shift) for xi in x]))
+    top, others = x[0], []
+    for xi in x[1:]:
+        others.append(minimum(top, xi))
+        top = maximum(top, xi)
+    # Of an infinite top the gaps would be NaN.
+    return where(abs(top) < inf, lambda: top + log1p(sum([exp(xi - top) for xi in others])), top)
 
 
 def _softmax_cross_entropy_formula(f_y: Any, *others: Any) -> Any:
@@ -623,7 +633,7 @@ sign.formula = lambda x: where(x > 0.0, 1.0, where(x < 0.0, -1.0, x))
 heaviside.formula = lambda x: where(x > 0.0, 1.0, relu(x))  # 0, or the NaN that relu keeps
 maximum.formula = lambda x, y: where(x > y, x, where(x == x, y, x))
 minimum.formula = lambda x, y: where(x < y, x, where(x == x, y, x))
-clip.formula = lambda x, low, high: where(x < low, low, where(x > high, high, x))
+clip.formula = lambda x, low, high: where(low > high, nan, where(x < low, low, where(x > high, high, x)))
 sum.formula = lambda *x: reduce(operator.add, x, 0.0)
 mean.formula = lambda *x: sum(x) / len(x)
 prod.formula = lambda *x: reduce(operator.mul, x, 1.0)

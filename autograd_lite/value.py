@@ -63,11 +63,15 @@ class scope:  # noqa: N801 - it is used like a function
     __slots__ = ("_token", "name", "parent")
 
     def __init__(self, name: str, parent: scope | None = None) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"a scope's name is text, got {type(name).__name__} {name!r}")
         self.name = name
         self.parent = parent
 
     def __enter__(self) -> scope:
         global _scoped
+        if hasattr(self, "_token"):
+            raise RuntimeError(f"the scope {self.name!r} is open already: make one for each block")
         _scoped = True
         self.parent = _scope.get()
         self._token = _scope.set(self)
@@ -132,7 +136,7 @@ def _located(row: Primitive, operands: tuple[Any, ...], error: Exception) -> Exc
         f"{x.label}={x._data!r}" if isinstance(x, Value) and x.label else repr(_operand(x)[1])
         for x in operands
     )
-    domain = f" (domain: {row.domain})" if row.domain else ""
+    domain = f" (domain: {row.domain})" if row.domain and not isinstance(error, OverflowError) else ""
     return type(error)(f"{row.name}({shown}): {error}{domain}")
 
 
@@ -524,7 +528,7 @@ class Value(Recordable):
     # --- Operations: each is a row of the table
 
     def _record(self, row: Primitive, operands: tuple[Any, ...]) -> Any:
-        if len(operands) > 2:
+        if len(operands) > 2 or row.selects:
             return _variadic(row)(operands)
         node = _unary(row)(*operands) if len(operands) == 1 else _binary(row)(*operands)
         if node is NotImplemented:

@@ -432,14 +432,30 @@ def test_a_model_that_cannot_be_written_after_all(run, monkeypatch):
     ("change", "message"),
     [
         ({"format": None}, "is no model that 'autograd-lite train --save' wrote"),
-        ({"parameters": {}}, "is damaged: this state does not fit"),
+        ({"parameters": {}}, "holds no MLP: 0 parameters are too few"),
+        ({"parameters": {str(k): 0.0 for k in range(1000)}}, "model.json: this state does not fit MLP("),
+        ({"parameters": "abc"}, "is damaged: 'parameters' must be an object, got 'abc'"),
         ({"classes": ["a", "b"]}, "is damaged: the network does not have 2 classes"),
-        ({"classes": 3}, "is damaged: "),
-        ({"architecture": None}, "is damaged: "),
+        ({"classes": 3}, "is damaged: 'classes' must be a list, got 3"),
+        ({"classes": "abc"}, "is damaged: 'classes' must be a list, got 'abc'"),
+        ({"classes": ["a", "b", 3]}, "is damaged: 'classes' must be a list of texts, got ['a', 'b', 3]"),
+        ({"target": ["species"]}, "is damaged: 'target' must be a text, got ['species']"),
+        ({"architecture": None}, "is damaged: 'architecture' must be an object, got None"),
+        ({"architecture": {"inputs": 10, "sizes": [1000000000, 3]}}, "parameters are too few for {'inputs'"),
+        ({"inputs": [1]}, "is damaged: 1 describes no input"),
+        ({"inputs": "abc"}, "is damaged: 'inputs' must be a list, got 'abc'"),
+        (
+            {"inputs": [{"name": 3, "texts": ["a"]}]},
+            "is damaged: {'name': 3, 'texts': ['a']} describes no input",
+        ),
+        (
+            {"inputs": [{"name": "x", "texts": "abc"}]},
+            "is damaged: the texts of input 'x' must be a list of texts, got 'abc'",
+        ),
         ({"inputs": []}, "is damaged: 10 inputs were expected and 0 came"),
         ({"inputs": [{"name": "x", "mean": "0", "scale": 1.0}]}, "is damaged: a mean must be a real number"),
         ({"inputs": [{"name": "x", "mean": 0.0, "scale": 0.0}]}, "standardises nothing"),
-        ({"inputs": [{"name": "x", "size": 3}]}, "is damaged: "),
+        ({"inputs": [{"name": "x", "size": 3}]}, "is damaged: {'name': 'x', 'size': 3} describes no input"),
     ],
 )
 def test_damaged_models(run, model, change, message):
@@ -447,7 +463,7 @@ def test_damaged_models(run, model, change, message):
     model.write_text(json.dumps(document))
     code, out, err = run("predict", model, PENGUINS)
     assert (code, out) == (2, "")
-    assert err.startswith("autograd-lite: model.json ")
+    assert err.startswith(("autograd-lite: model.json ", "autograd-lite: model.json: "))
     assert message in err
     assert err.count("\n") == 1
 
@@ -496,7 +512,9 @@ def test_ctrl_c_leaves_no_file(run):
     )
     shown = ""
     while "loss" not in shown:  # the bar: training is under way
-        shown += process.stderr.read(1)
+        read = process.stderr.read(1)
+        assert read, shown
+        shown += read
     process.send_signal(signal.SIGINT)
     rest = process.communicate(timeout=30)[1]
     assert process.returncode == 130

@@ -3,8 +3,10 @@
 The number in a test's name is that of the trap.
 """
 
+import copy
 import gc
 import math
+import pickle
 from collections import namedtuple
 from collections.abc import Callable
 from typing import Any
@@ -331,6 +333,18 @@ def test_a_function_may_return_what_it_was_given_or_nothing_of_it():
     assert jacobian(lambda x: [])([1.0]) == []
     assert jacobian(lambda x: [1.0, 2.0])([]) == [[], []]
     assert vjp(lambda x: [x, x], 2.0)[1]([1.0, 10.0]) == (11.0,)
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))],
+    ids=["copy", "deepcopy", "pickle"],
+)
+def test_a_copy_of_a_variable_is_a_constant(copied):
+    assert grad(lambda x: copied(x) * 2.0)(1.0) == 0.0
+    assert grad(lambda x: copied(x) * x)(3.0) == 3.0
+    constant = grad(grad(lambda w: w**2))(Value(3.0))  # made there: a copy of it is used in a derivative
+    assert grad(lambda x: copied(constant) * x)(5.0) == constant
 
 
 def test_jacobian_takes_as_many_sweeps_as_the_shorter_side_has(monkeypatch):

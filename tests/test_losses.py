@@ -273,7 +273,10 @@ def test_shapes_of_scores_and_labels():
         cross_entropy([[1.0, 2.0], [3.0, 4.0]], [0])
     with pytest.raises(ValueError, match=r"scores\[1\] is a list of 3, but scores\[0\] a list of 2"):
         cross_entropy([[1.0, 2.0], [3.0, 4.0, 5.0]], [0, 0])
-    with pytest.raises(ValueError, match=r"scores\[0\] is one number"):
+    message = (
+        r"^labels is a list of 2, so scores must have a list .*for each label: scores\[0\] is one number$"
+    )
+    with pytest.raises(ValueError, match=message):
         cross_entropy([1.0, 2.0], [0, 1])
     with pytest.raises(TypeError, match="scores must be a list with one score per class"):
         cross_entropy(1.0, 0)

@@ -466,6 +466,66 @@ def test_an_activation_that_no_file_can_hold(tmp_path):
     assert twin([2.0]) == model([2.0])
 
 
+class OwnNeuron(Neuron):
+    pass
+
+
+class OwnLayer(Layer):
+    pass
+
+
+def replaced_neuron(neuron, layer):
+    def replace(model):
+        model.layers[layer].neurons[-1] = neuron
+
+    return replace
+
+
+def replaced_layer(layer, place):
+    def replace(model):
+        model.layers[place] = layer
+
+    return replace
+
+
+@pytest.mark.parametrize(
+    "replace",
+    [
+        replaced_layer(Layer(4, 4, "relu", rng=1), 1),
+        replaced_layer(Layer(4, 4, "tanh", bias=False, rng=1), 1),
+        replaced_layer(OwnLayer(4, 4, "tanh", rng=1), 1),
+        replaced_layer(lambda x: x, 1),
+        replaced_layer(Layer(4, 2, None, bias=False, rng=1), 2),
+        replaced_neuron(Neuron(4, "sigmoid", rng=1), 1),
+        replaced_neuron(Neuron(4, "sigmoid", rng=1), 2),
+        replaced_neuron(Neuron(4, "tanh", bias=False, rng=1), 1),
+        replaced_neuron(OwnNeuron(4, "tanh", rng=1), 1),
+    ],
+    ids=range(9),
+)
+def test_a_network_with_replaced_parts_never_comes_back_as_another(tmp_path, replace):
+    path = tmp_path / "model.json"
+    model, twin = MLP(2, [4, 4, 2], "tanh", rng=0), MLP(2, [4, 4, 2], "tanh", rng=1)
+    replace(model)
+    replace(twin)
+    assert model.architecture is None
+    assert repr(model).startswith("<MLP with ")
+    model.save(path)
+    with pytest.raises(ValueError, match="does not say the shape of its model: build the MLP"):
+        MLP.from_file(path)
+    twin.load(path)
+    assert twin([1.0, -2.0]) == model([1.0, -2.0])
+
+
+def test_a_network_with_replaced_parts_of_the_same_kind_comes_back(tmp_path):
+    path = tmp_path / "model.json"
+    model = MLP(2, [4, 4, 2], "tanh", rng=0)
+    model.layers[1] = Layer(4, 4, "tanh", rng=1)
+    model.layers[2].neurons[1] = Neuron(4, None, rng=2)
+    model.save(path)
+    assert MLP.from_file(path)([1.0, -2.0]) == model([1.0, -2.0])
+
+
 def test_a_network_with_another_activation_does_not_load(tmp_path):
     MLP(2, [3, 1], "relu").save(tmp_path / "model.json")
     model = MLP(2, [3, 1], "tanh", rng=0)
@@ -533,8 +593,10 @@ def test_a_damaged_file_is_one_error_and_changes_nothing(tmp_path, damaged):
         {"inputs": None},
         {"bias": False},
         {"sizes": [1, 1]},
+        {"sizes": [10**12], "bias": -1},
+        {"sizes": [2] * 10**6, "inputs": 2},
     ],
-    ids=str,
+    ids=lambda changed: str(changed)[:40],
 )
 def test_a_damaged_shape_is_one_error(tmp_path, changed):
     path = tmp_path / "model.json"

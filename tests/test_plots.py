@@ -164,6 +164,8 @@ def test_boundary_records_no_graph():
         ([(1.0, 2.0)], [0, 1], "1 examples and 2 labels"),
         ([], [], "0 examples"),
         ([(1.0,)], [0], "an example has 1"),
+        ([(1.0, 2.0)], ["gentoo"], "labels must be class numbers 0, 1, ..., or -1 and 1, got 'gentoo'"),
+        ([(1.0, 2.0)], [None], "labels must be class numbers"),
     ],
 )
 def test_examples_that_do_not_fit(X, y, message):
@@ -252,6 +254,16 @@ def test_path_of_a_descent_and_its_end():
     ]
     assert [star.get_xdata()[0], star.get_ydata()[0]] == result.x
     assert star.get_marker() == "*"
+
+
+def test_descent_may_be_what_minimize_returned():
+    def bowl(p):
+        return (p[0] - 1.0) ** 2 + 10.0 * p[1] ** 2
+
+    result = minimize(bowl, [3.0, 1.0], lr=0.05, max_steps=3)
+    for given in result, {"result": result, "path": result.path}:
+        drawn = plot_descent(bowl, given).get_lines()[0]
+        assert [*zip(drawn.get_xdata(), drawn.get_ydata(), strict=True)] == [*map(tuple, result.path)]
 
 
 def test_star_marks_the_lowest_end():

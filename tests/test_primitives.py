@@ -332,6 +332,7 @@ def test_edge(name, operands, expected):
         (table.hypot, (0.0, 0.0), 0.0),
         (table.relu, (-inf,), 0.0),
         (table.relu, (-3.0,), 0.0),
+        (table.relu, (-0.0,), 0.0),
         (table.softplus, (-inf,), 0.0),
         (table.softplus, (inf,), inf),
         (table.sign, (0.0,), 0.0),

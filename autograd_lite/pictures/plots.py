@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from autograd_lite.functional import value_and_grad
 from autograd_lite.losses import softmax
 from autograd_lite.nn import MLP, Module
-from autograd_lite.optim import History
+from autograd_lite.optim import History, Result
 from autograd_lite.pictures.colour import LIGHT, mix
 from autograd_lite.primitives import sigmoid
 from autograd_lite.value import Value, no_grad
@@ -23,6 +23,7 @@ from autograd_lite.value import Value, no_grad
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+Path: TypeAlias = Result | Sequence[Any]
 Losses: TypeAlias = History | Sequence[float] | Mapping[str, Sequence[float]]
 
 NO_MATPLOTLIB = "plots need Matplotlib: install autograd-lite[viz]"
@@ -150,9 +151,9 @@ def plot_boundary(
     list of scores, one for each class. Labels are class numbers, or −1 and 1. Of two classes the colour is
     the probability, and a black line stands where it is ½; of more, the most probable class.
 
-    Raises `ValueError` unless all examples have two inputs and a label.
+    Raises `ValueError` unless all examples have two inputs and a label that is a number.
     """
-    points, labels = [[float(x) for x in point] for point in X], [float(label) for label in y]
+    points, labels = [[float(x) for x in point] for point in X], [_class_number(label) for label in y]
     if len(points) != len(labels) or not points:
         raise ValueError(f"there are {len(points)} examples and {len(labels)} labels: give one label to each")
     wrong = [point for point in points if len(point) != 2]
@@ -200,6 +201,13 @@ def plot_boundary(
     legend = ax.legend(fontsize=9, labelcolor=_INK, framealpha=0.85, edgecolor=_GRID)
     legend.set_zorder(4)
     return ax
+
+
+def _class_number(label: Any) -> float:
+    try:
+        return float(label)
+    except (TypeError, ValueError):
+        raise ValueError(f"labels must be class numbers 0, 1, ..., or -1 and 1, got {label!r}") from None
 
 
 def _class_colours(classes: int) -> list[str]:
@@ -271,17 +279,18 @@ def _by_layer(model: Module) -> list[list[float]]:
 # --- Descent, functions ---------------------------------------------------------------------------
 
 
-def plot_descent(
-    f: Callable[[Any], Any], path: Sequence[Any] | Mapping[str, Sequence[Any]], ax: Axes | None = None
-) -> Axes:
-    """Plot the points of a descent, as `minimize` gives them in ``path``, on the function `f`.
+def plot_descent(f: Callable[[Any], Any], path: Path | Mapping[str, Path], ax: Axes | None = None) -> Axes:
+    """Plot a descent on the function `f`: what `minimize` returned, or a list of points.
 
     Points of two numbers go over contours that are even on a log scale above the lowest value seen; single
     numbers along the curve. `path` may be several, by name. The last point of all that is lowest is starred.
 
     Raises `ValueError` unless every point is a number or a pair of numbers.
     """
-    paths = {name: list(each) for name, each in (path if isinstance(path, Mapping) else {"": path}).items()}
+    paths = {
+        name: list(each.path if isinstance(each, Result) else each)
+        for name, each in (path if isinstance(path, Mapping) else {"": path}).items()
+    }
     points = [point for each in paths.values() for point in each]
     if not points:
         raise ValueError("there is no point to plot: the path is empty")

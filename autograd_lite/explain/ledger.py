@@ -1,0 +1,200 @@
+"""`ledger`: which backward pass, through which consumer, brought what to a value's ``.grad``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from autograd_lite.explain.graph import Pass, adjoints, alive, edges, passes
+from autograd_lite.explain.shown import Shown
+from autograd_lite.formulas import Namer
+from autograd_lite.latex import TEXT, aligned
+from autograd_lite.value import Value, topological_order
+
+_DIGITS = 6
+
+
+class Row(NamedTuple):
+    """What one use of the value brought in one pass: ``contribution`` = ``upstream`` · ``partial``.
+
+    ``number`` counts the passes from 1 on, ``root`` is where the pass began, ``position`` the value's place
+    among the consumer's operands. Of the root itself the consumer is None, and the contribution the seed.
+    """
+
+    number: int
+    root: Value
+    consumer: Value | None
+    position: int
+    partial: float
+    upstream: float
+    contribution: float
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one pass brought: the adjoint of the value, and the terms it was added up from."""
+
+    root: Value
+    adjoint: float
+    terms: Sequence[tuple[Value | None, int, float, float]]
+
+
+def _share(value: Value, ran: Pass) -> Share | None:
+    """The share of a pass whose root is alive; None if it did not reach the value."""
+    if ran.root is None:
+        return None
+    order = topological_order(ran.root)
+    upstream = adjoints(order, ran.seed)
+    if value is ran.root:
+        return Share(ran.root, ran.seed, [(None, 0, 1.0, ran.seed)])
+    if value not in upstream:
+        return None
+    terms = [
+        (node, edge.position, edge.partial, upstream[node])
+        for node in reversed(order)
+        if node in upstream
+        for edge in edges(node)
+        if edge.operand is value
+    ]
+    return Share(ran.root, upstream[value], terms)
+
+
+class Ledger(Shown):
+    """What `ledger` returns: ``rows``, and ``total``, which is ``value.grad`` to the last bit.
+
+    ``shares`` holds what each pass brought, ``rows`` the same use by use.
+    ``before`` is what ``.grad`` held before the first of these passes, as far as that can be known; None if
+    the rows are all of it. Sums are taken as the engine takes them: over the rows of a pass, then over the
+    passes.
+    """
+
+    def __init__(self, value: Value) -> None:
+        self.value = value
+        self.before: float | None = None
+        self.shares: list[Share] = []
+        self._gone = 0  # passes whose roots are gone: some may have reached the value
+        if value.grad is not None:
+            self._find(value.grad)
+
+    def _find(self, grad: float) -> None:
+        # Nobody notes when a .grad is cleared, so passes are taken from the latest on until they add up to
+        # it.
+        known: list[Share] = []
+        alone = 0  # of these, how many came after the last pass that is gone
+        for ran in reversed(passes(alive())):
+            share = _share(self.value, ran)
+            if share is not None:
+                known.insert(0, share)
+                if _same(_added(None, known), grad):
+                    self.shares, self._gone = known, 0
+                    return
+                alone += not self._gone
+            self._gone += ran.root is None
+        # Else something was there before. If no number turns into .grad by these passes, it was changed
+        # after them.
+        for count in range(alone, -1, -1):
+            self.shares = known[len(known) - count :]
+            self.before = grad - sum([share.adjoint for share in self.shares]) if count else grad
+            if _same(_added(self.before, self.shares), grad):
+                break
+
+    @property
+    def rows(self) -> list[Row]:
+        """A row for each pass and consumer, in the order in which they were added."""
+        return [
+            Row(number, share.root, consumer, position, partial, upstream, upstream * partial)
+            for number, share in enumerate(self.shares, 1)
+            for consumer, position, partial, upstream in share.terms
+        ]
+
+    @property
+    def total(self) -> float | None:
+        """What the rows add up to, ``before`` included; None if there is nothing."""
+        return _added(self.before, self.shares)
+
+    @cached_property
+    def text(self) -> str:
+        """The ledger as text."""
+        rows = self.rows
+        namer = Namer(
+            [self.value, *[row.root for row in rows], *[row.consumer for row in rows if row.consumer]]
+        )
+        name = namer(self.value, TEXT).text
+        if self.value.grad is None:
+            return f"{name}.grad is None: no backward pass has reached {name}, or it was cleared since"
+
+        def shown(x: float) -> str:
+            return TEXT.number(x, _DIGITS).text
+
+        cells: list[tuple[str, ...]] = [
+            ("pass", "from", "through", "upstream", f"· ∂/∂{name}", "= contribution")
+        ]
+        if self.before is not None:
+            cells.append(("", "", "the rest", "", "", f"= {shown(self.before)}"))
+        for row in rows:
+            through = "the seed"
+            if row.consumer is not None and row.consumer.primitive is not None:
+                through = f"{namer(row.consumer, TEXT).text}  ({row.consumer.primitive.name})"
+            numbers = [shown(row.upstream), f"· {shown(row.partial)}", f"= {shown(row.contribution)}"]
+            cells.append((str(row.number), namer(row.root, TEXT).text, through, *numbers))
+        lines = [
+            f"{name}.grad = {shown(self.value.grad)}",
+            *aligned(cells, ["left"] * 6),
+            self._verdict(name),
+        ]
+        return "\n".join(lines)
+
+    def _verdict(self, name: str) -> str:
+        told = []
+        if self.before is not None:
+            gone = f"left by passes whose graphs are gone ({self._gone} ran), or " if self._gone else ""
+            told.append(f"The rest was {gone}put there by hand or by a program.")
+        if len(self.shares) + (self.before is not None) > 1:
+            told.append(f"{name}.grad adds up over passes until zero_grad() clears it.")
+        uses = max([len(share.terms) for share in self.shares], default=0)
+        if uses > 1:
+            told.append(f"One pass comes through {uses} uses of {name}, and their contributions add up.")
+        return "\n".join(told) or "One pass, through one use."
+
+
+def _same(a: float | None, b: float) -> bool:
+    return a == b or (a != a and b != b)
+
+
+def _added(before: float | None, shares: list[Share]) -> float | None:
+    """As `backward` adds: the first adjoint is taken as it is."""
+    total = before
+    for share in shares:
+        total = share.adjoint if total is None else total + share.adjoint
+    return total
+
+
+def ledger(value: Value) -> Ledger:
+    """Return where ``value.grad`` came from: a row for each backward pass and each use of the value.
+
+    The latest 1000 passes are known afterwards, at no cost; one is told as long as the node that it began
+    from is alive. Its adjoints are computed again from the partials that were recorded, which gives the same
+    bits.
+
+    Raises `TypeError` if `value` is no Value.
+
+    >>> w = Value(2.0, "w")
+    >>> L = w * 3.0 + w
+    >>> L.label = "L"
+    >>> L.backward()
+    >>> L.backward()
+    >>> ledger(w)
+    w.grad = 8
+    pass  from  through    upstream  · ∂/∂w  = contribution
+    1     L     L  (add)   1         · 1     = 1
+    1     L     v₁  (mul)  1         · 3     = 3
+    2     L     L  (add)   1         · 1     = 1
+    2     L     v₁  (mul)  1         · 3     = 3
+    w.grad adds up over passes until zero_grad() clears it.
+    One pass comes through 2 uses of w, and their contributions add up.
+    """
+    if not isinstance(value, Value):
+        raise TypeError(f"ledger takes a Value, got {type(value).__name__} {value!r}")
+    return Ledger(value)

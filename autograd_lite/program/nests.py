@@ -1,0 +1,254 @@
+"""Nests run by NumPy: matrix products and whole-array functions, built once for a program.
+
+Results of a nest are an array with a row per node and, if they vary, a column per sample. What does not live
+here: where the nests come from (`loops.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from autograd_lite.primitives import Primitive
+from autograd_lite.program.arrays import ARRAY, functions
+from autograd_lite.program.code import called
+from autograd_lite.program.loops import NESTS, Lifted, Nest, Run, Slot, X, affine
+
+BLOCK = 1024  # samples: some dozen rows of so many doubles fit a cache of the second level
+
+Step = Callable[[list[Any]], Any]
+
+
+def _taken(index: Any, numpy: Any) -> Any:
+    """What takes the rows of an index: a slice where they follow each other."""
+    if len(index) == 1 or (index == index[0]).all():
+        return slice(int(index[0]), int(index[0]) + 1)
+    step = int(index[1] - index[0])
+    if step > 0 and (numpy.diff(index) == step).all():
+        return slice(int(index[0]), int(index[-1]) + 1, step)
+    return index
+
+
+class Kernel:
+    """The sums over samples of a lifted program: called with a column per argument, and the leaves."""
+
+    def __init__(self, lifted: Lifted, numpy: Any) -> None:
+        self.lifted, self.np = lifted, numpy
+        rows = [nest.op for nest in lifted.nests if nest.op is not None]
+        names = {name for op in rows for name in called(ARRAY.template(op))}
+        opaque = {op.name: op for op in rows if isinstance(op, Primitive) and "array" not in op.source}
+        self.bound = functions(numpy, names, opaque)
+        used = {slot.space - NESTS for nest in lifted.nests for slot in nest.slots()}
+        returned = {space - NESTS for space, _ in lifted.outputs}
+        self.steps: list[tuple[int, Step]] = []
+        self.totals: list[Step | None] = []
+        for k, nest in enumerate(lifted.nests):
+            total = self._total(k, nest, k in used) if k in returned and nest.varies else None
+            self.totals.append(total)
+            if k in used or not nest.varies:
+                self.steps.append((k, self._step(nest)))
+            else:
+                self.steps.append((k, lambda spaces: None))
+        starts, at = {}, 0
+        for k, nest in enumerate(lifted.nests):
+            if k in returned:
+                starts[NESTS + k] = at
+                at += nest.size
+        self.parts = sorted(starts)
+        plain = [(space, number) for space, number in lifted.outputs if space < NESTS]
+        self.plain = plain
+        rest = iter(range(at, at + len(plain)))
+        self.order = numpy.array(
+            [starts[s] + number if s >= NESTS else next(rest) for s, number in lifted.outputs]
+        )
+
+    def samples(self, columns: list[Any]) -> Any:
+        """The columns as `sums` takes them."""
+        return self.np.stack(columns)
+
+    def sums(self, samples: Any, leaves: Any) -> Any:
+        """The sums of the outputs over the columns of `samples`, in blocks that stay in the cache."""
+        m = samples.shape[1]
+        if m <= BLOCK:
+            return self.block(samples, leaves, m)
+        blocks = [samples[:, start : start + BLOCK] for start in range(0, m, BLOCK)]
+        return self.np.sum([self.block(block, leaves, block.shape[1]) for block in blocks], axis=0)
+
+    def __call__(self, columns: list[Any], leaves: Sequence[float]) -> tuple[float, list[float]]:
+        """The sums over the samples of the value and of the gradients."""
+        value, *gradients = self.sums(self.samples(columns), self.np.array(leaves)).tolist()
+        return value, gradients
+
+    def block(self, samples: Any, leaves: Any, m: int) -> Any:
+        """The sums over a few samples."""
+        np, lifted = self.np, self.lifted
+        spaces: list[Any] = [samples, leaves[lifted.leaves], lifted.constants]
+        with np.errstate(all="ignore"):
+            for _, step in self.steps:
+                spaces.append(step(spaces))
+            found = []
+            for space in self.parts:
+                total = self.totals[space - NESTS]
+                found.append(spaces[space] * m if total is None else total(spaces).ravel())
+            if self.plain:
+                found.append(
+                    np.array(
+                        [spaces[s][k].sum() if s == X else spaces[s][k] * m for s, k in self.plain],
+                        dtype=float,
+                    )
+                )
+        return np.concatenate(found)[self.order]
+
+    # --- One nest
+
+    def _operand(self, slot: Slot, varies: bool) -> Step:
+        take, space = _taken(slot.index[:, 0], self.np), slot.space
+        if varies and not self.lifted.varies(space):
+            return lambda spaces: spaces[space][take][:, None]
+        return lambda spaces: spaces[space][take]
+
+    def _step(self, nest: Nest) -> Step:
+        if nest.op is None:
+            runs = [self._run(run, nest) for run in nest.runs]
+            if len(runs) == 1:
+                return runs[0]
+
+            def added(spaces: list[Any]) -> Any:
+                total = runs[0](spaces) + runs[1](spaces)
+                for run in runs[2:]:
+                    total = total + run(spaces)
+                return total
+
+            return self._whole(added, nest)
+        operands = [self._operand(slot, nest.varies) for slot in nest.operands]
+        letters = [f"a{k}" for k in range(len(operands))]
+        template = ARRAY.template(nest.op)
+        text = template.format(", ".join(letters)) if template.endswith("({})") else template.format(*letters)
+        function = eval(f"lambda {', '.join(letters)}: {text}", self.bound)
+        if len(operands) == 2:
+            x, y = operands
+            return self._whole(lambda spaces: function(x(spaces), y(spaces)), nest)
+        return self._whole(lambda spaces: function(*[x(spaces) for x in operands]), nest)
+
+    def _whole(self, step: Step, nest: Nest) -> Step:
+        """A step whose result has a row for each node, and a column for each sample if it varies."""
+        np, n = self.np, nest.size
+        if not nest.varies:
+            return lambda spaces: np.broadcast_to(step(spaces), (n,))
+
+        def full(spaces: list[Any]) -> Any:
+            found = step(spaces)
+            shape = (n, spaces[X].shape[1])
+            return found if found.shape == shape else np.broadcast_to(found, shape)
+
+        return full
+
+    def _run(self, run: Run, nest: Nest) -> Step:
+        np = self.np
+        constant = run.coefficient
+        if not run.factors:
+            number = np.ones(nest.size) if constant is None else constant.sum(axis=1)
+            column = number[:, None] if nest.varies else number
+            return lambda spaces: column
+        if run.terms == 1:
+            operands = [self._operand(slot, nest.varies) for slot in run.factors]
+            scale = None if constant is None else (constant if nest.varies else constant[:, 0])
+            if scale is not None and (scale == scale.flat[0]).all():
+                scale = float(scale.flat[0])
+
+            def product(spaces: list[Any]) -> Any:
+                found = operands[0](spaces)
+                for x in operands[1:]:
+                    found = found * x(spaces)
+                return found if scale is None else found * scale
+
+            return self._whole(product, nest)
+        fixed = [slot for slot in run.factors if not self.lifted.varies(slot.space)]
+        moving = [slot for slot in run.factors if self.lifted.varies(slot.space)]
+        if nest.varies and len(moving) == 1 and (moving[0].index == moving[0].index[0]).all():
+            take = _taken(moving[0].index[0], np)
+            space = moving[0].space
+            if (moving[0].index[0] == moving[0].index[0][0]).all() and run.terms > 1:
+                take = moving[0].index[0]  # the same row again and again
+            if not fixed:
+                weights = np.ones((nest.size, run.terms)) if constant is None else constant
+                return lambda spaces: weights @ spaces[space][take]
+            if len(fixed) == 1:
+                get = self._matrix(fixed[0])
+                if constant is None:
+                    return lambda spaces: get(spaces) @ spaces[space][take]
+                return lambda spaces: (get(spaces) * constant) @ spaces[space][take]
+        # Term by term, or all at once where nothing varies.
+        indices = [(slot.space, slot.index) for slot in run.factors]
+        if not nest.varies:
+
+            def at_once(spaces: list[Any]) -> Any:
+                space, index = indices[0]
+                found = spaces[space][index]
+                for space, index in indices[1:]:
+                    found = found * spaces[space][index]
+                return (found if constant is None else found * constant).sum(axis=1)
+
+            return at_once
+        columns = [
+            self._run(
+                Run(
+                    None if constant is None else constant[:, t : t + 1],
+                    [Slot(slot.space, slot.index[:, t : t + 1]) for slot in run.factors],
+                    1,
+                ),
+                nest,
+            )
+            for t in range(run.terms)
+        ]
+
+        def term_by_term(spaces: list[Any]) -> Any:
+            found = columns[0](spaces) + columns[1](spaces)
+            for column in columns[2:]:
+                found += column(spaces)
+            return found
+
+        return term_by_term
+
+    def _matrix(self, slot: Slot) -> Step:
+        """A fixed operand as a matrix of nodes by terms: a view where its addresses advance by strides."""
+        np, space, index = self.np, slot.space, slot.index
+        if (index.ravel() == index[0, 0] + np.arange(index.size)).all():
+            start, shape = int(index[0, 0]), index.shape
+            return lambda spaces: spaces[space][start : start + shape[0] * shape[1]].reshape(shape)
+        turned = index.T
+        if (turned.ravel() == index[0, 0] + np.arange(index.size)).all():
+            start, shape = int(index[0, 0]), turned.shape
+            return lambda spaces: spaces[space][start : start + shape[0] * shape[1]].reshape(shape).T
+        return lambda spaces: spaces[space][index]
+
+    # --- Sums over samples
+
+    def _total(self, k: int, nest: Nest, stored: bool) -> Step:
+        np = self.np
+        if not stored and nest.op is None and len(nest.runs) == 1:
+            run = nest.runs[0]
+            moving = [slot for slot in run.factors if self.lifted.varies(slot.space)]
+            if run.terms == 1 and len(run.factors) == 2 and len(moving) == 2:
+                found = affine(np.stack([slot.index[:, 0] for slot in moving]), np)
+                if found is not None and len(found[0]) == 2:
+                    (n1, n2), (first, second) = found
+                    if first[1] == 0 and second[0] == 0:
+                        return self._outer(run, moving[0], moving[1], n1, n2)
+                    if first[0] == 0 and second[1] == 0:
+                        return self._outer(run, moving[1], moving[0], n1, n2)
+        if stored:
+            return lambda spaces: spaces[NESTS + k].sum(axis=1)
+        step = self._step(nest)
+        return lambda spaces: step(spaces).sum(axis=1)
+
+    def _outer(self, run: Run, rows: Slot, columns: Slot, n1: int, n2: int) -> Step:
+        """Σ over samples of rows[i] · columns[j]: a matrix product."""
+        np = self.np
+        take1 = _taken(rows.index[::n2, 0], np)
+        take2 = _taken(columns.index[:n2, 0], np)
+        a, b = rows.space, columns.space
+        if run.coefficient is None:
+            return lambda spaces: spaces[a][take1] @ spaces[b][take2].T
+        scale = run.coefficient.reshape(n1, n2)
+        return lambda spaces: (spaces[a][take1] @ spaces[b][take2].T) * scale

@@ -1,0 +1,644 @@
+"""`compile` and `Program`: a function of numbers, or a recorded loss, as code that runs by itself."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import pickle
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from functools import cached_property
+from typing import Any
+
+from autograd_lite.collector import collector_paused
+from autograd_lite.primitives import Primitive, real
+from autograd_lite.program import arrays, c, loops, mathematics, native, nests, python
+from autograd_lite.program.batch import split_sums
+from autograd_lite.program.graph import Graph
+from autograd_lite.program.run import Tape, replay
+from autograd_lite.program.trace import Trace, differentiated, rebuilt
+from autograd_lite.program.tree import Tree
+from autograd_lite.value import Value
+
+# Above this many operations straight-line code takes longer to compile, some 30 µs an operation, than a tape
+# loses by a thousand runs; measured by `python -m tests.benchmarks`.
+STRAIGHT_LINE = 20_000
+# From so many leaves on their sums leave the nearest cache: blocks of several vectors write them less often.
+MANY_LEAVES = 1_000
+# A C compiler takes about 0.2 ms a loop; a program with more of them is no regular one.
+IRREGULAR = 20_000
+
+
+def compile(function: Callable[..., Any] | Value, *example: Any, name: str | None = None) -> Program:
+    """Return the `Program` of a function, traced once on arguments shaped like the `example`, or of a loss.
+
+    The function takes numbers in lists, tuples, dicts or arrays and returns a number (or several: then the
+    program gives values, no gradients). Values that it uses from outside, a model's parameters, are
+    *leaves*: their data is read at every call. ``compile(loss)`` takes a recorded Value and its leaves.
+
+    Raises `TraceError` if the function branches on a number, with the line, and `TypeError` if an example
+    holds what is no number.
+
+    >>> program = compile(lambda x, y: x * y + x, 2.0, 3.0)
+    >>> program(2.0, 3.0)
+    (8.0, (4.0, 2.0))
+    """
+    trace = Trace(Graph(share=isinstance(function, Value)))
+    if isinstance(function, Value):
+        if example:
+            raise TypeError("compile(loss) takes no example: its leaves are its parameters")
+        names, trees, result = [], [], Tree(0.0, "the loss", [])
+        with collector_paused():
+            outputs = [trace.index(function)]
+        title = name or function.label or "program"
+    else:
+        names = _argument_names(function, len(example))
+        trees = [Tree(x, f"the example {given}", []) for given, x in zip(names, example, strict=True)]
+        inputs: list[Any] = []
+        for given, tree in zip(names, trees, strict=True):
+            for path in tree.paths:
+                place = trace.graph.input("argument", len(inputs), f"{given}{path}")
+                inputs.append(trace.traced(place))
+        rest = iter(inputs)
+        returned: list[Any] = []
+        result = Tree(
+            trace.run(function, [tree.build(rest) for tree in trees]), "what the function returned", returned
+        )
+        outputs = [trace.index(x) for x in returned]
+        title = str(name or getattr(function, "__name__", type(function).__name__))
+        for i, traced in trace.named.items():
+            if traced.label:
+                trace.graph.labels[i] = traced.label
+    graph = trace.graph
+    if not isinstance(function, Value):
+        with collector_paused():
+            graph, outputs = rebuilt(graph, outputs)
+    used = {graph.numbers[i]: i for i, op in enumerate(graph.ops) if op == "leaf"}
+    for k, place in enumerate(sorted(used)):
+        graph.numbers[used[place]] = k
+    leaves = [trace.leaves[place] for place in sorted(used)]
+    identifier = re.sub(r"\W+", "_", title).strip("_")
+    if not identifier.isidentifier() or identifier == "lambda":
+        identifier = "program"
+    return Program(graph, outputs, result, list(zip(names, trees, strict=True)), leaves, identifier)
+
+
+def _argument_names(function: Callable[..., Any], n: int) -> list[str]:
+    try:
+        parameters = [*inspect.signature(function).parameters.values()]
+    except (ValueError, TypeError):
+        parameters = []
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)][:n]
+    return names + [f"x{k + 1}" for k in range(len(names), n)]
+
+
+class Program:
+    """A function compiled by `compile`: call it with arguments like the example.
+
+    ``source`` is its text in Python, ``leaves`` the Values from outside that it reads at every call.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        outputs: list[int],
+        result: Tree,
+        arguments: list[tuple[str, Tree]],
+        leaves: list[Value],
+        name: str,
+    ) -> None:
+        self.graph = graph
+        self.outputs = outputs
+        self.result = result
+        self.arguments = arguments
+        self.leaves = leaves
+        self.name = name
+        self.scalar = result.kind == "number"
+        self._count = sum(len(tree.paths) for _, tree in arguments)
+        self._operations = sum(1 for op in graph.ops if isinstance(op, Primitive))
+        self._gradients: dict[str, list[int]] = {}
+        self._kernels: dict[str, Callable[..., Any]] = {}
+        self._machine: native.Machine | None = None
+        self._arrays = any("array" in _kinds(tree) for _, tree in arguments)
+
+    def __repr__(self) -> str:
+        return (
+            f"<program {self.name}({', '.join(given for given, _ in self.arguments)}): "
+            f"{self._operations} operations, {len(self.leaves)} leaves>"
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = (
+            "graph",
+            "outputs",
+            "result",
+            "arguments",
+            "leaves",
+            "name",
+            "scalar",
+            "_count",
+            "_operations",
+        )
+        state = {slot: self.__dict__[slot] for slot in (*kept, "_gradients", "_arrays")}
+        state |= {"_kernels": {}, "_machine": None}
+        state["leaves"] = [Value(leaf.data, leaf.label) for leaf in self.leaves]
+        return state
+
+    # --- What is computed
+
+    def _inputs(self, kind: str) -> list[int | None]:
+        place = {self.graph.numbers[i]: i for i, op in enumerate(self.graph.ops) if op == kind}
+        return [place.get(k) for k in range(self._count if kind == "argument" else len(self.leaves))]
+
+    def _nodes(self, kind: str) -> list[int]:
+        """The outputs, and the gradient by the arguments or the leaves; none for several outputs."""
+        if not self.scalar:
+            return self.outputs
+        if kind not in self._gradients:
+            inputs = self._inputs(kind)
+            zero = self.graph.constant(0.0)
+            with collector_paused():
+                wanted = iter(
+                    differentiated(self.graph, self.outputs[0], [i for i in inputs if i is not None])
+                )
+            self._gradients[kind] = [zero if i is None else next(wanted) for i in inputs]
+        return [*self.outputs, *self._gradients[kind]]
+
+    @property
+    def form(self) -> str:
+        """How a call is run: "source", or "tape" where the graph is too large for source."""
+        return "source" if self._operations <= STRAIGHT_LINE else "tape"
+
+    def _title(self) -> str:
+        signature = f"{self.name}({', '.join(given for given, _ in self.arguments)})"
+        return f"{signature} and its gradient." if self.scalar else f"{signature}."
+
+    def _printed(self, kind: str) -> tuple[str, dict[str, Primitive]]:
+        def result(texts: list[str]) -> str:
+            rest = iter(texts)
+            value = self.result.text(rest)
+            if not self.scalar:
+                return value
+            if kind == "leaf":
+                return f"{value}, [{', '.join(rest)}]"
+            gradients = [tree.text(rest) for _, tree in self.arguments]
+            return f"{value}, {gradients[0] if len(gradients) == 1 else '(' + ', '.join(gradients) + ')'}"
+
+        return python.function_source(
+            self.graph,
+            self._nodes(kind),
+            name=self.name,
+            title=self._title(),
+            arguments=self.arguments,
+            leaves=len(self.leaves),
+            result=result,
+            forward=len(self.outputs),
+        )
+
+    @property
+    def source(self) -> str:
+        """The program as Python that runs without this package: the value and the gradients.
+
+        With arguments the gradients are by them, as in a call; without, by the leaves.
+        """
+        return self._printed("argument" if self.arguments else "leaf")[0]
+
+    @property
+    def latex(self) -> str:
+        """The program as mathematics: ``aligned`` equations, the value first, then the derivatives."""
+        kind = "argument" if self.arguments else "leaf"
+        if kind == "leaf":
+            labels = [leaf.label or f"leaf_{k}" for k, leaf in enumerate(self.leaves, 1)]
+        else:
+            labels = [f"{given}{path}" for given, tree in self.arguments for path in tree.paths]
+        return mathematics.equations(self.graph, self._nodes(kind), len(self.outputs), self.name, labels)
+
+    @cached_property
+    def _by_arguments(self) -> Callable[..., Any]:
+        return self._compiled("argument" if self.arguments else "leaf")
+
+    @cached_property
+    def leaf_function(self) -> Callable[..., Any]:
+        """The plain function behind `backward`: of the arguments and the numbers of the leaves."""
+        return self._compiled("leaf")
+
+    def _compiled(self, kind: str) -> Callable[..., Any]:
+        if self._machine is not None and not self.arguments:
+            return lambda leaves: self._machine((), leaves)  # type: ignore[misc]
+        if self.form == "source":
+            text, opaque = self._printed(kind)
+            return python.load(text, self.name, {name: row.forward for name, row in opaque.items()})  # type: ignore[misc]
+        return lambda *given: self._on_tape(kind, given)
+
+    # --- Calls
+
+    def __call__(self, *arguments: Any) -> Any:
+        """The value and the gradients, shaped like the arguments (of one argument: like it).
+
+        Without arguments the gradients are those by ``leaves``, a list. A function of several numbers has
+        no gradient: then the values alone. Raises what the eager engine raises on the same numbers.
+        """
+        if self._arrays:
+            arguments = tuple([x.tolist() if hasattr(x, "tolist") else x for x in arguments])
+        try:
+            if self.leaves:
+                returned = self._by_arguments(*arguments, [leaf.data for leaf in self.leaves])
+            else:
+                returned = self._by_arguments(*arguments)
+            settled = self.scalar and returned[0] - returned[0]  # which is 0, or NaN
+        except (ArithmeticError, ValueError, TypeError):
+            settled = True
+        if settled:
+            return self._settled(arguments, "argument" if self.arguments else "leaf")
+        return self._as_arrays(returned) if self._arrays else returned
+
+    def _as_arrays(self, returned: Any) -> Any:
+        if not self.scalar:
+            return returned
+        value, gradients = returned
+        several = gradients if len(self.arguments) > 1 else (gradients,)
+        built = tuple(
+            [
+                tree.build(iter(tree.flat(g, given)))
+                for (given, tree), g in zip(self.arguments, several, strict=True)
+            ]
+        )
+        return value, built if len(built) > 1 else built[0]
+
+    def backward(self, *arguments: Any, seed: float = 1.0) -> float:
+        """Add the gradient by each leaf, times `seed`, to its ``grad``; return the value."""
+        self._needs_scalar()
+        seed = real(seed, "the seed")
+        try:
+            value, gradients = self.leaf_function(*arguments, [leaf.data for leaf in self.leaves])
+            settled = value - value  # 0, or NaN
+        except (ArithmeticError, ValueError, TypeError):
+            settled = True
+        if settled:
+            value, gradients = self._settled(arguments, "leaf")
+        self._add(gradients, seed)
+        return value  # type: ignore[no-any-return]
+
+    def _add(self, gradients: Sequence[float], seed: float = 1.0) -> None:
+        for leaf, gradient in zip(self.leaves, gradients, strict=True):
+            gradient *= seed
+            leaf.grad = gradient if leaf.grad is None else leaf.grad + gradient
+
+    def _needs_scalar(self) -> None:
+        if not self.scalar:
+            raise TypeError(
+                f"{self.name} returns {len(self.outputs)} numbers: only one number has a gradient"
+            )
+
+    def _flat(self, arguments: Sequence[Any]) -> list[float]:
+        if len(arguments) != len(self.arguments):
+            raise TypeError(f"{self.name}() takes {len(self.arguments)} arguments, got {len(arguments)}")
+        return [
+            number
+            for (given, tree), x in zip(self.arguments, arguments, strict=True)
+            for number in tree.flat(x, given)
+        ]
+
+    def _settled(self, arguments: Sequence[Any], kind: str) -> Any:
+        """What the eager engine gives, for numbers on which the source failed: an error with its place."""
+        values, gradients = self._eager(self._flat(arguments), [leaf.data for leaf in self.leaves], kind)
+        if not self.scalar:
+            return self.result.build(iter(values))
+        if kind == "leaf":
+            return values[0], gradients
+        rest = iter(gradients)
+        built = [tree.build(rest) for _, tree in self.arguments]
+        return values[0], built[0] if len(built) == 1 else tuple(built)
+
+    def _eager(
+        self, numbers: Sequence[float], leaves: Sequence[float], kind: str
+    ) -> tuple[list[float], list[float]]:
+        graph = self.graph
+        given = {"argument": numbers, "leaf": leaves}
+        inputs = {
+            i: Value(given[op][graph.numbers[i]], graph.labels.get(i))
+            for i, op in enumerate(graph.ops)
+            if op in ("argument", "leaf")
+        }
+        out = replay(graph, self.outputs, inputs)
+        values = [x.data if isinstance(x, Value) else float(x) for x in out]
+        gradients: list[float] = []
+        if self.scalar:
+            if isinstance(out[0], Value):
+                out[0].backward()
+            gradients = [0.0 if i is None else inputs[i].grad or 0.0 for i in self._inputs(kind)]
+        return values, gradients
+
+    def _on_tape(self, kind: str, given: tuple[Any, ...]) -> Any:
+        """A call run by the tape."""
+        *arguments, leaves = given if self.leaves else (*given, [])
+        numbers = self._flat(arguments)
+        if not self.scalar or self._tape is None:
+            return self._settled(arguments, kind)
+        value, adjoints = self._tape.run(numbers, leaves)
+        gradients = [0.0 if i is None else adjoints[i] + 0.0 for i in self._inputs(kind)]
+        if kind == "leaf":
+            return value, gradients
+        rest = iter(gradients)
+        built = [tree.build(rest) for _, tree in self.arguments]
+        return value, built[0] if len(built) == 1 else tuple(built)
+
+    @cached_property
+    def _tape(self) -> Tape | None:
+        return Tape(self.graph, self.outputs[0]) if Tape.fits(self.graph) else None
+
+    # --- Batches
+
+    def batch(
+        self,
+        *batches: Any,
+        reduce: str | None = "mean",
+        wrt: str | None = None,
+        backward: bool = False,
+        executor: Executor | None = None,
+        deterministic: bool = False,
+    ) -> Any:
+        """The value and the gradients over a batch: arrays with one more axis in front, the samples.
+
+        `reduce` is "mean", "sum" or None: then everything is given for each sample, in arrays. The gradients
+        are by the "leaves", a list like `leaves`, where there are any, else by the "arguments", shaped like
+        them; `wrt` says which. ``backward=True`` adds those by the leaves to their ``grad`` instead, and
+        returns the value alone.
+
+        An `executor`, any of `concurrent.futures` or Dask's ``Client.get_executor()``, computes parts of the
+        batch elsewhere; the sum differs in the last bits with the number of parts, with
+        ``deterministic=True`` not at all. Raises what the eager engine raises for the first sample that goes
+        wrong, and `RuntimeError` if a worker dies; ``grad`` is then as it was.
+        """
+        if reduce not in ("mean", "sum", None):
+            raise ValueError(f"reduce must be 'mean', 'sum' or None, got {reduce!r}")
+        kind = {"arguments": "argument", "leaves": "leaf", None: "leaf" if self.leaves else "argument"}.get(
+            wrt
+        )
+        if kind is None:
+            raise ValueError(f"wrt must be 'arguments' or 'leaves', got {wrt!r}")
+        if backward and (reduce is None or kind == "argument"):
+            raise ValueError(
+                "backward=True adds sums or means to the leaves: it takes no reduce=None, no arguments"
+            )
+        if not self.scalar and reduce is not None:
+            raise TypeError(f"{self.name} returns {len(self.outputs)} numbers: give reduce=None")
+        columns, m = self._columns(batches)
+        leaves = [leaf.data for leaf in self.leaves]
+        if reduce is None or kind == "argument":
+            return self._per_sample(columns, m, leaves, kind, reduce)
+        value, gradients = split_sums(self, kind, columns, m, leaves, executor, deterministic)
+        if not math.isfinite(value) or not all(map(math.isfinite, gradients)):
+            self._locate(columns, m, leaves, kind)
+        if reduce == "mean":
+            value, gradients = value / m, [gradient / m for gradient in gradients]
+        if backward:
+            self._add(gradients)
+            return value
+        return value, gradients
+
+    def descend(self, *batches: Any, lr: float | Callable[[int], float] = 0.1, steps: int = 1) -> list[float]:
+        """Move the leaves by `steps` steps of gradient descent on the mean over a batch; return its values.
+
+        The parameters stay in one array meanwhile: no step passes through Python's floats. `lr` is the step
+        size, or gives it for the number of the step, from 0. Raises `FloatingPointError`, or what the eager
+        engine raises, at the first step whose value or gradient is not finite; the leaves then hold what
+        the steps before it made of them.
+        """
+        self._needs_scalar()
+        np = arrays.numpy()
+        columns, m = self._columns(batches)
+        kernel: Any = self.kernel("leaf")
+        w = np.array([leaf.data for leaf in self.leaves])
+        samples = kernel.samples(columns)
+        sizes = [lr(k) if callable(lr) else lr for k in range(steps)]
+        values: list[float] = []
+        try:
+            if isinstance(kernel, native.Machine) and kernel.run_steps is not None:
+                values, w = kernel.descend(samples, w, sizes)
+            for k in range(len(values), steps):  # all of them, or the one that machine code refused
+                out = kernel.sums(samples, w)
+                if not np.isfinite(out).all():
+                    self._locate(columns, m, w.tolist(), "leaf")
+                    raise FloatingPointError(f"step {k}: the value or its gradient is not finite")
+                values.append(float(out[0]) / m)
+                w = w - out[1:] * (sizes[k] / m)
+        finally:
+            for leaf, number in zip(self.leaves, w.tolist(), strict=True):
+                leaf.data = number
+        return values
+
+    def _columns(self, batches: Sequence[Any]) -> tuple[list[Any], int]:
+        if len(batches) != len(self.arguments):
+            raise TypeError(f"{self.name}.batch() takes {len(self.arguments)} batches, got {len(batches)}")
+        if not batches:
+            raise TypeError(f"{self.name} takes no arguments: there is nothing to make a batch of; call it")
+        try:
+            np = arrays.numpy()
+        except ModuleNotFoundError:
+            rows = [self._flat(sample) for sample in zip(*batches, strict=True)]
+            columns: list[Any] = [list(column) for column in zip(*rows, strict=True)]
+        else:
+            columns = [
+                column
+                for (given, tree), batch in zip(self.arguments, batches, strict=True)
+                for column in tree.columns(batch, given, np)
+            ]
+        sizes = {len(column) for column in columns}
+        if len(sizes) > 1:
+            raise ValueError(f"the batches differ in their number of samples: {sorted(sizes)}")
+        if sizes == {0} or not sizes:
+            raise ValueError(f"{self.name}.batch() of no samples is undefined")
+        return columns, sizes.pop()
+
+    def kernel(self, kind: str) -> Callable[..., Any]:
+        """The function of columns and leaves that gives the sums of the value and of the gradients."""
+        if kind not in self._kernels:
+            self._kernels[kind] = self._kernel(kind)
+        return self._kernels[kind]
+
+    def _kernel(self, kind: str) -> Callable[..., Any]:
+        outputs = self._nodes(kind)
+        try:
+            np = arrays.numpy()
+        except ModuleNotFoundError:
+            return self.loop(kind)
+        if self._machine is not None and kind == "leaf":
+            return self._machine
+        return nests.Kernel(loops.lift(self.graph, outputs, "array", np), np)
+
+    # --- Machine code
+
+    def _layout(self, lanes: int, real: str = "double") -> c.Layout:
+        np = arrays.numpy()
+        kind = "leaf" if self.leaves else "argument"
+        lifted = loops.lift(self.graph, self._nodes(kind), "c", np)
+        count = len(self.leaves)
+        vectors = 1 if lanes == 1 or count < MANY_LEAVES else 4 if count < 10 * MANY_LEAVES else 8
+        return c.c_layout(lifted, np, name=self.name, n=self._count, lanes=lanes, vectors=vectors, real=real)
+
+    @property
+    def c_source(self) -> str:
+        """The sums over samples as plain C99, one documented function that needs libm and nothing else."""
+        return self._layout(1).text
+
+    @property
+    def loops(self) -> str:
+        """The loops that were found, as nested ``for`` loops: a layer of a network is one."""
+        np = arrays.numpy()
+        kind = "leaf" if self.leaves else "argument"
+        return loops.shown(loops.lift(self.graph, self._nodes(kind), "array", np), np)
+
+    def native(self, real: str = "float64", *, fastmath: bool = False) -> Program:
+        """Compile sums over samples, or the calls of a recorded loss, to machine code; return the program.
+
+        `real` is "float64" or "float32". ``fastmath=True`` lets the compiler reorder sums and assume that
+        all numbers are finite. Without a C compiler here, or NumPy, a warning says so and the program stays
+        as it is. Raises `ValueError` if a row of one's own has no form in C, with its name.
+        """
+        if real not in ("float64", "float32"):
+            raise ValueError(f"real must be 'float64' or 'float32', got {real!r}")
+        self._needs_scalar()
+        if not self.leaves:
+            raise TypeError(f"{self.name} has no leaves: machine code is for their gradient over a batch")
+        layout = self._layout(8 if self._count else 1, {"float64": "double", "float32": "float"}[real])
+        if len(layout.lifted.nests) > IRREGULAR:
+            what = f"{self.name} does not roll: {len(layout.lifted.nests):,} loops"
+            warnings.warn(f"{what}; the form without machine code runs", RuntimeWarning, stacklevel=2)
+            return self
+        try:
+            machine = native.Machine(layout, self._count, real, fastmath, arrays.numpy(), self.name)
+        except native.NoCompilerError as error:
+            warnings.warn(f"{error}; the NumPy form runs instead", RuntimeWarning, stacklevel=2)
+            return self
+        self._machine = machine
+        self._kernels.pop("leaf", None)
+        for cached in ("_by_arguments", "leaf_function"):
+            if not self.arguments:
+                self.__dict__.pop(cached, None)
+        return self
+
+    def loop(self, kind: str) -> Callable[..., Any]:
+        """The sums as a Python loop over samples, in one function: for where there is no NumPy."""
+        text, opaque = python.loop_source(
+            self.graph, self._nodes(kind), name=f"{self.name}_loop", title=self._title(), n=self._count,
+            leaves=len(self.leaves),
+        )  # fmt: skip
+        loop = python.load(text, f"{self.name}_loop", {name: row.forward for name, row in opaque.items()})  # type: ignore[misc]
+
+        def sums(columns: list[Any], leaves: Sequence[float]) -> Any:
+            samples = list(zip(*[c.tolist() if hasattr(c, "tolist") else c for c in columns], strict=True))
+            try:
+                value, *gradients = loop(samples, leaves) if self.leaves else loop(samples)
+            except (ArithmeticError, ValueError):
+                results = [self._eager(sample, leaves, kind) for sample in samples]
+                value = math.fsum([values[0] for values, _ in results])
+                gradients = [math.fsum(parts) for parts in zip(*[g for _, g in results], strict=True)]
+            return value, gradients
+
+        return sums
+
+    def _per_sample(
+        self, columns: list[Any], m: int, leaves: list[float], kind: str, reduce: str | None
+    ) -> Any:
+        np = arrays.numpy()
+        run = arrays.array_function(
+            self.graph,
+            self._nodes(kind),
+            np,
+            name=f"{self.name}_batch",
+            n=self._count,
+            leaves=len(self.leaves),
+        )
+        with np.errstate(all="ignore"):
+            out = [np.broadcast_to(np.asarray(x, dtype=float), m).copy() for x in run(columns, leaves)]
+        if not all(np.isfinite(x).all() for x in out):
+            self._locate(columns, m, leaves, kind)
+        rest = iter(out)
+        value = self.result.build(rest)
+        if not self.scalar:
+            return value
+        scale = 1.0 / m if reduce == "mean" else 1.0
+        if reduce is not None:
+            value = float(value.sum()) * scale
+        if kind == "leaf":
+            return value, np.stack(list(rest), axis=1)
+        built = [tree.stacked([next(rest) * scale for _ in tree.paths], np) for _, tree in self.arguments]
+        return value, built[0] if len(built) == 1 else tuple(built)
+
+    def _locate(self, columns: list[Any], m: int, leaves: Sequence[float], kind: str) -> None:
+        """Run the eager engine on the first samples that are not finite; it raises if it sees why."""
+        suspects: Any = range(m)
+        if not isinstance(columns[0], list):
+            np = arrays.numpy()
+            run = arrays.array_function(
+                self.graph,
+                self._nodes(kind),
+                np,
+                name=f"{self.name}_batch",
+                n=self._count,
+                leaves=len(self.leaves),
+            )
+            with np.errstate(all="ignore"):
+                total = sum(np.broadcast_to(x, m) for x in run(columns, leaves))
+            suspects = np.flatnonzero(~np.isfinite(total))[:10]
+        for i in suspects:
+            try:
+                self._eager([float(column[i]) for column in columns], leaves, kind)
+            except (ArithmeticError, ValueError) as error:
+                raise type(error)(f"sample {i}: {error}") from error
+
+    @cached_property
+    def packed(self) -> bytes:
+        """The program as it travels to workers: its operations, no recorded graph."""
+        for kind in ("leaf", "argument"):
+            self._nodes(kind)
+        return pickle.dumps(self)
+
+    # --- Arrays
+
+    def function(self, namespace: Any = math) -> Callable[..., Any]:
+        """The program as a plain function for the arrays of a namespace, for `jax.jit` or a GPU to take.
+
+        It takes arguments shaped like the example, an array where that had a number, then, where there are
+        leaves, the list of their data; it gives what a call gives. For `math` it is ``source`` itself.
+        """
+        if namespace is math:
+            return self._by_arguments
+        kind = "argument" if self.arguments else "leaf"
+        run = arrays.array_function(
+            self.graph, self._nodes(kind), namespace, name=self.name, n=self._count, leaves=len(self.leaves)
+        )
+
+        def function(*arguments: Any) -> Any:
+            *given, leaves = arguments if self.leaves else (*arguments, [])
+            columns: list[Any] = []
+            for (_, tree), x in zip(self.arguments, given, strict=True):
+                _collect(tree, x, columns)
+            out = run(columns, leaves)
+            rest = iter(out)
+            value = self.result.build(rest)
+            if not self.scalar:
+                return value
+            if kind == "leaf":
+                return value, list(rest)
+            built = [tree.build(rest) for _, tree in self.arguments]
+            return value, built[0] if len(built) == 1 else tuple(built)
+
+        function.__name__ = self.name
+        return function
+
+
+def _collect(tree: Tree, x: Any, columns: list[Any]) -> None:
+    if tree.kind == "number":
+        columns.append(x)
+    else:
+        parts = [x[key] for key in tree.keys] if tree.kind == "dict" else x
+        for child, part in zip(tree.children, parts, strict=True):
+            _collect(child, part, columns)
+
+
+def _kinds(tree: Tree) -> set[Any]:
+    return {tree.kind}.union(*map(_kinds, tree.children))

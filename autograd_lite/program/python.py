@@ -1,0 +1,226 @@
+"""A program printed as Python, for a person to read and for the interpreter to run.
+
+The text needs nothing but `math`. What does not live here: expressions (`code.py`).
+"""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+import math
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from autograd_lite.primitives import Primitive
+from autograd_lite.program.code import PYTHON, Printer, Statement
+from autograd_lite.program.graph import Graph
+from autograd_lite.program.trace import lowered
+from autograd_lite.program.tree import Tree
+
+_numbers = itertools.count(1)
+
+
+def _wrapped(line: str) -> Iterator[str]:
+    """A statement on lines of at most 100 characters, in parentheses where that takes several."""
+    if len(line) <= 100:
+        yield line
+        return
+    head, _, text = line.partition("= ")
+    text, hash_, comment = text.partition("  # ")
+    margin = " " * (len(head) - len(head.lstrip()) + 4)
+    yield f"{head}= ({hash_}{comment}"
+    yield from textwrap.wrap(
+        text,
+        100,
+        initial_indent=margin,
+        subsequent_indent=margin,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    yield margin[4:] + ")"
+
+
+def _block(printer: Printer, statements: Iterable[Statement], indent: str, comments: bool) -> Iterator[str]:
+    graph = printer.graph
+    opened: tuple[tuple[int, bool], ...] = ()
+    for statement in statements:
+        region = statement.conditions
+        common = 0
+        while common < min(len(opened), len(region)) and opened[common] == region[common]:
+            common += 1
+        for depth in range(common, len(region)):
+            yield f"{indent}{'    ' * depth}if {printer.condition(*region[depth])}:"
+        opened = region
+        comment = ""
+        if comments:
+            of = graph.adjoints.get(statement.node)
+            said = f"∂/∂{printer.names[of]}" if of in printer.names else graph.origins.get(statement.node, "")
+            comment = f"  # {said}" if said else ""
+        yield from _wrapped(f"{indent}{'    ' * len(region)}{statement.name} = {statement.text}{comment}")
+
+
+def _header(printer: Printer, title: str) -> list[str]:
+    functions = sorted(name for name in printer.called - set(printer.opaque) if hasattr(math, name))
+    lines = [f'"""{title}"""', ""]
+    if functions:
+        lines += [*_wrapped_names(f"from math import {', '.join(functions)}"), ""]
+    for name in sorted(printer.opaque):
+        lines.append(
+            f"# {name}: a primitive of your own, whose forward function cannot be printed; bind it here."
+        )
+    return lines
+
+
+def _wrapped_names(line: str) -> Iterator[str]:
+    if len(line) <= 100:
+        yield line
+    else:
+        head, _, names = line.partition("import ")
+        yield f"{head}import ("
+        yield from textwrap.wrap(names + ",", 96, initial_indent="    ", subsequent_indent="    ")
+        yield ")"
+
+
+def function_source(
+    graph: Graph,
+    outputs: Sequence[int],
+    *,
+    name: str,
+    title: str,
+    arguments: Sequence[tuple[str, Tree]],
+    leaves: int,
+    result: Callable[[list[str]], str],
+    forward: int,
+) -> tuple[str, dict[str, Primitive]]:
+    """The text of a function of the arguments and of the numbers of the leaves; the rows that it calls.
+
+    The first `forward` outputs are the values; the rest is the backward half.
+    """
+    low, out = lowered(graph, list(outputs), "python")
+    printer = Printer(
+        low, out, PYTHON, {*dir(math), "math", name, "leaves"}, given=[given for given, _ in arguments]
+    )
+    lines = list(_unpacked(printer, arguments, leaves))
+    of_values = set(low.live(out[:forward]))
+    statements = list(printer.statements(kept=[i for i in out if low.operands[i]]))
+    first = [s for s in statements if s.node in of_values]
+    rest = [s for s in statements if s.node not in of_values]
+    lines += ["    # forward"] if first else []
+    lines += _block(printer, first, "    ", True)
+    lines += ["    # backward"] if rest else []
+    lines += _block(printer, rest, "    ", True)
+    parameters = [given for given, _ in arguments] + (["leaves"] if leaves else [])
+    text = [
+        *_header(printer, title),
+        "",
+        f"def {name}({', '.join(parameters)}):",
+        *lines,
+        *_wrapped_return(result([printer.text(i) for i in out])),
+        "",
+    ]
+    return "\n".join(text), printer.opaque
+
+
+def _wrapped_return(text: str) -> list[str]:
+    if len(text) < 90:
+        return [f"    return {text}"]
+    return [
+        "    return (",
+        *textwrap.wrap(text, 96, initial_indent="        ", subsequent_indent="        "),
+        "    )",
+    ]
+
+
+def _unpacked(printer: Printer, arguments: Sequence[tuple[str, Tree]], leaves: int) -> Iterator[str]:
+    graph = printer.graph
+    place = {
+        (graph.ops[i], graph.numbers[i]): printer.names[i]
+        for i in printer.live
+        if graph.ops[i] in ("argument", "leaf")
+    }
+    k = 0
+    for given, tree in arguments:
+        n = len(tree.paths)
+        names = [place.get(("argument", k + i), "_") for i in range(n)]
+        k += n
+        if set(names) == {"_"}:
+            continue
+        target = tree.pattern(iter(names))
+        if target is not None:
+            if target != given:
+                yield from _wrapped_pattern(f"    {target} = {given}")
+        else:
+            for variable, path in zip(names, tree.paths, strict=True):
+                if variable != "_":
+                    yield f"    {variable} = {given}{path}"
+    if leaves:
+        names = [place.get(("leaf", i), "_") for i in range(leaves)]
+        yield from _wrapped_pattern(f"    ({', '.join(names)},) = leaves")
+
+
+def _wrapped_pattern(line: str) -> list[str]:
+    """A line that unpacks into names in brackets, which it may break within."""
+    if len(line) <= 100:
+        return [line]
+    margin = " " * (len(line) - len(line.lstrip()) + 4)
+    opened, last = re.search(r"[(\[]", line).start() + 1, max(line.rfind(")"), line.rfind("]"))  # type: ignore[union-attr]
+    names = textwrap.wrap(
+        line[opened:last], 100, initial_indent=margin, subsequent_indent=margin, break_long_words=False
+    )
+    return [line[:opened], *names, margin[4:] + line[last:]]
+
+
+def loop_source(
+    graph: Graph, outputs: Sequence[int], *, name: str, title: str, n: int, leaves: int
+) -> tuple[str, dict[str, Primitive]]:
+    """The text of a function that adds the outputs up over samples, each a flat tuple of `n` numbers."""
+    low, out = lowered(graph, list(outputs), "python")
+    printer = Printer(low, out, PYTHON, {*dir(math), "math", name, "samples", "leaves"})
+    place = {
+        (low.ops[i], low.numbers[i]): printer.names[i]
+        for i in printer.live
+        if low.ops[i] in ("argument", "leaf")
+    }
+    lines = []
+    if leaves:
+        names = [place.get(("leaf", i), "_") for i in range(leaves)]
+        lines += _wrapped_pattern(f"    ({', '.join(names)},) = leaves")
+    totals = [f"total_{k}" for k in range(len(out))]
+    lines += [f"    {total} = 0.0" for total in totals]
+    names = [place.get(("argument", i), "_") for i in range(n)]
+    lines += _wrapped_pattern(f"    for ({', '.join(names)},) in samples:" if n else "    for _ in samples:")
+    lines += _block(printer, printer.statements(), "        ", False)
+    for group in _grouped(printer, out, totals):
+        lines += group
+    lines += _wrapped_return(f"[{', '.join(totals)}]")
+    return "\n".join(
+        [*_header(printer, title), "", f"def {name}(samples{', leaves' if leaves else ''}):", *lines, ""]
+    ), printer.opaque
+
+
+def _grouped(printer: Printer, out: list[int], totals: list[str]) -> Iterator[list[str]]:
+    """The additions, those of products with one factor together: where it is 0 they are passed over."""
+    graph = printer.graph
+    common: dict[int, list[str]] = {}
+    for i, total in zip(out, totals, strict=True):
+        line = f"{total} += {printer.text(i)}"
+        factor = next((k for k in graph.operands[i] if k in printer.names and k in graph.adjoints), None)
+        if i in printer.names and i in graph.adjoints:
+            factor = i
+        if factor is None or (i not in printer.names and getattr(graph.ops[i], "name", "") != "mul"):
+            yield [f"        {line}"]
+        else:
+            common.setdefault(factor, []).append(line)
+    for factor, lines in common.items():
+        yield [f"        if {printer.names[factor]}:", *[f"            {line}" for line in lines]]
+
+
+def load(text: str, name: str, opaque: dict[str, Primitive]) -> Callable[..., Any]:
+    """The function in the text; `linecache` knows its lines, for tracebacks and debuggers."""
+    file = f"<autograd_lite program {next(_numbers)}: {name}>"
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    names: dict[str, Any] = {"__name__": name, **opaque}
+    exec(compile(text, file, "exec"), names)
+    return names[name]  # type: ignore[no-any-return]

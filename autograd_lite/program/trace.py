@@ -1,0 +1,451 @@
+"""Tracing: a function is run once on `Traced` values, which stand for numbers that are not known yet.
+
+Rules run on them as on any Values, so a gradient is written by the table itself. A comparison gives a
+condition, which `where` takes; a Python branch on one is a `TraceError`.
+
+What does not live here: the list that all of this is written into (`graph.py`).
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import types
+from collections.abc import Callable, Collection, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from autograd_lite import primitives as table
+from autograd_lite import value
+from autograd_lite.functional import _Variable
+from autograd_lite.primitives import TABLE, Primitive, Undecided, is_real
+from autograd_lite.program.graph import Graph, Op
+from autograd_lite.value import Value, topological_order
+
+_PACKAGE = str(Path(__file__).parents[1])
+
+
+class TraceError(TypeError):
+    """A function needs a number while it is traced, when there is none yet."""
+
+
+def _refuse(what: str) -> NoReturn:
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    at = "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}: "
+    raise TraceError(at + what)
+
+
+def _writes(row: Primitive, swapped: bool = False) -> Callable[..., Any]:
+    def method(self: Traced, *others: Any) -> Any:
+        if not all(isinstance(x, Value) or is_real(x) or isinstance(x, bool) for x in others):
+            return NotImplemented
+        operands = (self, *others)
+        return self._record(row, operands[::-1] if swapped else operands)
+
+    return method
+
+
+def _compares(name: str) -> Callable[[Traced, Any], Any]:
+    def method(self: Traced, other: Any) -> Any:
+        if not isinstance(other, Value) and not is_real(other):
+            return NotImplemented
+        return self._made(name, (self, other))
+
+    return method
+
+
+def _unknown(what: str) -> Callable[..., NoReturn]:
+    def method(self: Any, *_: Any) -> NoReturn:
+        _refuse(f"{what} of a traced value is not known before the program runs")
+
+    return method
+
+
+class Traced(Value, Undecided):
+    """A number that is not known yet: a node of the graph that a trace writes."""
+
+    __slots__ = ("index", "trace")
+
+    index: int
+    trace: Trace
+
+    def __init__(self, trace: Trace, index: int) -> None:
+        self.trace = trace
+        self.index = index
+        self.grad = None
+        op = trace.graph.ops[index]
+        self.primitive = op if isinstance(op, Primitive) else None
+
+    @property
+    def operands(self) -> tuple[Any, ...]:
+        """What it was made from, as for any Value."""
+        graph = self.trace.graph
+        if self.primitive is None:
+            return ()
+        # A Value from outside is itself: derivatives within the function find their variables by identity.
+        outside = self.trace.outside
+        return tuple(
+            [
+                outside.get(i, x)
+                for i, x in zip(
+                    graph.operands[self.index], self.trace.numbers(graph.operands[self.index]), strict=True
+                )
+            ]
+        )
+
+    @property
+    def partials(self) -> tuple[Any, ...]:
+        """Not known: NaN for each operand, None for those that no derivative reaches."""
+        return tuple([None if isinstance(x, float | Condition) else math.nan for x in self.operands])
+
+    def _made(self, op: Any, operands: Iterable[Any]) -> Any:
+        return self.trace.traced(self.trace.made(op, tuple(map(self.trace.index, operands))))
+
+    def _record(self, row: Primitive, operands: tuple[Any, ...]) -> Any:
+        first = 1 if row is table.where else 0  # the one place where a condition stands as such
+        return self._made(row, (*operands[:first], *map(_as_number, operands[first:])))
+
+    __add__, __radd__ = _writes(table.add), _writes(table.add, True)
+    __sub__, __rsub__ = _writes(table.sub), _writes(table.sub, True)
+    __mul__, __rmul__ = _writes(table.mul), _writes(table.mul, True)
+    __truediv__, __rtruediv__ = _writes(table.div), _writes(table.div, True)
+    __pow__, __rpow__ = _writes(table.pow), _writes(table.pow, True)
+    __neg__, __abs__ = _writes(table.neg), _writes(table.abs)
+    __lt__, __le__, __gt__, __ge__ = _compares("lt"), _compares("le"), _compares("gt"), _compares("ge")
+    __eq__, __ne__ = _compares("eq"), _compares("ne")
+    __hash__ = Value.__hash__
+
+    def __bool__(self) -> bool:  # noqa: PLE0304 - it only raises
+        _refuse(
+            "a branch on a traced value: which way it goes is known when the program runs, "
+            "so write where(condition, x, y), or maximum, minimum, clip, relu"
+        )
+
+    data = property(_unknown("the number"), _unknown("the number"))
+    __float__ = __int__ = __complex__ = __trunc__ = __floor__ = __ceil__ = _unknown("the number")
+    __round__ = __format__ = _unknown("the number")
+    backward = _unknown("the gradient")
+
+    def __index__(self) -> int:  # noqa: PLE0305 - it only raises
+        _refuse("a traced value is no index: which one it is, is known when the program runs")
+
+    def __repr__(self) -> str:
+        return f"<traced {self.label or self.trace.graph.ops[self.index]!r}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a traced value lives within one trace: it is neither copied nor pickled")
+
+    __copy__ = __reduce__
+
+    def __deepcopy__(self, memo: Any) -> NoReturn:
+        self.__reduce__()
+
+
+for _name, _method in vars(Value).items():
+    if getattr(_method, "__name__", None) in TABLE and not _name.startswith("_"):
+        setattr(Traced, _name, _writes(TABLE[_method.__name__]))
+for _name, _row in {
+    "atan2": "atan2",
+    "arctan2": "atan2",
+    "hypot": "hypot",
+    "maximum": "maximum",
+    "minimum": "minimum",
+}.items():
+    setattr(Traced, _name, _writes(TABLE[_row]))
+
+
+class Condition(Traced):
+    """True or false, once the program runs. In arithmetic it is 1 or 0; ``&``, ``|``, ``~`` combine it."""
+
+    __slots__ = ()
+
+    def __mul__(self, other: Any) -> Any:
+        if isinstance(other, Condition | bool):
+            return self & other
+        return table.where(self, other, 0.0)  # what it leaves contributes nothing, not 0 · ∞
+
+    __rmul__ = __mul__
+
+    def __rsub__(self, other: Any) -> Any:
+        return ~self if type(other) is float and other == 1.0 else _as_number(self).__rsub__(other)
+
+    def __and__(self, other: Any) -> Any:
+        return (self if other else False) if isinstance(other, bool) else self._made("and", (self, other))
+
+    def __or__(self, other: Any) -> Any:
+        return (True if other else self) if isinstance(other, bool) else self._made("or", (self, other))
+
+    __rand__, __ror__ = __and__, __or__
+
+    def __invert__(self) -> Any:
+        return self._made("not", (self,))
+
+
+def _as_number(x: Any) -> Any:
+    if isinstance(x, Condition):
+        return table.where(x, 1.0, 0.0)
+    return float(x) if isinstance(x, bool) else x
+
+
+class Trace:
+    """One trace: the graph that it writes, and the leaves that were met on the way."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.leaves: list[Value] = []
+        self.named: dict[int, Traced] = {}
+        self.outside: dict[int, Value] = {}
+        self._lifted: dict[Value, int] = {}
+
+    def traced(self, index: int) -> Traced:
+        """The traced value of a node: always the same one, which has an identity like any Value."""
+        found = self.named.get(index)
+        if found is None:
+            kind = Condition if self.graph.is_condition(index) else Traced
+            found = self.named[index] = kind(self, index)
+        return found
+
+    def made(self, op: Op, operands: tuple[int, ...]) -> int:
+        """The node of an operation."""
+        return self.graph.add(op, operands)
+
+    def again(self, op: Op, operands: tuple[int, ...]) -> int:
+        """The node of an operation of a graph that is written anew."""
+        return self.made(op, operands)
+
+    def index(self, x: Any) -> int:
+        """The node of an operand: traced, a number, or a Value from outside with all it was made from."""
+        if isinstance(x, Traced):
+            if x.trace is not self:
+                _refuse("a value of one trace is used in another: return it from the function instead")
+            return x.index
+        return self._lift(x) if isinstance(x, Value) else self.graph.constant(float(x))
+
+    def numbers(self, nodes: Iterable[int]) -> list[Any]:
+        """The nodes as operands for a rule or a formula: constants as floats, which those may branch on."""
+        return [x if (x := self.graph.number(i)) is not None else self.traced(i) for i in nodes]
+
+    def _lift(self, root: Value) -> int:
+        lifted = self._lifted
+        if root not in lifted:
+            for node in topological_order(root):
+                if node in lifted:
+                    continue
+                row = node.primitive
+                if isinstance(node, _Variable):  # of a derivative within the function, which made it a number
+                    lifted[node] = self.graph.constant(node.data)
+                    self.outside[lifted[node]] = node
+                    continue
+                if row is None:
+                    label = node.label or f"leaf_{len(self.leaves) + 1}"
+                    lifted[node] = self.graph.input("leaf", len(self.leaves), label)
+                    self.outside[lifted[node]] = node
+                    self.leaves.append(node)
+                    continue
+                if row is table.where:
+                    raise TraceError(
+                        "a recorded `where` has taken its branch, which a program would take for ever: "
+                        "compile the function that computes it, not its result"
+                    )
+                operands = [
+                    lifted[x] if isinstance(x, Value) else self.graph.constant(x) for x in node.operands
+                ]
+                lifted[node] = self.graph.add(row, tuple(operands))
+                self.outside[lifted[node]] = node
+                if node.label:
+                    self.graph.labels.setdefault(lifted[node], node.label)
+        return lifted[root]
+
+    def run(self, function: Callable[..., Any], arguments: list[Any]) -> Any:
+        """What the function returns; comparisons of Values from outside are traced as well meanwhile."""
+
+        def undecided(x: Any, name: str, other: Any) -> Any:
+            return getattr(self.traced(self.index(x)), f"__{name}__")(other)
+
+        before = value._undecided.set(undecided)
+        try:
+            return function(*arguments)
+        finally:
+            value._undecided.reset(before)
+
+
+# --- Rewriting graphs ------------------------------------------------------------------------------
+
+
+def rebuilt(graph: Graph, outputs: list[int], trace: Trace | None = None) -> tuple[Graph, list[int]]:
+    """The part of a graph that the outputs need, in a graph that shares, as `trace` writes it."""
+    trace = trace or Trace(Graph())
+    new = trace.graph
+    place: dict[int, int] = {}
+    for i in graph.live(outputs):
+        op = graph.ops[i]
+        if op == "constant":
+            place[i] = new.constant(graph.numbers[i])
+        elif op in ("argument", "leaf"):
+            place[i] = new.input(op, graph.numbers[i], graph.labels[i])
+        else:
+            place[i] = trace.again(op, tuple([place[k] for k in graph.operands[i]]))
+        if i in graph.labels:
+            new.labels.setdefault(place[i], graph.labels[i])
+        if i in graph.adjoints and graph.adjoints[i] in place:
+            new.adjoints.setdefault(place[i], place[graph.adjoints[i]])
+        if isinstance(op, Primitive):
+            new.origins.setdefault(place[i], graph.origins.get(i, op.name))
+    return new, [place[i] for i in outputs]
+
+
+def differentiated(graph: Graph, output: int, inputs: list[int]) -> list[int]:
+    """Write the gradient of a node by others into the same graph, by the table's rules; return its nodes.
+
+    A branch of a `where` that is not taken contributes nothing, and neither does what it was made from: its
+    adjoints are 0 there, whatever the partials are.
+    """
+    trace = Trace(graph)
+    depends = graph.dependent(inputs)
+    terms: dict[int, list[int]] = {output: [graph.constant(1.0)]}
+    taken: dict[int, list[int] | None] = {output: None}  # the conditions of which one must hold; None: always
+    wanted = set(inputs)
+    adjoints: dict[int, int] = {}
+    simple: dict[tuple[Primitive, int], list[Any] | None] = {}
+    zero = graph.constant(0.0)
+    for i in range(output, -1, -1):
+        if i not in terms:
+            continue
+        adjoint = graph.add(table.sum, tuple(terms.pop(i)))
+        mask = taken.pop(i)
+        if i in wanted:
+            adjoints[i] = adjoint
+        if adjoint > output and graph.operands[adjoint]:
+            graph.adjoints.setdefault(adjoint, i)
+        row, operands = graph.ops[i], graph.operands[i]
+        if not depends[i] or isinstance(row, str):
+            continue
+        holds = None
+        if mask is not None:
+            holds = mask[0]
+            for c in mask[1:]:
+                holds = graph.add("or", (holds, c))
+            if graph.ops[adjoint] is table.where and graph.operands[adjoint][0] == holds:
+                adjoint = graph.operands[adjoint][1]  # what is made of it is chosen by the same condition
+        key = (row, len(operands))
+        if key not in simple:
+            simple[key] = _operands_alone(*key)
+        places = simple[key]
+        if places is not None:
+            partials: Sequence[Any] = [operands[p] if type(p) is int else p for p in places]
+        else:
+            partials = row.rule(trace.traced(i), *trace.numbers(operands))
+        if len(partials) != len(operands):
+            raise TypeError(
+                f"the rule of {row.name} gave {len(partials)} partials for {len(operands)} operands"
+            )
+        for k, partial in zip(operands, partials, strict=True):
+            if not depends[k] or (type(partial) is float and partial == 0.0):
+                continue
+            passed = holds
+            if isinstance(partial, Condition):
+                condition = trace.index(partial)
+                term = graph.add(table.where, (condition, adjoint, zero))
+                passed = condition if holds is None else graph.add("and", (holds, condition))
+            else:
+                if type(partial) is not int:
+                    partial = trace.index(_as_number(partial))
+                term = graph.add(table.mul, (adjoint, partial))
+                if holds is not None:
+                    term = graph.add(table.where, (holds, term, zero))
+            terms.setdefault(k, []).append(term)
+            before = taken.get(k, [])
+            if passed is None or before is None:
+                taken[k] = None
+            elif passed not in before:
+                taken[k] = [*before, passed]
+    return [adjoints.get(i, zero) for i in inputs]
+
+
+def _operands_alone(row: Primitive, n: int) -> list[Any] | None:
+    """The partials of a row, if each is an operand, given by its place, or a number: most nodes are such.
+
+    Then the rule need not run again for each of them.
+    """
+    trace = Trace(Graph(share=False))
+    x = [trace.traced(trace.graph.input("argument", k, "x")) for k in range(n + 1)]
+    found: list[Any] = []
+    try:
+        partials = row.rule(x[n], *x[:n])
+    except (TypeError, ValueError, ArithmeticError):
+        return None
+    for partial in partials:
+        if isinstance(partial, Traced):
+            if isinstance(partial, Condition) or partial.index >= n:
+                return None
+            found.append(partial.index)
+        elif isinstance(partial, Value):
+            return None
+        else:
+            found.append(float(partial))
+    return found if not row.selects else None
+
+
+class _Rows:
+    """Stands for `math` where the value of a row of one's own is traced: its functions are rows."""
+
+    def __getattr__(self, name: str) -> Any:
+        row = TABLE.get({"fabs": "abs", "fsum": "sum"}.get(name, name))
+        return getattr(math, name) if row is None else row
+
+
+def _formula(row: Primitive) -> Callable[..., Any] | None:
+    """The formula of a row. That of a row of one's own may be its forward function, with rows for `math`."""
+    given = row.formula
+    if not isinstance(given, types.FunctionType) or given.__module__ == table.__name__:
+        return given
+    names = {name: _Rows() if x is math else x for name, x in given.__globals__.items()}
+    return types.FunctionType(given.__code__, names, row.name, given.__defaults__, given.__closure__)
+
+
+class _Lowering(Trace):
+    """Writes each row that a target does not print by its formula, and so on for the rows in that.
+
+    A row with neither stays as it is, for the printer to call or to refuse.
+    """
+
+    def __init__(self, target: str, keep: Collection[Primitive]) -> None:
+        super().__init__(Graph(lowers=True))
+        self.target = target
+        # What the target prints; a row of one's own that was redefined since is not in the table.
+        printed = {row for row in TABLE.values() if target in row.source}
+        self.plain = {row for row in printed if (row, target) not in _FOR_TARGET} | set(keep)
+
+    def again(self, op: Op, operands: tuple[int, ...]) -> int:
+        return self.graph.copied(op, operands) if op in self.plain else self.made(op, operands)
+
+    def made(self, op: Op, operands: tuple[int, ...]) -> int:
+        if isinstance(op, Primitive) and op not in self.plain:
+            formula = _FOR_TARGET.get((op, self.target)) or _formula(op)
+            if formula is not None:
+                try:
+                    return self.index(formula(*self.numbers(operands)))
+                except TypeError:  # it needs a number: the row can only be called as it is
+                    pass
+        return self.graph.add(op, operands)
+
+
+def lowered(
+    graph: Graph, outputs: list[int], target: str, keep: Collection[Primitive] = ()
+) -> tuple[Graph, list[int]]:
+    """The graph in operations that the target prints, or in rows to keep; and where the outputs went."""
+    return rebuilt(graph, outputs, _Lowering(target, keep))
+
+
+def _sigmoid_in_python(x: Any) -> Any:
+    # One e^-x serves σ(x) and σ(-x). Its overflow is an exception in Python, which the eager engine settles.
+    if isinstance(x, Traced) and x.primitive is table.neg:
+        (x,) = x.operands
+        e = table.exp(-x)
+        return e * (1.0 / (1.0 + e))
+    return 1.0 / (1.0 + table.exp(-x))
+
+
+_FOR_TARGET: dict[tuple[Primitive, str], Callable[..., Any]] = {(table.sigmoid, "python"): _sigmoid_in_python}

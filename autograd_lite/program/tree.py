@@ -1,0 +1,163 @@
+"""`Tree`: the shape of an argument, which is a number or lists, tuples, dicts and arrays of such.
+
+What does not live here: what is done with the numbers (`__init__.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from autograd_lite.primitives import real
+from autograd_lite.value import Value
+
+
+class Tree:
+    """The containers around some numbers, and the ``paths`` to them: ``""``, ``"[0]"``, ``"['a'][1]"``.
+
+    The numbers of the example, floats or Values, are appended to `numbers`.
+    """
+
+    def __init__(self, example: Any, what: str, numbers: list[Any]) -> None:
+        self.kind: str | type
+        self.keys: list[Any] = []
+        if type(example).__name__ == "ndarray":
+            self.kind = "array"
+            children = example.tolist() if example.ndim else [float(example)]
+            if not example.ndim:
+                raise TypeError(f"{what} is an array without axes: give a float")
+        elif isinstance(example, dict):
+            self.kind = "dict"
+            self.keys = list(example)
+            children = list(example.values())
+        elif isinstance(example, list | tuple):
+            self.kind = type(example)
+            children = list(example)
+        else:
+            self.kind = "number"
+            self.paths = [""]
+            numbers.append(example if isinstance(example, Value) else real(example, what))
+            self.children: list[Tree] = []
+            return
+        steps = [f"[{key!r}]" for key in (self.keys or range(len(children)))]
+        self.children = [
+            Tree(child, what + step, numbers) for step, child in zip(steps, children, strict=True)
+        ]
+        self.paths = [
+            step + path for step, child in zip(steps, self.children, strict=True) for path in child.paths
+        ]
+
+    def build(self, numbers: Iterator[Any]) -> Any:
+        """The same containers around other numbers."""
+        if self.kind == "number":
+            return next(numbers)
+        built = [child.build(numbers) for child in self.children]
+        if self.kind == "dict":
+            return dict(zip(self.keys, built, strict=True))
+        if self.kind == "array":
+            import numpy
+
+            return numpy.array(built)
+        if hasattr(self.kind, "_make"):
+            return self.kind._make(built)
+        return self.kind(built)  # type: ignore[operator]
+
+    def text(self, names: Iterator[str]) -> str:
+        """`build` of names, as Python source."""
+        if self.kind == "number":
+            return next(names)
+        built = [child.text(names) for child in self.children]
+        if self.kind == "dict":
+            return "{" + ", ".join(f"{key!r}: {x}" for key, x in zip(self.keys, built, strict=True)) + "}"
+        if self.kind in ("array", list):
+            return f"[{', '.join(built)}]"
+        return f"({', '.join(built)}{',' if len(built) == 1 else ''})"
+
+    def pattern(self, names: Iterator[str]) -> str | None:
+        """What unpacks an argument into names; None where a dict stands in the way."""
+        if self.kind == "number":
+            return next(names)
+        if self.kind == "dict":
+            return None
+        parts = [child.pattern(names) for child in self.children]
+        if None in parts:
+            return None
+        return f"[{', '.join(parts)}]"  # type: ignore[arg-type]
+
+    def flat(self, argument: Any, what: str) -> list[float]:
+        """The numbers of an argument of this shape; an error says what is wrong with another."""
+        if self.kind == "number":
+            return [real(argument, what)]
+        if self.kind == "dict":
+            if not isinstance(argument, dict) or set(argument) != set(self.keys):
+                raise TypeError(f"{what} must be a dict with the keys {self.keys}, got {argument!r}")
+            parts = [argument[key] for key in self.keys]
+        else:
+            try:
+                parts = argument.tolist() if hasattr(argument, "tolist") else list(argument)
+            except TypeError:
+                raise TypeError(f"{what} must hold {len(self.children)} parts, got {argument!r}") from None
+            if len(parts) != len(self.children):
+                raise ValueError(f"{what} must hold {len(self.children)} parts, got {len(parts)}")
+        steps = [f"[{key!r}]" for key in (self.keys or range(len(parts)))]
+        return [
+            number
+            for child, part, step in zip(self.children, parts, steps, strict=True)
+            for number in child.flat(part, what + step)
+        ]
+
+    def columns(self, batch: Any, what: str, numpy: Any) -> list[Any]:
+        """For each number, the array of what it is in each sample of a batch."""
+        if self.kind == "number":
+            column = numpy.asarray(batch, dtype=float)
+            if column.ndim != 1:
+                raise ValueError(f"{what} must be a number per sample, got an array of shape {column.shape}")
+            return [column]
+        if self.kind == "dict":
+            if not isinstance(batch, dict) or set(batch) != set(self.keys):
+                raise TypeError(f"{what} must be a dict of batches with the keys {self.keys}")
+            return [
+                column
+                for child, key in zip(self.children, self.keys, strict=True)
+                for column in child.columns(batch[key], f"{what}[{key!r}]", numpy)
+            ]
+        if not hasattr(batch, "ndim"):
+            try:
+                batch = numpy.asarray(batch, dtype=float)
+            except (ValueError, TypeError):  # ragged or with dicts inside: part by part
+                parts = list(zip(*batch, strict=True))
+                if len(parts) != len(self.children):
+                    raise ValueError(
+                        f"{what} must hold {len(self.children)} parts a sample, got {len(parts)}"
+                    ) from None
+                return [
+                    column
+                    for k, (child, part) in enumerate(zip(self.children, parts, strict=True))
+                    for column in child.columns(list(part), f"{what}[{k}]", numpy)
+                ]
+        if batch.ndim < 2 or batch.shape[1] != len(self.children):
+            if len(batch) == 0:
+                return [numpy.zeros(0)] * len(self.paths)
+            raise ValueError(
+                f"{what} must be of shape (samples, {len(self.children)}, ...), got {batch.shape}"
+            )
+        return [
+            column
+            for k, child in enumerate(self.children)
+            for column in child.columns(batch[:, k], f"{what}[{k}]", numpy)
+        ]
+
+    def stacked(self, columns: list[Any], numpy: Any) -> Any:
+        """`columns` turned back: arrays with the samples in front; dicts of such where there are dicts."""
+        rest = iter(columns)
+        return self._stacked(rest, numpy)
+
+    def _stacked(self, rest: Iterator[Any], numpy: Any) -> Any:
+        if self.kind == "number":
+            return next(rest)
+        parts = [child._stacked(rest, numpy) for child in self.children]
+        if self.kind == "dict":
+            return dict(zip(self.keys, parts, strict=True))
+        if any(isinstance(part, dict | tuple) or part.shape != parts[0].shape for part in parts):
+            return tuple(parts)
+        return numpy.stack(parts, axis=1)

@@ -1,0 +1,829 @@
+"""Programs: agreement with the eager engine in every form, their source, errors, batches, processes."""
+
+import importlib.util
+import inspect
+import json
+import math
+import multiprocessing
+import pickle
+import random
+import subprocess
+import sys
+import traceback
+from concurrent.futures import ProcessPoolExecutor
+
+import numpy as np
+import pytest
+
+import autograd_lite as ag
+from autograd_lite import Value, exp, log, nn, relu, softmax_cross_entropy, sqrt, where
+from autograd_lite.functional import grad, hessian, hvp
+from autograd_lite.primitives import TABLE, primitive
+from autograd_lite.program import Program, TraceError, Training, compile
+from tests.program_fuzz import close, eager, recipe
+from tests.sampling import POINTS, call
+
+SEED = 20
+
+has_torch = importlib.util.find_spec("torch") is not None
+has_jax = importlib.util.find_spec("jax") is not None
+has_dask = importlib.util.find_spec("distributed") is not None
+
+
+def demo(seed=1, sizes=(16, 16, 1)):
+    random.seed(seed)
+    model = nn.MLP(2, list(sizes))
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(100, 2))
+    y = np.where(X[:, 0] * X[:, 1] > 0.0, 1.0, -1.0)
+    return model, X, y
+
+
+def hinge(model):
+    return lambda x, y: relu(1.0 - y * model(x))
+
+
+# --- Agreement with the eager engine -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", list(TABLE))
+def test_every_row_in_every_form(name):
+    row = TABLE[name]
+    for point in POINTS[name]:
+        values = [Value(x) for x in point]
+        out = call(row, tuple(values)) if name != "where" else where(point[0] != 0.0, values[1], values[2])
+        out.backward()
+        want = [out.data, *[v.grad or 0.0 for v in values]]
+        program = compile(lambda *x: call(row, x), *point)
+        value, gradients = program(*point)
+        got = [value, *(gradients if len(point) > 1 else [gradients])]
+        columns = [np.array([x]) for x in point]
+        with np.errstate(all="ignore"):
+            value, gradients = program.function(np)(*columns)
+        arrays = [float(np.ravel(x)[0]) for x in (value, *(gradients if len(point) > 1 else [gradients]))]
+        for a, b, c in zip(want, got, arrays, strict=True):
+            # Below 1e-300 there are fewer bits; scipy's erfc is good to 5e-14, and gelu' has a zero.
+            assert b == a or abs(a - b) <= 1e-14 * abs(a) + 1e-307, (point, a, b)
+            slack = (6e-14, 1e-16) if name == "gelu" else (1e-14, 1e-307)
+            assert c == a or abs(a - c) <= slack[0] * abs(a) + slack[1], (point, a, c)
+
+
+def test_random_programs_agree_in_every_form():
+    names = list(TABLE)
+    choose = random.Random(SEED)
+    for case in range(2_000):
+        rows = [names[case % len(names)], *choose.choices(names, k=choose.randint(0, 6))]
+        choose.shuffle(rows)
+        x = [choose.uniform(-1.0, 1.0) for _ in range(choose.randint(1, 4))]
+        program = recipe(case, rows)
+        value, gradient = eager(program, x)
+        compiled = compile(program, x)
+        scale = max(map(abs, gradient), default=0.0)
+        got = compiled(x)
+        assert close(got[0], value, 1.0, 1e-14), rows
+        assert all(close(a, b, max(1.0, scale), 1e-14) for a, b in zip(got[1], gradient, strict=True)), rows
+        with np.errstate(all="ignore"):
+            values, gradients = compiled.batch(np.array([x, x]), reduce=None)
+        assert close(values[1], value, 1.0, 1e-14), rows
+        assert all(
+            close(a, b, max(1.0, scale), 3e-14) for a, b in zip(gradients[1], gradient, strict=True)
+        ), rows
+
+
+def test_nested_arguments_come_back_in_their_containers():
+    def f(x, named):
+        return x[0] * x[1][0] + x[1][1] * named["a"] + named["b"][0] ** 2
+
+    program = compile(f, [1.0, (2.0, 3.0)], {"a": 4.0, "b": [5.0]})
+    value, (dx, dnamed) = program([1.0, (2.0, 3.0)], {"a": 4.0, "b": [5.0]})
+    assert value == 39.0
+    assert dx == [2.0, (1.0, 4.0)]
+    assert dnamed == {"a": 3.0, "b": [10.0]}
+
+
+def test_arrays_are_arguments_too():
+    program = compile(lambda x: x[0][0] * x[1][1] + x[0][1], np.ones((2, 2)))
+    value, gradient = program(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    assert value == 6.0
+    assert gradient.tolist() == [[4.0, 1.0], [0.0, 1.0]]
+
+
+def test_a_constant_and_an_unused_argument_have_gradient_0():
+    assert compile(lambda x: 3.0, 1.0)(2.0) == (3.0, 0.0)
+    assert compile(lambda x, y: x, 1.0, 1.0)(2.0, 5.0) == (2.0, (1.0, 0.0))
+
+
+def test_functions_of_several_numbers_give_their_values():
+    assert compile(lambda x: [x, {"twice": 2.0 * x}], 1.0)(3.0) == [3.0, {"twice": 6.0}]
+
+
+def test_higher_order():
+    def f(v):
+        return v[0] ** 2 * v[1] + exp(v[0] * v[1])
+
+    x, v = [0.3, 0.4], [1.0, 2.0]
+    assert compile(hessian(f), x)(x) == hessian(f)(x)
+    assert compile(lambda x, v: hvp(f, x, v), x, v)(x, v) == hvp(f, x, v)
+    g = compile(grad(lambda x: x**3), 1.0)
+    assert g(2.0) == (12.0, 12.0)
+
+
+def test_derivatives_inside_do_not_confuse_their_variables():
+    assert compile(lambda x: x * grad(lambda y: x * y)(x), 1.0)(2.0) == (4.0, 4.0)
+    w = Value(2.0)
+    program = compile(lambda x: grad(lambda y: w * y * y)(x), 1.0)
+    assert program(5.0) == (20.0, 4.0)
+    w.data = 3.0
+    assert program(5.0) == (30.0, 6.0)
+
+
+def test_a_branch_not_taken_contributes_nothing():
+    def f(x):
+        return where(x > 0.0, lambda: sqrt(x) * log(x), lambda: 3.0 * x)
+
+    program = compile(f, 1.0)
+    assert program(0.0) == (0.0, 3.0)
+    assert program(-1.0) == (-3.0, 3.0)
+    values, slopes = program.batch(np.array([0.0, -1.0, 4.0]), reduce=None)
+    assert values.tolist() == [0.0, -3.0, 2.0 * math.log(4.0)]
+    assert slopes[:2].tolist() == [3.0, 3.0]
+    assert compile(grad(f), 1.0)(0.0) == (3.0, 0.0)
+
+
+def test_a_label_may_be_an_argument():
+    program = compile(softmax_cross_entropy, [0.0] * 3, 0)
+    for y in range(3):
+        value, (slopes, _) = program([0.3, -1.0, 800.0], y)
+        want, gradient = eager(lambda s: softmax_cross_entropy(s, y), [0.3, -1.0, 800.0])  # noqa: B023
+        assert value == pytest.approx(want, rel=1e-14)
+        assert slopes == pytest.approx(gradient, rel=1e-14)
+
+
+# --- Leaves ------------------------------------------------------------------------------------------
+
+
+def test_leaves_are_read_at_every_call():
+    w = Value(2.0, "w")
+    program = compile(lambda x: where(w > 3.0, w * x, w + x), 1.0)
+    assert program(5.0) == (7.0, 1.0)
+    w.data = 4.0
+    assert program(5.0) == (20.0, 4.0)
+    assert program.leaves == [w]
+
+
+def test_backward_fills_grad_as_the_eager_engine_does():
+    model, X, y = demo()
+    program = compile(hinge(model), [0.0, 0.0], 0.0)
+    loss = hinge(model)(X[0].tolist(), y[0])
+    loss.backward()
+    want = [p.grad or 0.0 for p in model.parameters()]
+    model.zero_grad()
+    assert program.backward(X[0].tolist(), y[0]) == pytest.approx(loss.data, rel=1e-14)
+    assert [p.grad for p in model.parameters()] == pytest.approx(want, rel=1e-13, abs=1e-15)
+    program.backward(X[0].tolist(), y[0], seed=2.0)
+    assert [p.grad for p in model.parameters()] == pytest.approx(
+        [3.0 * g for g in want], rel=1e-13, abs=1e-15
+    )
+
+
+def test_a_recorded_loss():
+    x, w = Value(2.0, "x"), Value(3.0, "w")
+    program = compile((x * w).tanh() * w)
+    value, gradients = program()
+    (x * w).tanh()
+    loss = (x * w).tanh() * w
+    loss.backward()
+    assert value == pytest.approx(loss.data, rel=1e-15)
+    assert gradients == pytest.approx([x.grad, w.grad], rel=1e-14)
+    with pytest.raises(TraceError, match="where"):
+        compile(where(x > 0.0, x, w))
+    with pytest.raises(TypeError, match="no example"):
+        compile(x * w, 1.0)
+
+
+# --- Errors ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: x if x > 0.0 else -x,
+        lambda x: max(x, 1.0),
+        lambda x: math.exp(x),
+        lambda x: float(x),
+        lambda x: [1.0, 2.0][x],
+        lambda x: x.data * 2.0,
+        lambda x: x * 2.0 if f"{x:.1f}" else x,
+        lambda x: round(x),
+    ],
+)
+def test_trace_error_names_the_line(f):
+    with pytest.raises(TraceError) as raised:
+        compile(f, 1.0)
+    assert f"{__file__}:{f.__code__.co_firstlineno}: " in str(raised.value)
+
+
+def test_trace_error_of_a_branch_names_where():
+    with pytest.raises(TraceError, match="where"):
+        compile(lambda x: x if x > 0.0 else -x, 1.0)
+
+
+def test_a_leaf_in_a_branch_is_refused_too():
+    w = Value(2.0)
+    with pytest.raises(TraceError):
+        compile(lambda x: x if w > 0.0 else -x, 1.0)
+    assert w > 0.0  # and afterwards all is as before
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "said"),
+    [
+        (0.0, ZeroDivisionError, "div"),
+        (-1.0, ValueError, "log(x=-1.0"),
+        ("a", TypeError, "x must be a real number"),
+        ([1.0], TypeError, "x must be a real number"),
+        (Value(1.0), TypeError, "data"),
+    ],
+)
+def test_errors_are_located(x, error, said):
+    program = compile(lambda x: log(x) + 1.0 / x, 1.0)
+    with pytest.raises(error) as raised:
+        program(x)
+    assert said in str(raised.value)
+
+
+def test_what_overflows_in_the_source_alone_is_settled_by_the_eager_engine():
+    assert compile(ag.sigmoid, 0.0)(-1000.0) == (0.0, 0.0)
+    assert compile(sqrt, 1.0)(0.0) == (0.0, math.inf)
+
+
+def test_a_result_that_is_not_finite_is_located():
+    program = compile(lambda x, low, high: ag.clip(x, low, high) * x, 1.0, 0.0, 2.0)
+    assert program(1.0, 0.0, 2.0)[0] == 1.0
+    with pytest.raises(ValueError, match="lower bound"):
+        program(1.0, 3.0, 2.0)
+    assert (
+        compile(lambda x: x * x, 1.0)(1e200)[0] == math.inf
+    )  # as the eager engine has it, which raises nothing
+
+
+def test_a_wrong_number_of_arguments():
+    program = compile(lambda x, y: x * y, 1.0, 1.0)
+    with pytest.raises(TypeError, match="2 arguments"):
+        program(1.0)
+    with pytest.raises(ValueError, match="2 parts"):
+        compile(lambda x: x[0] * x[1], [1.0, 2.0])([1.0])
+
+
+# --- Source ------------------------------------------------------------------------------------------
+
+
+def test_source_runs_where_the_package_is_not(tmp_path):
+    model, X, y = demo(sizes=(3, 1))
+    cases = [
+        (compile(lambda w, x: ag.sigmoid(w[0] * x + w[1]) ** 3, [0.1, 0.2], 0.3), [[0.5, -0.5], 2.0], None),
+        (compile(lambda x: where(x > 0.0, lambda: log(x), lambda: ag.gelu(x)), 1.0), [0.5], None),
+        (
+            compile(hinge(model), [0.0, 0.0], 0.0),
+            [X[0].tolist(), float(y[0])],
+            [p.data for p in model.parameters()],
+        ),
+        *[(compile(recipe(k, [name]), [0.1, 0.2]), [[0.3, -0.4]], None) for k, name in enumerate(TABLE)],
+    ]
+    # All of them in one empty interpreter.
+    script = "import json, sys\nresults = []\n"
+    for program, arguments, leaves in cases:
+        given = [*arguments, leaves] if leaves else arguments
+        packed = json.dumps(json.dumps(given))
+        script += f"{program.source}\nresults.append({program.name}(*json.loads({packed})))\n"
+    script += "assert 'autograd_lite' not in sys.modules\nprint(json.dumps(results))\n"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for found, (program, arguments, _) in zip(json.loads(done.stdout), cases, strict=True):
+        assert found == json.loads(json.dumps(program(*arguments)))
+
+
+def test_source_reads_as_code_by_a_person():
+    def neuron(w, x, b):
+        z = w[0] * x[0] + w[1] * x[1] + b
+        z.label = "z"
+        return ag.tanh(z)
+
+    source = compile(neuron, [0.1, 0.2], [1.0, 2.0], 0.5).source
+    assert "def neuron(w, x, b):" in source
+    assert "    z = w_0 * x_0 + w_1 * x_1 + b" in source
+    assert (
+        source.index("# forward") < source.index("z = ") < source.index("# backward") < source.index("d_z = ")
+    )
+    assert "# ∂/∂z" in source
+    assert all(len(line) <= 110 for line in source.splitlines())
+
+
+def test_tracebacks_show_the_generated_line():
+    program = compile(lambda x: 1.0 / x, 1.0)
+    try:
+        program._by_arguments(0.0)
+    except ZeroDivisionError:
+        assert "1.0 / x" in traceback.format_exc()
+    assert inspect.getsource(program._by_arguments).startswith("def program(x):")
+
+
+def test_labels_that_are_no_names():
+    v = Value(1.0, "∂ x-1")
+    w = Value(2.0, "class")
+    u = Value(3.0, "exp")
+    program = compile(lambda x: exp(x) * v + w * u, 1.0)
+    assert program(0.0) == (7.0, 1.0)
+
+
+# --- Primitives of one's own --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own():
+    made = []
+
+    def make(name, *args, **kwargs):
+        made.append(name)
+        return primitive(name, *args, **kwargs)
+
+    yield make
+    for name in made:
+        TABLE.pop(name, None)
+
+
+def test_a_row_of_ones_own_is_written_out_by_its_forward_function(own):
+    sinc = own("sinc", lambda x: math.sin(x) / x, lambda out, x: ((ag.cos(x) - out) / x,))
+    program = compile(lambda x: sinc(x) * 2.0, 1.0)
+    assert program(2.0) == (math.sin(2.0), (math.cos(2.0) - math.sin(2.0) / 2.0))
+    assert "sin(x) / x" in program.source
+    w = Value(2.0)
+    assert "sin(" in compile(lambda x: sinc(w * x), 1.0).c_source
+
+
+def test_a_row_of_ones_own_that_branches_runs_as_it_is_and_has_no_form_in_c(own):
+    def forward(x):
+        return x if x > 0.0 else 0.5 * x
+
+    bent = own("bent", forward, lambda out, x: (where(x > 0.0, 1.0, 0.5),))
+    w = Value(2.0)
+    program = compile(lambda x: bent(w * x), 1.0)
+    assert program(-3.0) == (-3.0, 1.0)
+    assert program.batch(np.array([-3.0, 1.0]), reduce="sum") == (-1.0, [-0.5])
+    with pytest.raises(ValueError, match="bent"):
+        program.native()
+
+
+# --- Batches -----------------------------------------------------------------------------------------
+
+
+def test_batches_agree_with_the_eager_engine():
+    model, X, y = demo()
+    total = ag.mean([hinge(model)(x, t) for x, t in zip(X.tolist(), y.tolist(), strict=True)])
+    total.backward()
+    program = compile(hinge(model), [0.0, 0.0], 0.0)
+    want = [p.grad for p in program.leaves]
+    value, gradients = program.batch(X, y)
+    assert value == pytest.approx(total.data, rel=1e-14)
+    assert gradients == pytest.approx(want, rel=1e-13, abs=1e-15)
+    model.zero_grad()
+    assert program.batch(X, y, backward=True) == value
+    assert [p.grad for p in program.leaves] == gradients
+    values, each = program.batch(X, y, reduce=None)
+    assert values.mean() == pytest.approx(total.data, rel=1e-14)
+    assert each.mean(axis=0) == pytest.approx(want, rel=1e-13, abs=1e-15)
+    assert each.shape == (100, 337)
+    loop = program.loop("leaf")(*[program._columns((X, y))[0], [p.data for p in program.leaves]])
+    assert loop[0] / 100 == pytest.approx(value, rel=1e-14)
+    assert [g / 100 for g in loop[1]] == pytest.approx(gradients, rel=1e-13, abs=1e-15)
+
+
+def test_batches_by_the_arguments():
+    program = compile(lambda x, y: x[0] * x[1] + y, [0.0, 0.0], 0.0)
+    X, y = np.arange(6.0).reshape(3, 2), np.ones(3)
+    values, (dX, dy) = program.batch(X, y, reduce=None)
+    assert values.tolist() == [1.0, 7.0, 21.0]
+    assert dX.tolist() == X[:, ::-1].tolist()
+    assert dy.tolist() == [1.0] * 3
+    mean, (dX, _) = program.batch(X.tolist(), y.tolist())
+    assert mean == pytest.approx(29.0 / 3.0)
+    assert dX == pytest.approx(X[:, ::-1] / 3.0)
+
+
+def test_batches_that_do_not_fit():
+    program = compile(lambda x, y: x[0] * x[1] + y, [0.0, 0.0], 0.0)
+    for X, y, said in (
+        (np.ones((3, 3)), np.ones(3), "x must be of shape"),
+        (np.ones((3, 2)), np.ones(4), "number of samples"),
+        (np.ones((0, 2)), np.ones(0), "no samples"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            program.batch(X, y)
+    with pytest.raises(ValueError, match="reduce"):
+        program.batch(np.ones((3, 2)), np.ones(3), reduce="max")
+
+
+def test_the_sample_that_goes_wrong_is_named():
+    program = compile(lambda x: log(x), 1.0)
+    with pytest.raises(ValueError, match=r"sample 2: log\(x=-1.0\)"):
+        program.batch(np.array([1.0, 2.0, -1.0]), reduce=None)
+    w = Value(1.0)
+    program = compile(lambda x: log(w * x), 1.0)
+    with pytest.raises(ValueError, match=r"sample 1: log"):
+        program.batch(np.array([1.0, -2.0]), backward=True)
+    assert w.grad is None
+
+
+@pytest.mark.parametrize("module", ["numpy", "torch", "jax.numpy"])
+def test_functions_of_a_namespace(module):
+    namespace = pytest.importorskip(module)
+    if module == "jax.numpy":
+        importlib.import_module("jax").config.update("jax_enable_x64", True)
+    choose = random.Random(3)
+    as_array = (
+        (lambda a: namespace.tensor(a, dtype=namespace.float64)) if module == "torch" else namespace.asarray
+    )
+    for case, name in enumerate(TABLE):
+        f = recipe(case, [name])
+        program = compile(f, [0.0, 0.0])
+        x = [[choose.uniform(-1.0, 1.0) for _ in range(3)] for _ in range(2)]
+        with np.errstate(all="ignore"):
+            values, gradients = program.function(namespace)([as_array(np.array(xi)) for xi in x])
+        for k in range(3):
+            value, gradient = eager(f, [x[0][k], x[1][k]])
+            assert float(np.broadcast_to(values, 3)[k]) == pytest.approx(value, rel=3e-14, abs=1e-14), name
+            for g, want in zip(gradients, gradient, strict=True):
+                assert float(np.broadcast_to(g, 3)[k]) == pytest.approx(want, rel=3e-13, abs=1e-14), name
+
+
+@pytest.mark.skipif(not has_torch, reason="PyTorch is not installed")
+def test_training_agrees_with_pytorch():
+    import torch
+
+    model, X, y = demo()
+    program = compile(hinge(model), [0.0, 0.0], 0.0)
+    layers = []
+    for layer in model.layers:
+        linear = torch.nn.Linear(len(layer.neurons[0].w), len(layer.neurons), dtype=torch.float64)
+        with torch.no_grad():
+            linear.weight.copy_(
+                torch.tensor([[w.data for w in n.w] for n in layer.neurons], dtype=torch.float64)
+            )
+            linear.bias.copy_(torch.tensor([n.b.data for n in layer.neurons], dtype=torch.float64))
+        layers.append(linear)
+    tX, ty = torch.tensor(X), torch.tensor(y)
+    for step in range(100):
+        lr = 1.0 - 0.9 * step / 100
+        h = tX
+        for k, linear in enumerate(layers):
+            h = torch.relu(linear(h)) if k < 2 else linear(h)
+        squares = torch.stack([(p**2).sum() for linear in layers for p in linear.parameters()]).sum()
+        loss = torch.relu(1.0 - ty * h[:, 0]).mean() + 1e-4 * squares
+        for linear in layers:
+            linear.zero_grad()
+        loss.backward()
+        with torch.no_grad():
+            for linear in layers:
+                for p in linear.parameters():
+                    p -= lr * p.grad
+        _, gradients = program.batch(X, y)
+        for p, g in zip(program.leaves, gradients, strict=True):
+            p.data = p.data - lr * (g + 2e-4 * p.data)
+    for layer, linear in zip(model.layers, layers, strict=True):
+        for neuron, row, bias in zip(
+            layer.neurons, linear.weight.tolist(), linear.bias.tolist(), strict=True
+        ):
+            assert [w.data for w in neuron.w] == pytest.approx(row, rel=1e-9, abs=1e-12)
+            assert neuron.b.data == pytest.approx(bias, rel=1e-9, abs=1e-12)
+
+
+# --- Several processes --------------------------------------------------------------------------------
+
+
+def test_a_program_pickles_small():
+    model, X, y = demo()
+    program = compile(hinge(model), [0.0, 0.0], 0.0)
+    copy = pickle.loads(pickle.dumps(program))
+    assert isinstance(copy, Program)
+    assert copy.batch(X, y) == program.batch(X, y)
+    assert copy.leaves[0] is not program.leaves[0]
+    assert len(program.packed) < 60_000
+
+
+def pool():
+    return ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"))
+
+
+def test_executors_give_the_same_sums():
+    model, X, y = demo()
+    X, y = np.tile(X, (13, 1))[:1234], np.tile(y, 13)[:1234]
+    program = compile(hinge(model), [0.0, 0.0], 0.0)
+    with pool() as executor:
+        value, gradients = program.batch(X, y, executor=executor)
+        whole = program.batch(X, y)
+        assert value == pytest.approx(whole[0], rel=1e-14)
+        assert gradients == pytest.approx(whole[1], rel=1e-12, abs=1e-15)
+        exact = program.batch(X, y, deterministic=True)
+        assert program.batch(X, y, executor=executor, deterministic=True) == exact
+        with pytest.raises(ValueError, match="log"):
+            compile(lambda x: log(x) * model.parameters()[0], 1.0).batch(-y * 0.0 - 1.0, executor=executor)
+
+
+class Fatal:
+    """Kills the process that it is unpickled in."""
+
+    def __reduce__(self):
+        return __import__("os")._exit, (1,)
+
+
+def test_a_worker_that_dies_changes_nothing(monkeypatch):
+    model, X, y = demo()
+    program = compile(hinge(model), [0.0, 0.0], 0.0)
+    program.__dict__["packed"] = pickle.dumps(Fatal())
+    with pool() as executor, pytest.raises(RuntimeError, match="a worker died"):
+        program.batch(X, y, backward=True, executor=executor)
+    assert all(p.grad is None for p in program.leaves)
+
+
+# --- Large graphs ------------------------------------------------------------------------------------
+
+
+def test_a_long_chain_takes_the_tape():
+    def f(x):
+        y = x
+        for _ in range(30_000):
+            y = y * 1.0001 + 1e-6
+        return y
+
+    program = compile(f, 1.0)
+    assert program.form == "tape"
+    value, gradient = program(0.5)
+    want = eager(lambda x: f(x[0]), [0.5])
+    assert value == pytest.approx(want[0], rel=1e-12)
+    assert gradient == pytest.approx(want[1][0], rel=1e-12)
+
+
+def _die():
+    import os
+
+    os._exit(1)
+
+
+@pytest.mark.skipif(not has_dask, reason="Dask is not installed")
+def test_a_dask_cluster_trains_to_the_same_weights():
+    from distributed import Client, LocalCluster
+
+    from autograd_lite.datasets import penguins
+
+    rows = [row for row in penguins().rows if None not in row]
+    species = sorted({row[0] for row in rows})
+    X = np.array([[float(x) for x in row[2:6]] for row in rows])
+    y = np.array([float(species.index(row[0])) for row in rows])
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    n, classes = X.shape[1], len(set(y.tolist()))
+
+    def trained(executor):
+        model = nn.MLP(n, [8, classes], rng=4)
+        program = compile(lambda x, t: softmax_cross_entropy(model(x), t), [0.0] * n, 0.0)
+        for _ in range(10):
+            for p in program.leaves:
+                p.grad = None
+            program.batch(X, y, backward=True, executor=executor, deterministic=True)
+            for p in program.leaves:
+                p.data = p.data - 0.5 * p.grad
+        return [p.data for p in program.leaves], program
+
+    alone, _ = trained(None)
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        executor = client.get_executor(retries=2)
+        together, program = trained(executor)
+        assert together == alone
+        # A worker that dies: Dask runs its part again on another, and the sum is whole.
+        want = program.batch(X, y, deterministic=True)
+        client.submit(_die, retries=0, pure=False)
+        assert program.batch(X, y, executor=executor, deterministic=True) == want
+
+
+# --- As mathematics ----------------------------------------------------------------------------------
+
+
+def test_latex():
+    def loss(x, y):
+        z = ag.dot([Value(2.0, "w_1"), 0.5], x)
+        z.label = "z"
+        return 0.5 * ag.square(z - y)
+
+    text = compile(loss, [1.0, 2.0], 3.0).latex
+    assert text.startswith(r"\begin{aligned}")
+    assert text.endswith(r"\end{aligned}")
+    assert r"z &= w_{1} \cdot x_{0} + 0.5 \cdot x_{1} \\" in text
+    assert r"\mathrm{loss} &= 0.5 \cdot v_{1}^{2} \\" in text
+    assert r"\frac{\partial \mathrm{loss}}{\partial y} &= -v_{1}" in text
+    chosen = compile(lambda x: where((x > 0.0) & ~(x > 2.0) | (x < -1.0), x * 2.0, x), 1.0).latex
+    assert r"\begin{cases}" in chosen
+    assert all(sign in chosen for sign in (r"\wedge", r"\vee", r"\neg", "x > 0"))
+    recorded = compile((Value(2.0, "a") * Value(3.0)).tanh()).latex
+    assert r"\partial a" in recorded
+    several = compile(lambda x: [x * 2.0, ag.sum([x, -x, 3.0])], 1.0, name="f").latex
+    assert r"f_{1} &= x \cdot 2 \\" in several
+
+
+# --- Conditions --------------------------------------------------------------------------------------
+
+
+def test_conditions_combine_and_count():
+    def f(x):
+        inside = (x > 0.0) & (x < 2.0)
+        outside = ~inside | (x == 5.0)
+        return (
+            where(inside, lambda: ag.sqrt(x), lambda: -x)
+            + 10.0 * outside
+            + (x >= 1.0) * (x <= 3.0) * 100.0
+            + (x != 1.0)
+        )
+
+    program = compile(f, 1.0)
+    for x in (-1.0, 0.5, 1.0, 2.5, 5.0):
+        inside = 0.0 < x < 2.0
+        want = (
+            (math.sqrt(x) if inside else -x)
+            + 10.0 * (not inside or x == 5.0)
+            + 100.0 * (1.0 <= x <= 3.0)
+            + (x != 1.0)
+        )
+        assert program(x) == (want, 0.5 / math.sqrt(x) if inside else -1.0)
+        values, _ = program.batch(np.array([x, x]), reduce=None)
+        assert values.tolist() == [want] * 2
+
+
+def test_the_eager_engine_settles_programs_with_conditions():
+    def f(x):
+        return where((x > 0.0) | ~(x < -1.0), lambda: ag.sigmoid(-1000.0 * x), lambda: 1.0 / (x + 2.0))
+
+    program = compile(f, 1.0)
+    assert program(1.0) == (0.0, 0.0)
+    assert program(-4.0) == (-0.5, -0.25)
+    with pytest.raises(ZeroDivisionError, match="div"):
+        program(-2.0)
+
+
+def test_conditions_with_plain_truth():
+    program = compile(
+        lambda x: where((x > 0.0) & True, x, -x) + where((x > 0.0) | True, x, 0.0) + (x > 0.0) * False, 1.0
+    )
+    assert program(-2.0) == (0.0, 0.0)
+
+
+# --- Shapes of arguments ------------------------------------------------------------------------------
+
+
+def test_named_tuples_and_dicts():
+    import collections
+
+    Point = collections.namedtuple("Point", "x y")
+    program = compile(lambda p, d: p.x * p.y + d["a"], Point(1.0, 2.0), {"a": 1.0})
+    value, (dp, dd) = program(Point(3.0, 4.0), {"a": 5.0})
+    assert (value, tuple(dp), dd) == (17.0, (4.0, 3.0), {"a": 1.0})
+    values, (dp, dd) = program.batch(
+        np.array([[3.0, 4.0], [1.0, 1.0]]), {"a": np.array([5.0, 1.0])}, reduce=None
+    )
+    assert values.tolist() == [17.0, 2.0]
+    assert dp.tolist() == [[4.0, 3.0], [1.0, 1.0]]
+    assert dd["a"].tolist() == [1.0, 1.0]
+    with pytest.raises(TypeError, match="dict with the keys"):
+        program(Point(3.0, 4.0), [5.0])
+    with pytest.raises(TypeError, match="dict of batches"):
+        program.batch(np.ones((2, 2)), [5.0])
+
+
+def test_ragged_arguments():
+    program = compile(lambda x: x[0] * x[1][0] * x[1][1], [1.0, [2.0, 3.0]])
+    values, gradients = program.batch([[1.0, [2.0, 3.0]], [4.0, [5.0, 6.0]]], reduce=None)
+    assert values.tolist() == [6.0, 120.0]
+    assert gradients[0].tolist() == [6.0, 30.0]
+    assert gradients[1].tolist() == [[3.0, 2.0], [24.0, 20.0]]
+    with pytest.raises(ValueError, match="2 parts a sample"):
+        program.batch([[1.0, [2.0], 3.0], [4.0, [5.0], 6.0]])
+    with pytest.raises(TypeError, match="must hold 2 parts"):
+        program([1.0, 2.0])
+
+
+def test_what_an_example_may_not_be():
+    with pytest.raises(TypeError, match="without axes"):
+        compile(lambda x: x, np.array(1.0))
+    with pytest.raises(TypeError, match="the example x"):
+        compile(lambda x: x, "a")
+    with pytest.raises(TypeError, match="what the function returned"):
+        compile(lambda x: "a", 1.0)
+
+
+def test_misuse_is_refused():
+    several = compile(lambda x: [x, x], 1.0)
+    with pytest.raises(TypeError, match="only one number has a gradient"):
+        several.backward(1.0)
+    with pytest.raises(TypeError, match="reduce=None"):
+        several.batch(np.ones(3))
+    assert [v.tolist() for v in several.batch(np.ones(2), reduce=None)] == [[1.0, 1.0]] * 2
+    one = compile(lambda x: x * x, 1.0)
+    for options in ({"wrt": "x"}, {"backward": True}):
+        with pytest.raises(ValueError, match=r"wrt|backward"):
+            one.batch(np.ones(3), **options)
+    with pytest.raises(TypeError, match="1 batches"):
+        one.batch(np.ones(3), np.ones(3))
+    with pytest.raises(TypeError, match="no leaves"):
+        one.native()
+    with pytest.raises(ValueError, match="float16"):
+        one.native("float16")
+    with pytest.raises(TypeError, match="takes no arguments"):
+        compile(Value(1.0) * 2.0).batch()
+    assert repr(one) == "<program program(x): 1 operations, 0 leaves>"
+
+
+def test_traced_values_stay_within_their_trace():
+    kept = []
+    compile(lambda x: kept.append(x) or x, 1.0)
+    with pytest.raises(TraceError, match="one trace"):
+        compile(lambda y: y * kept[0], 1.0)
+    for use in (pickle.dumps, __import__("copy").copy, __import__("copy").deepcopy):
+        with pytest.raises(TypeError, match="within one trace"):
+            use(kept[0])
+    assert repr(kept[0]) == "<traced 'argument'>"
+    with pytest.raises(TypeError):
+        kept[0] + "a"
+    assert (kept[0] == "a") is False
+
+
+# --- Training, and machines without NumPy ---------------------------------------------------------------
+
+
+@pytest.fixture
+def no_numpy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numpy", None)
+
+
+def test_without_numpy_a_batch_is_a_loop(no_numpy):
+    model, X, y = demo_without_numpy()
+    program = compile(hinge(model), [0.0, 0.0], 0.0)
+    total = ag.mean([hinge(model)(x, t) for x, t in zip(X, y, strict=True)])
+    total.backward()
+    want = [p.grad or 0.0 for p in program.leaves]
+    value, gradients = program.batch(X, y)
+    assert value == pytest.approx(total.data, rel=1e-14)
+    assert gradients == pytest.approx(want, rel=1e-13, abs=1e-15)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'autograd-lite\[fast\]'"):
+        program.batch(X, y, reduce=None)
+    w = Value(1.0)
+    with pytest.raises(ValueError, match="log"):
+        compile(lambda x: log(w * x), 1.0).batch([1.0, -1.0])
+    assert compile(lambda x: ag.sigmoid(w * x), 1.0).batch([-1000.0, 0.0], reduce="sum") == (0.5, [0.0])
+
+
+def demo_without_numpy():
+    choose = random.Random(0)
+    X = [[choose.uniform(-1.0, 1.0) for _ in range(2)] for _ in range(12)]
+    return nn.MLP(2, [4, 1], rng=0), X, [1.0 if a > b else -1.0 for a, b in X]
+
+
+def squared(z, t):
+    return 0.5 * ag.square(z - t)
+
+
+@pytest.mark.parametrize("form", ["Python", "NumPy", "machine code"])
+def test_training(form, monkeypatch, tmp_path, request):
+    if form == "Python":
+        request.getfixturevalue("no_numpy")
+    if form == "machine code":
+        monkeypatch.setattr("autograd_lite.program.training.WORTH_COMPILING", 0.0)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    model, X, y = demo_without_numpy()
+    training = Training(model, squared, X, y, steps=1)
+    assert training.form == form
+    for chosen in (None, [3, 1, 4]):
+        numbers = range(12) if chosen is None else chosen
+        model.zero_grad()
+        total = ag.mean([squared(model(X[i]), y[i]) for i in numbers])
+        total.backward()
+        want = [p.grad for p in model.parameters()]
+        model.zero_grad()
+        assert training(chosen) == pytest.approx(total.data, rel=1e-14)
+        assert [p.grad for p in model.parameters()] == pytest.approx(want, rel=1e-12, abs=1e-15)
+
+
+def test_training_is_refused_where_only_the_eager_engine_can_run():
+    model, X, y = demo_without_numpy()
+    with pytest.raises(TraceError, match="not the same each time"):
+        Training(lambda x: model(x) * random.random(), squared, X, y, steps=1)
+    with pytest.raises(TraceError, match="depends on the model"):
+        Training(lambda x: x[0], squared, X, y, steps=1)
+
+
+def test_training_locates_what_goes_wrong():
+    model, X, y = demo_without_numpy()
+    training = Training(model, lambda z, t: log(z - 1e9), X, y, steps=1)
+    with pytest.raises(ValueError, match="sample 0: log"):
+        training()

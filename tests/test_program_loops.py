@@ -1,0 +1,325 @@
+"""Loops and machine code: every graph gives the same numbers as the eager engine, and regular ones roll."""
+
+import multiprocessing
+import random
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+import autograd_lite as ag
+from autograd_lite import Value, dot, nn, relu, tanh
+from autograd_lite.program import compile, loops, native, nests
+from autograd_lite.program import program as program_module
+from tests.program_graphs import KINDS, graph
+
+has_cc = any(map(shutil.which, ("cc", "gcc", "clang")))
+needs_cc = pytest.mark.skipif(not has_cc, reason="there is no C compiler")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+def eager(loss, X, t, leaves):
+    for leaf in leaves:
+        leaf.grad = None
+    total = ag.sum([loss(x, ti) for x, ti in zip(X, t, strict=True)])
+    if isinstance(total, Value):
+        total.backward()
+    return total, [total.data if isinstance(total, Value) else total, *[leaf.grad or 0.0 for leaf in leaves]]
+
+
+def agree(got, want, tolerance=1e-13):
+    scale = max(1.0, *map(abs, want))
+    assert all(abs(a - b) <= tolerance * scale for a, b in zip(got, want, strict=True)), (got, want)
+
+
+def whole(program, leaves):
+    """The value and the gradients of a recorded loss, by the NumPy form of its loops."""
+    kernel = nests.Kernel(loops.lift(program.graph, program._nodes("leaf"), "array", np), np)
+    value, *gradients = kernel.sums(
+        np.zeros((0, 1)), np.array([leaf.data for leaf in program.leaves])
+    ).tolist()
+    found = dict(zip(program.leaves, gradients, strict=True))
+    return [value, *[found.get(leaf, 0.0) for leaf in leaves]]
+
+
+@pytest.mark.parametrize("first", range(len(KINDS)))
+def test_graphs_of_every_kind_agree(first):
+    for seed in range(first, 400, len(KINDS)):
+        kind, loss, X, t = graph(seed)
+        program = compile(loss, X[0], t[0])
+        total, want = eager(loss, X, t, program.leaves)
+        if not program.leaves:
+            continue
+        value, gradients = program.batch(np.array(X), np.array(t), reduce="sum")
+        agree([value, *gradients], want)
+        if kind not in ("choices", "anything") and isinstance(total, Value):
+            agree(whole(compile(total), program.leaves), want)
+
+
+@needs_cc
+@pytest.mark.parametrize("seed", range(len(KINDS) * 2))
+def test_machine_code_agrees(seed):
+    kind, loss, X, t = graph(seed)
+    program = compile(loss, X[0], t[0])
+    total, want = eager(loss, X, t, program.leaves)
+    if not program.leaves:
+        return
+    value, gradients = program.native().batch(np.array(X), np.array(t), reduce="sum")
+    agree([value, *gradients], want)
+    if kind not in ("choices", "anything"):
+        recorded = compile(total).native()
+        value, gradients = recorded()
+        found = dict(zip(recorded.leaves, gradients, strict=True))
+        agree([value, *[found.get(leaf, 0.0) for leaf in program.leaves]], want)
+
+
+def demo():
+    random.seed(2)
+    model = nn.MLP(2, [16, 16, 1])
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(100, 2))
+    return model, X, np.where(X[:, 0] > X[:, 1], 1.0, -1.0)
+
+
+def by_hand(model, choose):
+    """The network written as loops over sums, neurons, inputs and terms in an order of their own."""
+    orders = [(choose.sample(layer.neurons, len(layer.neurons)), None) for layer in model.layers]
+    terms = [choose.sample(range(len(layer.neurons[0].w)), len(layer.neurons[0].w)) for layer in model.layers]
+
+    def network(x):
+        for k, (layer, (shuffled, _), order) in enumerate(zip(model.layers, orders, terms, strict=True)):
+            found = {}
+            for neuron in shuffled:
+                z = neuron.b
+                for i in order:
+                    z = z + neuron.w[i] * x[i]
+                found[neuron] = relu(z) if k < 2 else z
+            x = [found[neuron] for neuron in layer.neurons]
+        return x[0]
+
+    return network
+
+
+def test_a_layer_is_one_loop():
+    model, _, _ = demo()
+    program = compile(lambda x, y: relu(1.0 - y * model(x)), [0.0, 0.0], 0.0)
+    shown = program.loops
+    assert "for i0 in range(16):\n    dot" in shown
+    assert "sum(w[" in shown
+    assert shown.count("for i0") < 20
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_another_order_rolls_as_well(seed):
+    model, X, y = demo()
+    choose = random.Random(seed)
+    network = by_hand(model, choose)
+    straight = compile(lambda x, y: relu(1.0 - y * model(x)), [0.0, 0.0], 0.0)
+    other = compile(lambda x, y: relu(1.0 - y * network(x)), [0.0, 0.0], 0.0)
+    lifted = [loops.lift(p.graph, p._nodes("leaf"), "array", np) for p in (straight, other)]
+    assert len(lifted[0].nests) == len(lifted[1].nests)
+    a, b = straight.batch(X, y), other.batch(X, y)
+    found = dict(zip(other.leaves, b[1], strict=True))
+    assert [found[leaf] for leaf in straight.leaves] == pytest.approx(a[1], rel=1e-12, abs=1e-15)
+
+
+def test_a_whole_recorded_batch_rolls():
+    model, X, y = demo()
+    network = by_hand(model, random.Random(0))
+    samples = list(zip(X.tolist(), y.tolist(), strict=True))
+    random.Random(1).shuffle(samples)
+    loss = 0.0
+    for x, t in samples[:20]:
+        loss = loss + relu(1.0 - t * network(x))
+    program = compile(loss)
+    lifted = loops.lift(program.graph, program._nodes("leaf"), "array", np)
+    assert len(program.graph) > 20_000
+    assert len(lifted.nests) < 40
+    loss.backward()
+    want = [loss.data, *[leaf.grad or 0.0 for leaf in program.leaves]]
+    agree(whole(program, program.leaves), want)
+
+
+@needs_cc
+def test_tails_and_blocks_of_every_length():
+    model, X, y = demo()
+    wide = nn.MLP(2, [40, 40, 1], rng=3)  # of so many leaves that blocks hold several vectors
+    for network in (model, wide):
+        program = compile(lambda x, y, network=network: tanh(1.0 - y * network(x)), [0.0, 0.0], 0.0)
+        numpy_form = [program.batch(X[:m], y[:m]) for m in (1, 7, 8, 9, 31, 33, 100)]
+        program.native()
+        for m, want in zip((1, 7, 8, 9, 31, 33, 100), numpy_form, strict=True):
+            got = program.batch(X[:m], y[:m])
+            agree([got[0], *got[1]], [want[0], *want[1]], 1e-14)
+
+
+@needs_cc
+def test_float32_and_fastmath_stay_within_their_bounds():
+    model, X, y = demo()
+
+    def make():
+        return compile(lambda x, y: tanh(1.0 - y * model(x)), [0.0, 0.0], 0.0)
+
+    want = make().batch(X, y)
+    single = make().native("float32").batch(X, y)
+    agree([single[0], *single[1]], [want[0], *want[1]], 100 * 2.0**-24)
+    fast = make().native(fastmath=True).batch(X, y)
+    agree([fast[0], *fast[1]], [want[0], *want[1]], 1e-13)
+
+
+@needs_cc
+@pytest.mark.parametrize("sanitize", [False, True])
+def test_c_source_is_c99_that_runs_alone(tmp_path, sanitize):
+    model, X, y = demo()
+    w = model.parameters()[0]
+    program = compile(
+        lambda x, y: tanh(1.0 - y * model(x)) + ag.exp(w) * ag.gelu(w), [0.0, 0.0], 0.0, name="net"
+    )
+    layout = program._layout(1)
+    assert layout.text == program.c_source
+    leaves = np.array([leaf.data for leaf in program.leaves])[layout.leaves]
+    samples = np.column_stack([X, y])
+
+    def array(name, numbers):
+        return f"static const double {name}[] = {{{', '.join(map(repr, map(float, np.ravel(numbers))))}}};\n"
+
+    main = f"""{layout.text}
+#include <stdio.h>
+{array("samples", samples)}{array("leaves", leaves)}
+int main(void)
+{{
+    static double sums[{layout.sums}], f[{max(layout.fixed, 1)}], work[{layout.work - 64}];
+    net({len(X)}, samples, leaves, sums, f, work);
+    for (int k = 0; k < {layout.sums}; k++)
+        printf("%.17g\\n", sums[k]);
+    return 0;
+}}
+"""
+    (tmp_path / "net.c").write_text(main)
+    flags = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-pedantic"]
+    flags += ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"] if sanitize else []
+    command = [*native.compiler(), *flags, "-o", str(tmp_path / "net"), str(tmp_path / "net.c"), "-lm"]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    if sanitize and "cannot find" in built.stderr:
+        pytest.skip("the sanitizers are not installed")
+    assert built.returncode == 0, built.stderr
+    done = subprocess.run([str(tmp_path / "net")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    sums = list(map(float, done.stdout.split()))
+    want = program.batch(X, y, reduce="sum")
+    for (kind, place), number in zip(layout.order, [want[0], *want[1]], strict=True):
+        if kind == "sum":
+            assert sums[place] == pytest.approx(number, rel=1e-12, abs=1e-14)
+
+
+def _build(directory, barrier, results):
+    import os
+
+    os.environ["XDG_CACHE_HOME"] = directory
+    w = Value(2.0)
+    program = compile(lambda x: tanh(w * x), 0.0)
+    barrier.wait()
+    results.put(program.native().batch(np.array([0.5, 1.0]), reduce="sum"))
+
+
+@needs_cc
+def test_two_processes_may_build_at_once(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    barrier, results = context.Barrier(2), context.Queue()
+    processes = [
+        context.Process(target=_build, args=(str(tmp_path / "both"), barrier, results)) for _ in range(2)
+    ]
+    for process in processes:
+        process.start()
+    first, second = results.get(timeout=60), results.get(timeout=60)
+    for process in processes:
+        process.join()
+    assert first == second
+    assert len(list((tmp_path / "both" / "autograd_lite").iterdir())) == 1
+
+
+def test_without_a_compiler_the_numpy_form_runs(monkeypatch):
+    def none():
+        raise native.NoCompilerError("no C compiler (cc, gcc, clang)")
+
+    monkeypatch.setattr(native, "compiler", none)
+    w = Value(2.0)
+    program = compile(lambda x: w * x, 0.0)
+    with pytest.warns(RuntimeWarning, match="no C compiler.*NumPy form"):
+        program.native()
+    assert program.batch(np.array([1.0, 2.0]), reduce="sum") == (6.0, [3.0])
+
+
+def test_a_graph_that_does_not_roll_is_not_given_to_the_compiler(monkeypatch):
+    monkeypatch.setattr(program_module, "IRREGULAR", 50)
+    x = w = Value(0.5)
+    for k in range(100):
+        x = tanh(x * w + k * 1e-3)
+    program = compile(x)
+    want = program()
+    with pytest.warns(RuntimeWarning, match="does not roll"):
+        program.native()
+    assert program() == want
+
+
+def test_affine_addresses():
+    index = np.arange(24).reshape(2, 3, 4)
+    assert loops.affine(index.reshape(1, -1), np) == ([24], [[1]])
+    assert loops.affine(index.transpose(2, 0, 1).reshape(1, -1), np) == ([4, 6], [[1, 4]])
+    assert loops.affine(np.array([[0, 1, 2, 10, 11, 12]]), np) == ([2, 3], [[10, 1]])
+    assert loops.affine(np.array([[0, 1, 3]]), np) is None
+    assert loops.affine(np.array([[7, 7, 7], [0, 2, 4]]), np) == ([3], [[0], [2]])
+    assert loops.affine(np.array([[5]]), np) == ([], [[]])
+
+
+def test_a_sum_keeps_its_order_and_differs_in_the_last_bits_alone():
+    w = [Value(random.Random(k).uniform(-1.0, 1.0)) for k in range(50)]
+    program = compile(lambda x: dot(w, x), [0.0] * 50)
+    X = np.random.default_rng(0).normal(size=(9, 50))
+    value, _ = program.batch(X, reduce="sum")
+    bound = 2.0**-53 * 60 * float(np.abs(X * [wi.data for wi in w]).sum())
+    want = float(ag.sum([dot([wi.data for wi in w], x) for x in X.tolist()]))
+    assert abs(value - want) <= bound
+
+
+@needs_cc
+@pytest.mark.parametrize("machine", [False, True])
+def test_descend_is_gradient_descent(machine):
+    model, X, y = demo()
+    parameters = model.parameters()
+    program = compile(
+        lambda x, y: relu(1.0 - y * model(x)) + 1e-4 * ag.sum([p * p for p in parameters]), [0.0, 0.0], 0.0
+    )
+    start = [p.data for p in program.leaves]
+    want = []
+    for k in range(20):
+        for p in program.leaves:
+            p.grad = None
+        want.append(program.batch(X, y, backward=True))
+        for p in program.leaves:
+            p.data = p.data - (0.5 - 0.02 * k) * p.grad
+    moved = [p.data for p in program.leaves]
+    for p, number in zip(program.leaves, start, strict=True):
+        p.data = number
+    if machine:
+        program.native()
+    values = program.descend(X, y, lr=lambda k: 0.5 - 0.02 * k, steps=20)
+    assert values == pytest.approx(want, rel=1e-10)
+    assert [p.data for p in program.leaves] == pytest.approx(moved, rel=1e-9, abs=1e-12)
+
+
+@needs_cc
+@pytest.mark.parametrize("machine", [False, True])
+def test_descend_stops_where_numbers_end(machine):
+    w = Value(1.0)
+    program = compile(lambda x: ag.log(w) * x, 1.0)
+    if machine:
+        program.native()
+    with pytest.raises(ValueError, match="sample 0: log"):
+        program.descend(np.ones(3), lr=2.0, steps=5)
+    assert w.data == pytest.approx(-1.0, rel=1e-15)

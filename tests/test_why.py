@@ -1,0 +1,545 @@
+"""`why`: planted causes, each of them named, with the evidence."""
+
+import math
+import re
+import time
+
+import pytest
+from hypothesis import given, settings
+
+from autograd_lite import (
+    MLP,
+    Value,
+    abs,
+    clip,
+    dot,
+    exp,
+    half_squared_error,
+    heaviside,
+    leaky_relu,
+    log,
+    maximum,
+    no_grad,
+    prod,
+    record_lines,
+    relu,
+    scope,
+    sigmoid,
+    sign,
+    sqrt,
+    tanh,
+    where,
+    why,
+)
+from autograd_lite.explain.why import HUGE, TINY
+from tests.documents_explained import named
+from tests.random_graphs import any_graphs
+
+
+def leaf(x: float, label: str) -> Value:
+    return Value(x, label)
+
+
+def planted(cause):
+    """For a function that returns what stays alive, the value to ask about, and what the answer holds."""
+    return lambda plant: pytest.param(plant, cause, id=f"{cause}: {plant.__name__}")
+
+
+# Each returns what must stay alive, the value asked about and a piece of the text.
+
+
+@planted("unused")
+def nothing_was_made_from_it():
+    w = leaf(2.0, "w")
+    return (), w, "w.grad is None: nothing that is alive was made from w"
+
+
+@planted("unused")
+def made_within_no_grad():
+    w = leaf(2.0, "w")
+    with no_grad():
+        y = w * 3.0
+    L = y * 2.0
+    L.backward()
+    return L, w, "within no_grad nothing is recorded"
+
+
+@planted("no backward yet")
+def no_pass_ran():
+    w = leaf(2.0, "w")
+    L = named(w * 3.0, "L")
+    return L, w, "w.grad is None: no backward pass has begun at L, which depends on w."
+
+
+@planted("not connected")
+def the_pass_ran_elsewhere():
+    w, x = leaf(2.0, "w"), leaf(3.0, "x")
+    h, L = named(w * 3.0, "h"), named(x * 2.0, "L")
+    L.backward()
+    return (h, L), w, "began at L, which does not depend on it; none began at h, which does."
+
+
+@planted("detached")
+def a_node_was_detached():
+    w = leaf(2.0, "w")
+    y = named(w * 3.0, "y")
+    L = y.detach() * 2.0
+    L.backward()
+    return (L, y), w, "w.grad is None: y was detached. What mul("
+
+
+@planted("detached")
+def the_leaf_was_detached():
+    w = leaf(2.5, "w")
+    L = exp(w.detach())
+    L.backward()
+    return L, w, "w was detached. What exp("
+
+
+@planted("detached")
+def its_number_was_taken_out():
+    w = leaf(2.5, "w")
+    y = sigmoid(w)
+    L = Value(y.data) * 2.0
+    L.backward()
+    return (L, y), w, "v₁ was detached"
+
+
+@planted("cleared")
+def it_was_cleared():
+    w = leaf(2.0, "w")
+    L = w * 3.0
+    L.backward()
+    L.zero_grad()
+    return L, w, "a backward pass has reached it, and it was cleared since."
+
+
+@planted("inactive relu")
+def a_dead_relu():
+    w, x = leaf(2.0, "w"), leaf(-3.0, "x")
+    L = relu(named(w * x, "z")) * 2.0
+    L.backward()
+    return L, w, "w.grad is 0: relu(z) is flat at z = −6 (inactive relu)."
+
+
+@planted("inactive relu")
+def every_hidden_unit_is_dead():
+    model = MLP(1, [3, 1], "relu", rng=0)
+    for neuron in model.layers[0].neurons:
+        neuron.w[0].data, neuron.b.data = 1.0, -5.0
+    x = leaf(1.0, "x")
+    L = half_squared_error(model([x]), 1.0)
+    L.backward()
+    return L, x, "x.grad is 0: 3 times inactive relu, for instance relu("
+
+
+@planted("cancellation")
+def terms_cancel_exactly():
+    w = leaf(2.0, "w")
+    L = (w * 3.0 - w * 3.0) * 5.0
+    L.backward()
+    return L, w, "what comes to w cancels exactly, (−15) + (15) = 0"
+
+
+@planted("cancellation")
+def passes_cancel():
+    w = leaf(2.0, "w")
+    L = w * 3.0
+    L.backward()
+    L.backward(-1.0)
+    return L, w, "w.grad is 0: 2 backward passes brought 3, −3."
+
+
+@planted("cleared")
+def it_was_set_to_zero_by_hand():
+    w = leaf(2.0, "w")
+    L = w * 3.0
+    L.backward()
+    w.grad = 0.0
+    return L, w, "w.grad is 0: it was set to that after a backward pass brought 3."
+
+
+@planted("overflow")
+def passes_add_up():
+    w = leaf(2.0, "w")
+    L = w * 1.5e308
+    L.backward()
+    L.backward()
+    return L, w, "w.grad is ∞: passes of finite contributions add up beyond the floats."
+
+
+@planted("branch not taken")
+def the_other_branch():
+    w, c = leaf(2.0, "w"), leaf(1.0, "c")
+    L = named(where(w > 0.0, c * 2.0, named(w * 3.0, "h")), "L")
+    L.backward()
+    return L, w, "w.grad is 0: L took the other branch of its where, and w is only in h, the one not taken."
+
+
+@planted("multiplied by 0")
+def times_zero():
+    w, x = leaf(2.0, "w"), leaf(0.0, "x")
+    L = named(w * x, "L")
+    L.backward()
+    return L, w, "w is multiplied by x = 0 in L = mul(w, x)."
+
+
+@planted("multiplied by 0")
+def times_a_zero_input():
+    w, v = leaf(2.0, "w"), leaf(3.0, "v")
+    L = named(dot([v, w], [1.0, 0.0], 0.5), "L")
+    L.backward()
+    return L, w, "w is multiplied by the constant 0 in L = dot(v, w, 1, 0, 0.5)."
+
+
+@planted("multiplied by 0")
+def times_a_zero_weight():
+    w, x = leaf(0.0, "w"), leaf(3.0, "x")
+    L = named(dot([w], [x], 0.5), "L")
+    L.backward()
+    return L, x, "x is multiplied by w = 0 in L = dot(w, x, 0.5)."
+
+
+@planted("multiplied by 0")
+def in_a_product_with_a_zero():
+    a, b, c = leaf(2.0, "a"), leaf(3.0, "b"), leaf(0.0, "c")
+    L = named(prod([a, b, c]), "L")
+    L.backward()
+    return L, a, "a is multiplied by c = 0 in L = prod(a, b, c)."
+
+
+@planted("clipped")
+def outside_the_bounds():
+    w = leaf(2.0, "w")
+    L = clip(w, -1.0, 1.0)
+    L.backward()
+    return L, w, "clip(w, −1, 1) is flat at w = 2 (clipped)."
+
+
+@planted("not selected")
+def the_other_is_greater():
+    w, m = leaf(2.0, "w"), leaf(5.0, "m")
+    L = maximum(w, m)
+    L.backward()
+    return L, w, "maximum(w, m) is flat at w = 2, m = 5 (not selected)."
+
+
+@planted("flat")
+def a_step():
+    w = leaf(2.0, "w")
+    L = sign(w) * heaviside(w) + abs(w - 2.0)
+    L.backward()
+    return L, w, "3 times flat, for instance"
+
+
+@planted("underflow")
+def factors_underflow():
+    w = leaf(2.0, "w")
+    L = w * 1e-200 * 1e-200
+    L.backward()
+    return L, w, "1·10⁻²⁰⁰ · 1·10⁻²⁰⁰ at v₁ is below the least float (underflow)."
+
+
+@planted("zero seed")
+def a_seed_of_zero():
+    w = leaf(2.0, "w")
+    L = w * 3.0
+    L.backward(0.0)
+    return L, w, "the backward pass was given the seed 0."
+
+
+@planted("tiny")
+def a_chain_of_sigmoids():
+    w = leaf(0.5, "w")
+    L = w
+    for _ in range(12):
+        L = sigmoid(L)
+    L.backward()
+    return L, w, "12 factors of sigmoid, each at most 0.235 in size, multiply to 1.759·10⁻⁸."
+
+
+@planted("tiny")
+def one_tiny_factor_among_others():
+    w = leaf(0.5, "w")
+    L = tanh(w * 1e-9) * 3.0
+    L.backward()
+    return L, w, "2 factors of mul, each at most 3 in size, multiply to 3·10⁻⁹; the other factor is 1."
+
+
+@planted("huge")
+def weights_that_grow():
+    w = leaf(0.5, "w")
+    L = w
+    for _ in range(12):
+        L = L * 8.0
+    L.backward()
+    return L, w, "12 factors of mul, each at least 8 in size, multiply to 6.872·10¹⁰."
+
+
+@planted("huge")
+def a_huge_seed():
+    w = leaf(0.5, "w")
+    L = sigmoid(w) + sigmoid(w) * 0.5
+    L.backward(1e9)
+    return (
+        L,
+        w,
+        "along the largest of 2 paths, the factor of seed is 1·10⁹; the other 2 factors multiply to 0.235.",
+    )
+
+
+@planted("not finite from the start")
+def nan_in_a_leaf():
+    w, x = leaf(2.0, "w"), leaf(math.nan, "x")
+    L = w * x
+    L.backward()
+    return L, w, "w.grad is NaN: x = NaN to begin with."
+
+
+@planted("not finite from the start")
+def an_infinite_seed():
+    w = leaf(2.0, "w")
+    L = w * 3.0
+    L.backward(math.inf)
+    return L, w, "w.grad is ∞: the backward pass was given that seed."
+
+
+@planted("operation")
+def the_first_operation_that_overflowed():
+    w = leaf(1e200, "w")
+    q = named(w * w, "q")
+    L = (q - q) * w
+    L.backward()
+    return L, w, "the first number that is not finite is q = mul(w, w) = ∞ at w = 1·10²⁰⁰."
+
+
+@planted("operation")
+def a_constant_that_is_not_finite():
+    w = leaf(2.0, "w")
+    L = w * math.inf
+    L.backward()
+    return L, w, "v₁ = mul(w, ∞) = ∞ at w = 2, with the constant ∞."
+
+
+@planted("partial")
+def the_root_at_zero():
+    w = leaf(0.0, "w")
+    L = sqrt(w)
+    L.backward()
+    return L, w, "w.grad is ∞: the local partial of sqrt(w) is ∞ at w = 0 (+∞ at x = 0)."
+
+
+@planted("overflow")
+def upstream_times_partial():
+    w = leaf(1e-200, "w")
+    L = (w * 1e200) * 1e200
+    L.backward()
+    return (
+        L,
+        w,
+        "1·10²⁰⁰ · 1·10²⁰⁰, upstream times local partial at v₁ = mul(w, 1·10²⁰⁰), is beyond the floats.",
+    )
+
+
+@planted("overflow")
+def contributions_add_up():
+    w = leaf(0.5, "w")
+    h = named(w * 1.0, "h")
+    L = h * 1.5e308 + h * 1e308
+    L.backward()
+    return L, w, "the contributions to h add up beyond the floats."
+
+
+@planted("healthy")
+def nothing_is_wrong():
+    w, x = leaf(2.0, "w"), leaf(-3.0, "x")
+    L = named(w * x + w, "L")
+    L.backward()
+    return (
+        L,
+        w,
+        "w.grad is −2: nothing is wrong with it. It comes from L along 2 paths, of which the largest brings "
+        "−3.",
+    )
+
+
+@planted("healthy")
+def one_path():
+    w = leaf(2.0, "w")
+    L = named(w * 3.0, "L")
+    L.backward()
+    return L, w, "It comes from L along one path."
+
+
+@planted("unknown")
+def the_graph_is_gone():
+    w = leaf(2.0, "w")
+    (w * 3.0).backward()
+    return (), w, "w.grad is 3, and the graph that it came through is gone: keep what backward() is called on"
+
+
+PLANTED = [plant for plant in vars().values() if isinstance(plant, type(pytest.param(1)))]
+
+
+def test_there_are_more_than_twenty_causes():
+    assert len(PLANTED) >= 20
+    assert len({plant.values[1] for plant in PLANTED}) >= 20
+
+
+@pytest.mark.parametrize(("plant", "cause"), PLANTED)
+def test_planted(plant, cause):
+    alive, value, piece = plant()
+    diagnosis = why(value)
+    assert diagnosis.cause == cause
+    assert piece in diagnosis.text
+    assert str(diagnosis) == repr(diagnosis) == diagnosis.text
+    assert diagnosis.value is value
+    assert diagnosis.text.endswith(".")
+    del alive
+
+
+# --- About one output --------------------------------------------------------------------------------
+
+
+def test_an_output_can_be_asked_about_before_any_pass():
+    w, x = Value(2.0, "w"), Value(-3.0, "x")
+    L = named(relu(w * x), "L")
+    assert (why(w, L).cause, w.grad) == ("inactive relu", None)
+    assert why(w, L).text.startswith("∂L/∂w is 0: relu(")
+    assert why(w, x).text == "∂x/∂w is 0: x does not depend on w."
+    assert why(w, x).cause == "not connected"
+    y = named(w * 3.0, "y")
+    cut = named(y.detach() * 2.0, "L2")
+    assert why(w, cut).cause == "detached"
+    assert why(x, x).cause == "healthy"
+
+
+def test_the_last_pass_is_what_is_told_about():
+    w = Value(2.0, "w")
+    first, second = named(w * 3.0, "first"), named(w * 5.0, "second")
+    first.backward()
+    second.backward()
+    assert "It comes from second" in why(w).text
+
+
+def test_the_pass_that_brought_the_nan_is_found_among_several():
+    w = Value(0.0, "w")
+    bad, good = named(sqrt(w), "bad"), named(w * 2.0, "good")
+    bad.backward()
+    good.backward()
+    assert why(w).cause == "partial"
+
+
+def test_a_function_that_is_undefined_raises_where_it_is_called_and_not_here():
+    with pytest.raises(ValueError, match="log"):
+        log(Value(-1.0, "w"))
+
+
+@pytest.mark.parametrize(
+    ("x", "cause"), [(TINY, "healthy"), (TINY / 2.0, "tiny"), (HUGE, "healthy"), (HUGE * 2.0, "huge")]
+)
+def test_tiny_and_huge_begin_where_they_are_said_to(x, cause):
+    w = Value(1.0, "w")
+    L = w * x
+    L.backward()
+    assert why(w).cause == cause
+
+
+@given(any_graphs)
+@settings(max_examples=15)  # each answer looks at all that is alive
+def test_there_is_an_answer_for_any_gradient(graph):
+    leaves, root = graph
+    root.backward()
+    for x in leaves:
+        diagnosis = why(x)
+        told = diagnosis.cause not in ("unknown", "cleared", "no backward yet")
+        assert told
+        assert (x.grad is None) == (diagnosis.cause in ("unused", "not connected", "detached"))
+        assert why(x, root).text
+
+
+@pytest.mark.parametrize(("arguments", "what"), [((1.0,), "value"), ((Value(1.0), 2.0), "output")])
+def test_what_is_no_value_is_a_type_error(arguments, what):
+    with pytest.raises(TypeError, match=f"^{what} must be a Value, got float"):
+        why(*arguments)
+
+
+def test_a_leaky_relu_without_a_slope_is_inactive():
+    w = Value(-1.0, "w")
+    L = leaky_relu(w, 0.0)
+    L.backward()
+    assert why(w).cause == "inactive relu"
+
+
+# --- Lines -------------------------------------------------------------------------------------------
+
+
+def test_the_line_of_the_operation_that_made_it_is_told():
+    w = Value(1e200, "w")
+    with record_lines():
+        q = w * w  # here
+        L = (q - q) * w
+    L.backward()
+    assert re.search(r", at .*test_why\.py:\d+: q = w \* w  # here\.$", why(w).text)
+    v = Value(-1.0, "v")
+    with record_lines():
+        L = relu(v)
+    L.backward()
+    assert re.search(
+        r"flat at v = −1, at .*test_why\.py:\d+: L = relu\(v\) \(inactive relu\)\.$", why(v).text
+    )
+
+
+def test_lines_are_those_of_the_caller_outside_the_package():
+    model = MLP(2, [3, 1], "tanh", rng=0)
+    with record_lines():
+        y = model([1.0, 2.0])
+        loss = half_squared_error(y, 1.0)
+    assert y.line.file == loss.line.file == __file__
+    assert loss.line.number == y.line.number + 1
+    hidden = y.operands[3]
+    assert (hidden.primitive.name, hidden.line.number) == ("tanh", y.line.number)
+
+
+def test_lines_do_not_disturb_scopes():
+    with record_lines(), scope("outer"):
+        y = Value(1.0) * 2.0
+        with scope("inner") as inner:
+            z = y * 3.0
+    assert (y.scope.name, y.scope.parent) == ("outer", None)
+    assert (z.scope.name, z.scope.parent.name, z.line.scope) == ("inner", "outer", inner)
+
+
+def test_outside_the_block_nothing_is_recorded():
+    with record_lines():
+        with record_lines():
+            inside = Value(1.0) * 2.0
+        still = Value(1.0) * 2.0
+    outside = Value(1.0) * 2.0
+    assert (inside.line is None, still.line is None, outside.line) == (False, False, None)
+    with pytest.raises(ZeroDivisionError), record_lines():
+        Value(1.0) / 0.0
+    assert (Value(1.0) * 2.0).line is None
+
+
+def test_a_line_that_cannot_be_read_any_more_is_still_numbered():
+    with record_lines():
+        namespace = {"relu": relu, "w": Value(-1.0, "w")}
+        exec(compile("L = relu(w)", "<gone>", "exec"), namespace)
+    namespace["L"].backward()
+    assert ", at <gone>:1 (inactive relu)." in why(namespace["w"]).text
+
+
+# --- Size --------------------------------------------------------------------------------------------
+
+
+def test_a_hundred_thousand_nodes_answer_in_seconds():
+    w, b = Value(0.5, "w"), Value(0.1, "b")
+    L = w
+    for _ in range(33_333):
+        L = tanh(L * 0.5 + b)
+    L.backward()
+    started = time.process_time()
+    assert why(w).cause == "underflow"
+    assert why(b).cause == "healthy"
+    assert time.process_time() - started < 20.0  # about 3 s; a slow machine is no failure
