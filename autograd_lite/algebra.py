@@ -293,10 +293,21 @@ def _cost(expression: Expr) -> tuple[int, int]:
     return atoms + expression.count_ops(), len(str(expression))
 
 
+def _terms(expression: Expr) -> int:
+    """How many terms there are once products are multiplied out, which SymPy's ways to shorten begin with."""
+    if expression.is_Add:
+        return sum(map(_terms, expression.args))
+    if expression.is_Mul:
+        return math.prod(map(_terms, expression.args))
+    if expression.is_Pow and expression.exp.is_Integer:
+        return int(_terms(expression.base) ** min(abs(int(expression.exp)), 64))
+    return 1
+
+
 def _shortened(expression: Expr) -> Expr:
     s = _sympy()
-    if expression.count_ops() > _LARGE:
-        return expression
+    if expression.count_ops() > _LARGE or _terms(expression) > _LARGE:
+        return s.factor_terms(expression)
     term_by_term = s.Add(*map(s.factor, s.Add.make_args(expression)))
     options = [expression, term_by_term, s.factor(expression), s.cancel(expression), s.simplify(expression)]
     shorter = min(options, key=_cost)
