@@ -466,6 +466,7 @@ def _train(arguments: argparse.Namespace) -> None:
             batch_size=arguments.batch_size,
             seed=arguments.seed,
             progress=arguments.progress,
+            compiled=True,  # a network of nn's neurons, and a loss of losses
             validation=_columns(problem.held_out) if arguments.report and problem.held_out else None,
         )
         training, held_out = _measured(model, problem.training), _measured(model, problem.held_out)
@@ -478,7 +479,8 @@ def _train(arguments: argparse.Namespace) -> None:
     _print_measures(problem.classes, training, held_out)
     milliseconds = 1e3 * history.seconds / history.steps
     rows = min(arguments.batch_size, len(problem.training))
-    _item("step", f"{milliseconds:.2f} ms for {rows} rows, the mean of {history.steps} steps")
+    steps = f"the mean of {history.steps} steps, run as {history.form}"
+    _item("step", f"{milliseconds:.2f} ms for {rows} rows, {steps}")
     _item(
         "gradient",
         f"engine and closed form of document {'000' if outputs == 1 else '001'} differ by at most "

@@ -79,7 +79,7 @@ def test_default_run_as_a_command():
     assert sum(map(sum, matrix)) == measured(out, "held out", 0)
     right = sum(matrix[k][k] for k in range(3))
     assert right / sum(map(sum, matrix)) == pytest.approx(measured(out, "held out", 2), abs=5e-5)
-    assert re.search(r"step +\d+\.\d\d ms for 16 rows, the mean of 680 steps", out)
+    assert re.search(r"step +\d+\.\d\d ms for 16 rows, the mean of 680 steps, run as (NumPy|Python)\n", out)
     # 266 terms of at most 1 each, summed in another order.
     assert difference(out) < 266 * sys.float_info.epsilon
     assert "680/680" in done.stderr

@@ -37,7 +37,7 @@ from autograd_lite.formulas import (
 )
 from autograd_lite.latex import TEXT
 from autograd_lite.primitives import TABLE
-from tests.random_graphs import any_graphs, arithmetic_graphs
+from tests.random_graphs import any_graphs, arithmetic_graphs, without_choices
 from tests.sampling import call
 
 
@@ -177,7 +177,8 @@ def test_a_definition_has_the_value_of_its_node(graph):
                 assert value(reader.definition(node)) == pytest.approx(node.data, rel=1e-9, abs=1e-3)
 
 
-@given(any_graphs)
+# At a kink a formula may take another side than the number, for it does not round: 2 − (2 − x) is x.
+@given(without_choices)
 def test_formulas_of_derivatives_have_their_values(graph):
     leaves, root = graph
     for x in leaves:
