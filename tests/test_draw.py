@@ -950,7 +950,8 @@ def test_a_hundred_thousand_values_are_drawn(make):
     start = time.process_time()  # other processes may keep the clock on the wall busy
     picture = draw(value)
     svg = picture.pipe("svg", encoding="utf-8")
-    assert time.process_time() - start < 5.0  # measured: 1.5 to 2.5 s
+    limit = 5.0 if sys.gettrace() is None else 30.0  # the coverage of the tests traces every line
+    assert time.process_time() - start < limit  # measured: 1.5 to 2.5 s
     made = picture.cards
     assert made.total > 99_000
     assert len(made.cards) <= 40

@@ -200,7 +200,8 @@ def test_a_hundred_thousand_values():
     value.backward()
     start = time.process_time()
     text = tree(value).text
-    assert time.process_time() - start < 5.0  # measured: 0.3 s
+    limit = 5.0 if sys.gettrace() is None else 30.0  # the coverage of the tests traces every line
+    assert time.process_time() - start < limit  # measured: 0.3 s
     assert "of 100,001 values left out" in text.splitlines()[-1]
 
 
