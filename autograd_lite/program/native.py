@@ -25,6 +25,9 @@ from autograd_lite.program import c
 from autograd_lite.program.c import Layout
 
 FLAGS = ("-std=gnu99", "-O3", "-march=native", "-fno-math-errno", "-fPIC", "-shared", "-w")
+# What -ffast-math allows of reassociation, but not that option itself: with it GCC links start-up code that,
+# once the library is loaded, makes the whole process, Python's floats included, take subnormal numbers for 0.
+FAST = ("-fassociative-math", "-freciprocal-math", "-fno-signed-zeros", "-fno-trapping-math")
 
 
 class NoCompilerError(RuntimeError):
@@ -78,7 +81,7 @@ def _cache_directory() -> Path:
 def built(text: str, fastmath: bool = False) -> Any:
     """The library compiled from the text; two processes that build the same one do not disturb each other."""
     command = compiler()
-    flags = (*FLAGS, "-ffast-math") if fastmath else FLAGS
+    flags = (*FLAGS, *FAST) if fastmath else FLAGS
     digest = hashlib.sha256("\0".join([text, *command, *flags, _version(command)]).encode()).hexdigest()[:32]
     library = _cache_directory() / f"{digest}.so"
     if not library.exists():
