@@ -1105,3 +1105,32 @@ def test_backward_visits_each_node_once():
     y.backward()
     assert x.grad == 1.0
     assert len(topological_order(y)) == 2_001
+
+
+def test_a_scope_has_a_name_and_is_open_once():
+    with pytest.raises(TypeError, match="a scope's name is text, got int 5"):
+        scope(5)
+    inner = scope("twice")
+    with inner, pytest.raises(RuntimeError, match="'twice' is open already"), inner:
+        pass  # pragma: no cover - it is not entered
+    with inner:  # closed again, it may be opened
+        assert (Value(1.0) * 2.0).scope is inner
+
+
+def test_affine_outside_of_any_scope(monkeypatch):
+    monkeypatch.setattr(value_module, "_scoped", False)
+    (node,) = value_module.affine([[Value(1.0), Value(2.0)]], [Value(3.0), Value(4.0)], [Value(5.0)])
+    assert (node.data, node.scope) == (16.0, None)
+
+
+@pytest.mark.parametrize("condition", [[True, False], "no", None, (), {}])
+def test_a_condition_is_one_truth(condition):
+    with pytest.raises(TypeError, match="the condition of where must be true or false, got"):
+        table.where(condition, Value(1.0), 2.0)
+
+
+def test_a_score_of_minus_infinity_is_an_infinite_loss_and_a_nan_is_not_hidden():
+    assert table.softmax_cross_entropy([-math.inf, 0.0], 0) == math.inf
+    assert math.isnan(table.softmax_cross_entropy([-math.inf, 0.0, math.nan], 0))
+    assert math.isnan(table.logsumexp([-math.inf, math.nan]))
+    assert table.logsumexp([-math.inf, -math.inf]) == -math.inf
