@@ -4,7 +4,7 @@ import math
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from autograd_lite import (
@@ -173,8 +173,12 @@ def test_a_definition_has_the_value_of_its_node(graph):
         reader = Reader(root, expand=expand)
         for node in reader.order:
             if node.primitive is not None:
+                try:
+                    found = value(reader.definition(node))
+                except OverflowError:  # log Σ exp, written plainly
+                    reject()
                 # Reassociated sums round anew; terms as large as 2⁴⁰ may have cancelled.
-                assert value(reader.definition(node)) == pytest.approx(node.data, rel=1e-9, abs=1e-3)
+                assert found == pytest.approx(node.data, rel=1e-9, abs=1e-3)
 
 
 # At a kink a formula may take another side than the number, for it does not round: 2 − (2 − x) is x.

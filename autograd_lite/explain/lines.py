@@ -22,8 +22,8 @@ def record_lines() -> Iterator[None]:
     """Within ``with record_lines():`` every operation remembers the file and the line that asked for it.
 
     It is ``node.line``, and `why` tells it with an operation that made a NaN. The line is the innermost one
-    outside this package, so that of ``model(x)`` for what a model computes. Recording takes about twice the
-    time; outside such a block it costs nothing. A block holds for all threads.
+    outside this package, so that of ``model(x)`` for what a model computes. Recording takes about three times
+    as long; outside such a block it costs nothing. A block holds for all threads.
 
     >>> with record_lines():
     ...     y = Value(2.0) * 3.0
