@@ -1,70 +1,30 @@
-"""Compiled programs against their peers: ``python -m tests.benchmarks.programs [--rounds 15] [--wide]``.
+"""Compiled programs, and their peers as their users write them: float64, one thread.
 
-Everything runs in one process and one thread, in float64, in turn within each round, so that a slow minute of
-the machine is everybody's. Peers that are not installed are left out.
+A row returns a dict of figures, ``seconds`` first. Run by `__main__.py`, in a process of its own.
 """
 
 from __future__ import annotations
 
-import os
-
-os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-
-import argparse
-import ctypes
-import gc
-import importlib.metadata
-import importlib.util
-import math
-import platform
 import random
-import statistics
 import time
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
+from tests.benchmarks.engine import demo_autograd_lite, demo_micrograd, demo_xad
+from tests.benchmarks.measuring import Skipped, Table, moons, timed
 
-import autograd_lite as ag
-from autograd_lite import Value, nn
-from autograd_lite.program import compile, native
-from tests.benchmarks.workloads import moons
+# --- One gradient of a 3-2-1 sigmoid network: the value and 11 partials ------------------------------
 
 
-def report(title: str, first: str, runs: dict[str, Callable[[], Any]], rounds: int) -> None:
-    """Print the median and the spread of each run, and how many times as long as `first` it takes."""
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    counts = {}
-    for name, run in runs.items():
-        run()
-        start = time.perf_counter()
-        run()
-        counts[name] = max(1, int(0.02 / (time.perf_counter() - start + 1e-7)))
-    for _ in range(rounds):
-        for name, run in runs.items():
-            start = time.perf_counter()
-            for _ in range(counts[name]):
-                run()
-            times[name].append((time.perf_counter() - start) / counts[name])
-    print(f"\n{title}")
-    for name, seconds in times.items():
-        ratio = statistics.median(a / b for a, b in zip(seconds, times[first], strict=True))
-        low, middle, high = min(seconds), statistics.median(seconds), max(seconds)
-        print(f"  {name:44}{middle * 1e6:12,.2f} µs   {low * 1e6:,.2f} … {high * 1e6:,.2f}   {ratio:.3g} ×")
+def _small() -> tuple[list[float], list[float]]:
+    rng = random.Random(1)
+    return [0.1, 0.2, 0.3], [rng.uniform(-1.0, 1.0) for _ in range(11)]
 
 
-def installed(name: str) -> bool:
-    return importlib.util.find_spec(name) is not None
-
-
-# --- One gradient of a 3-2-1 sigmoid network --------------------------------------------------------
-
-
-def small(rounds: int) -> None:
-    exp = math.exp
+def small_by_hand() -> dict[str, float]:
+    from math import exp
 
     def by_hand(x: list[float], w: list[float]) -> tuple[float, list[float]]:
         x1, x2, x3 = x
@@ -78,80 +38,166 @@ def small(rounds: int) -> None:
         d2 = d * v2 * h2 * (1.0 - h2)
         return 0.5 * e * e, [d1 * x1, d1 * x2, d1 * x3, d1, d2 * x1, d2 * x2, d2 * x3, d2, d * h1, d * h2, d]
 
-    rng = random.Random(1)
-    x, w = [0.1, 0.2, 0.3], [rng.uniform(-1.0, 1.0) for _ in range(11)]
+    x, w = _small()
+    return timed(lambda: by_hand(x, w))
+
+
+def small_numpy() -> dict[str, float]:
+    import numpy as np
+
+    def by_hand(x: Any, W: Any, b: Any, v: Any, c: Any) -> Any:
+        h = 1.0 / (1.0 + np.exp(-(W @ x + b)))
+        o = 1.0 / (1.0 + np.exp(-(v @ h + c)))
+        e = o - 1.0
+        d = e * o * (1.0 - o)
+        dh = d * v * h * (1.0 - h)
+        return 0.5 * e * e, (dh[:, None] * x, dh, d * h, d)
+
+    x, w = _small()
+    layer = np.array(w[:8]).reshape(2, 4)
+    W, b, v, c = layer[:, :3].copy(), layer[:, 3].copy(), np.array(w[8:10]), w[10]
+    row = np.array(x)
+    return timed(lambda: by_hand(row, W, b, v, c))
+
+
+def small_autograd_lite(form: str) -> dict[str, float]:
+    from autograd_lite import Value, compile, dot, sigmoid, square
+
+    x, w = _small()
     leaves = [Value(wi) for wi in w]
 
     def loss(x: Any) -> Any:
-        h1 = ag.sigmoid(ag.dot(leaves[0:3], x, leaves[3]))
-        h2 = ag.sigmoid(ag.dot(leaves[4:7], x, leaves[7]))
-        return 0.5 * ag.square(ag.sigmoid(ag.dot(leaves[8:10], [h1, h2], leaves[10])) - 1.0)
+        h1 = sigmoid(dot(leaves[0:3], x, leaves[3]))
+        h2 = sigmoid(dot(leaves[4:7], x, leaves[7]))
+        return 0.5 * square(sigmoid(dot(leaves[8:10], [h1, h2], leaves[10])) - 1.0)
 
+    if form == "eager":
+        return timed(lambda: loss(x).backward())
     program = compile(loss, x)
+    if form == "backward":
+        return timed(lambda: program.backward(x))
     generated = program.leaf_function
-    runs: dict[str, Callable[[], Any]] = {
-        "Python by hand": lambda: by_hand(x, w),
-        "autograd_lite: generated Python": lambda: generated(x, w),
-        "autograd_lite: program.backward(x)": lambda: program.backward(x),
-        "autograd_lite: eager": lambda: loss(x).backward(),
-    }
-    if installed("micrograd"):
-        from micrograd.engine import Value as Micro
-
-        micro = [Micro(wi) for wi in w]
-
-        def micrograd() -> None:
-            def neuron(w: list[Any], x: list[Any], b: Any) -> Any:
-                z = sum((wi * xi for wi, xi in zip(w, x, strict=True)), b)
-                return z.relu()  # it has no sigmoid
-
-            h = [neuron(micro[0:3], x, micro[3]), neuron(micro[4:7], x, micro[7])]
-            e = neuron(micro[8:10], h, micro[10]) - 1.0
-            (e * e * 0.5).backward()
-
-        runs["micrograd (with relu)"] = micrograd
-    if installed("torch"):
-        import torch
-
-        tw = torch.tensor(w, dtype=torch.float64, requires_grad=True)
-        tx = torch.tensor(x, dtype=torch.float64)
-
-        def pytorch() -> None:
-            h = torch.sigmoid(tw[:8].view(2, 4)[:, :3] @ tx + tw[:8].view(2, 4)[:, 3])
-            o = torch.sigmoid(tw[8:10] @ h + tw[10])
-            (0.5 * (o - 1.0) ** 2).backward()
-
-        runs["PyTorch"] = pytorch
-    if installed("jax"):
-        import jax
-        import jax.numpy as jnp
-
-        jax.config.update("jax_enable_x64", True)
-
-        def f(w: Any, x: Any) -> Any:
-            m = w[:8].reshape(2, 4)
-            h = jax.nn.sigmoid(m[:, :3] @ x + m[:, 3])
-            return 0.5 * (jax.nn.sigmoid(w[8:10] @ h + w[10]) - 1.0) ** 2
-
-        step, jw, jx = jax.jit(jax.value_and_grad(f)), jnp.array(w), jnp.array(x)
-        runs["jax.jit"] = lambda: jax.block_until_ready(step(jw, jx))
-    if installed("casadi"):
-        import casadi
-
-        cw, cx = casadi.SX.sym("w", 11), casadi.SX.sym("x", 3)
-
-        def sigma(z: Any) -> Any:
-            return 1 / (1 + casadi.exp(-z))
-
-        h1 = sigma(cw[0] * cx[0] + cw[1] * cx[1] + cw[2] * cx[2] + cw[3])
-        h2 = sigma(cw[4] * cx[0] + cw[5] * cx[1] + cw[6] * cx[2] + cw[7])
-        value = 0.5 * (sigma(cw[8] * h1 + cw[9] * h2 + cw[10]) - 1) ** 2
-        function = casadi.Function("f", [cx, cw], [value, casadi.gradient(value, cw)])
-        runs["CasADi"] = lambda: function(x, w)
-    report("One gradient of a 3-2-1 sigmoid network", "Python by hand", runs, rounds)
+    return timed(lambda: generated(x, w))
 
 
-# --- One step of training ---------------------------------------------------------------------------
+def small_micrograd() -> dict[str, float]:
+    from math import exp
+
+    from micrograd.engine import Value
+
+    def sigmoid(z: Any) -> Any:  # which micrograd 0.1.0 lacks, in its own style
+        s = 1 / (1 + exp(-z.data))
+        out = Value(s, (z,), "sigmoid")
+
+        def _backward() -> None:
+            z.grad += s * (1 - s) * out.grad
+
+        out._backward = _backward
+        return out
+
+    def neuron(w: list[Any], x: list[Any], b: Any) -> Any:
+        return sigmoid(sum((wi * xi for wi, xi in zip(w, x, strict=True)), b))
+
+    x, numbers = _small()
+    w = [Value(wi) for wi in numbers]
+
+    def gradient() -> None:
+        for wi in w:
+            wi.grad = 0
+        h = [neuron(w[0:3], x, w[3]), neuron(w[4:7], x, w[7])]
+        e = neuron(w[8:10], h, w[10]) - 1.0
+        (0.5 * e * e).backward()
+
+    return timed(gradient)
+
+
+def small_xad() -> dict[str, float]:
+    from xad.adj_1st import Real, Tape
+    from xad.math import exp
+
+    def neuron(w: list[Any], x: list[Any], b: Any) -> Any:
+        return 1.0 / (1.0 + exp(-sum((wi * xi for wi, xi in zip(w, x, strict=True)), b)))
+
+    x, numbers = _small()
+    with Tape() as tape:  # one tape for all calls: a new one each time takes three times as long
+        w = [Real(wi) for wi in numbers]
+
+        def gradient() -> list[float]:
+            tape.registerInputs(w)
+            tape.newRecording()
+            h = [neuron(w[0:3], x, w[3]), neuron(w[4:7], x, w[7])]
+            e = neuron(w[8:10], h, w[10]) - 1.0
+            loss = 0.5 * e * e
+            tape.registerOutput(loss)
+            loss.derivative = 1.0
+            tape.computeAdjoints()
+            return [wi.derivative for wi in w]
+
+        return timed(gradient)
+
+
+def small_casadi() -> dict[str, float]:
+    import casadi
+
+    def sigmoid(z: Any) -> Any:
+        return 1 / (1 + casadi.exp(-z))
+
+    w, x = casadi.SX.sym("w", 11), casadi.SX.sym("x", 3)
+    h1 = sigmoid(casadi.dot(w[0:3], x) + w[3])
+    h2 = sigmoid(casadi.dot(w[4:7], x) + w[7])
+    loss = 0.5 * (sigmoid(w[8] * h1 + w[9] * h2 + w[10]) - 1) ** 2
+    function = casadi.Function("f", [x, w], [loss, casadi.gradient(loss, w)])
+    given = [casadi.DM(numbers) for numbers in _small()]  # from lists it takes three times as long
+    return timed(lambda: function(*given))
+
+
+def _flat_network(sigmoid: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+    """The loss of a vector w of 11 numbers, for libraries of arrays."""
+
+    def loss(w: Any, x: Any) -> Any:
+        layer = w[:8].reshape((2, 4))
+        h = sigmoid(layer[:, :3] @ x + layer[:, 3])
+        return 0.5 * (sigmoid(w[8:10] @ h + w[10]) - 1.0) ** 2
+
+    return loss
+
+
+def small_hips() -> dict[str, float]:
+    import autograd.numpy as np
+    from autograd import value_and_grad
+
+    gradient = value_and_grad(_flat_network(lambda z: 1.0 / (1.0 + np.exp(-z))))
+    x, w = map(np.array, _small())
+    return timed(lambda: gradient(w, x))
+
+
+def small_jax() -> dict[str, float]:
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    gradient = jax.jit(jax.value_and_grad(_flat_network(jax.nn.sigmoid)))
+    x, w = map(jax.numpy.array, _small())
+    return timed(lambda: jax.block_until_ready(gradient(w, x)))
+
+
+def small_torch() -> dict[str, float]:
+    import torch
+
+    loss = _flat_network(torch.sigmoid)
+    numbers, weights = _small()
+    x = torch.tensor(numbers, dtype=torch.float64)
+    w = torch.tensor(weights, dtype=torch.float64, requires_grad=True)
+
+    def gradient() -> None:
+        w.grad = None
+        loss(w, x).backward()
+
+    return timed(gradient)
+
+
+# --- A step of training: hinge loss, its gradient, the update ----------------------------------------
+
+DEMO = (2, 16, 16, 1)
 
 BY_HAND = """
 #define H 16
@@ -197,166 +243,204 @@ void step(long m, const double *x, const double *y, double *w, double lr)
 """
 
 
-def _torch_step(sizes: list[int], X: Any, y: Any, lr: float) -> Callable[[], None]:
-    import torch
+def by_hand_c() -> dict[str, float]:
+    import ctypes
 
-    torch.set_num_threads(1)
-    layers: list[Any] = []
-    for n, m in pairwise(sizes):
-        layers += [torch.nn.Linear(n, m, dtype=torch.float64), torch.nn.ReLU()]
-    net = torch.nn.Sequential(*layers[:-1])
-    tX, ty = torch.tensor(X), torch.tensor(y)
-    optimizer = torch.optim.SGD(net.parameters(), lr=lr)
+    import numpy as np
+
+    from autograd_lite.program import native
+
+    try:
+        library = native.built(BY_HAND)
+    except native.NoCompilerError as error:
+        raise Skipped(str(error)) from error
+    X, y = _arrays(1)
+    w = np.random.default_rng(0).normal(size=337) * 0.3
+    pointers = [ctypes.c_void_p(a.ctypes.data) for a in (X, y, w)]
+    library.step.argtypes = [ctypes.c_long, *[ctypes.c_void_p] * 3, ctypes.c_double]
+    return timed(lambda: library.step(len(X), *pointers, LR))
+
+
+LR = 1e-6  # so small that the work stays the same, however many steps
+
+
+def _arrays(copies: int) -> tuple[Any, Any]:
+    """The moons, so many times over."""
+    import numpy as np
+
+    X, y = moons()
+    return np.tile(np.array(X), (copies, 1)), np.tile(np.array(y, dtype=float), copies)
+
+
+def _random(size: int, m: int = 128) -> tuple[Any, Any]:
+    import numpy as np
+
+    rng = np.random.default_rng(size)
+    return rng.normal(size=(m, size)), np.sign(rng.normal(size=m))
+
+
+def _weights(sizes: tuple[int, ...]) -> list[tuple[Any, Any]]:
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    return [(rng.normal(size=(n, m)) / n**0.5, np.zeros(m)) for n, m in pairwise(sizes)]
+
+
+def _program(sizes: tuple[int, ...], machine: bool) -> Any:
+    from autograd_lite import MLP, compile, relu
+    from autograd_lite.program import native
+
+    model = MLP(sizes[0], sizes[1:], rng=1337)
+    program = compile(lambda x, y: relu(1.0 - y * model(x)), [0.0] * sizes[0], 0.0)
+    if machine:
+        try:
+            native.compiler()
+        except native.NoCompilerError as error:
+            raise Skipped(str(error)) from error
+        program.native()
+    return program
+
+
+def step_loop(data: Callable[[], Any]) -> dict[str, float]:
+    """Generated Python and nothing else: the loop over the samples is inside."""
+    program = _program(DEMO, machine=False)
+    loop = program.loop("leaf")
+    X, y = data()
+    columns, m = [*X.T.tolist(), y.tolist()], len(X)
 
     def step() -> None:
-        optimizer.zero_grad()
-        torch.relu(1.0 - ty * net(tX)[:, 0]).mean().backward()
-        optimizer.step()
+        _, gradients = loop(columns, [leaf.data for leaf in program.leaves])
+        for leaf, g in zip(program.leaves, gradients, strict=True):
+            leaf.data = leaf.data - LR / m * g
 
-    return step
+    return timed(step)
 
 
-def _jax_step(sizes: list[int], X: Any, y: Any, lr: float) -> Callable[[], None]:
+def step_batch(data: Callable[[], Any], machine: bool = False) -> dict[str, float]:
+    """The training loop that people know: gradients into ``grad``, and an update."""
+    program = _program(DEMO, machine)
+    X, y = data()
+
+    def step() -> None:
+        for leaf in program.leaves:
+            leaf.grad = None
+        program.batch(X, y, backward=True)
+        for leaf in program.leaves:
+            leaf.data = leaf.data - LR * leaf.grad
+
+    return timed(step)
+
+
+def step_descend(
+    sizes: tuple[int, ...], data: Callable[[], Any], machine: bool = False, steps: int = 1
+) -> dict[str, float]:
+    start = time.process_time()
+    program = _program(sizes, machine)
+    built = time.process_time() - start
+    X, y = data()
+    figures = timed(lambda: program.descend(X, y, lr=LR, steps=steps))
+    return {"seconds": figures["seconds"] / steps, "built in s": built}
+
+
+def step_casadi(sizes: tuple[int, ...], data: Callable[[], Any]) -> dict[str, float]:
+    """Whole matrices; expanded to scalars, or mapped over the samples, it takes 5 to 12 times as long."""
+    import casadi
+
+    X, y = data()
+    m = len(X)
+    x, t = casadi.MX.sym("x", sizes[0], m), casadi.MX.sym("t", 1, m)
+    w = casadi.MX.sym("w", sum((n + 1) * k for n, k in pairwise(sizes)))
+    h, place = x, 0
+    for n, k in pairwise(sizes):
+        W, b = casadi.reshape(w[place : place + n * k], k, n), w[place + n * k : place + (n + 1) * k]
+        place += (n + 1) * k
+        h = W @ (h if n == sizes[0] and place == (n + 1) * k else casadi.fmax(h, 0)) + casadi.repmat(b, 1, m)
+    loss = casadi.sum2(casadi.fmax(1 - t * h, 0)) / m
+    update = casadi.Function("update", [w, x, t], [loss, w - LR * casadi.gradient(loss, w)])
+    state = casadi.vertcat(*[casadi.vertcat(casadi.vec(casadi.DM(W.T)), b) for W, b in _weights(sizes)])
+    dx, dt = casadi.DM(X.T), casadi.DM(y).T
+
+    def step() -> None:
+        nonlocal state
+        _, state = update(state, dx, dt)
+
+    return timed(step)
+
+
+def _hinge(namespace: Any, parameters: Any, X: Any, y: Any) -> Any:
+    h = X
+    for W, b in parameters[:-1]:
+        h = namespace.maximum(namespace.dot(h, W) + b, 0.0)
+    W, b = parameters[-1]
+    return namespace.mean(namespace.maximum(1.0 - y * (namespace.dot(h, W) + b)[:, 0], 0.0))
+
+
+def step_hips(sizes: tuple[int, ...], data: Callable[[], Any]) -> dict[str, float]:
+    import autograd.numpy as np
+    from autograd import value_and_grad
+
+    parameters = _weights(sizes)
+    gradient = value_and_grad(partial(_hinge, np))
+    X, y = data()
+
+    def step() -> None:
+        nonlocal parameters
+        _, gradients = gradient(parameters, X, y)
+        parameters = [
+            (W - LR * gW, b - LR * gb) for (W, b), (gW, gb) in zip(parameters, gradients, strict=True)
+        ]
+
+    return timed(step)
+
+
+def step_jax(sizes: tuple[int, ...], data: Callable[[], Any]) -> dict[str, float]:
     import jax
     import jax.numpy as jnp
 
     jax.config.update("jax_enable_x64", True)
-    rng = np.random.default_rng(0)
-    state = [[(jnp.array(rng.normal(size=(n, m)) / n**0.5), jnp.zeros(m)) for n, m in pairwise(sizes)]]
-
-    def loss(parameters: Any, X: Any, y: Any) -> Any:
-        h = X
-        for W, b in parameters[:-1]:
-            h = jnp.maximum(h @ W + b, 0.0)
-        W, b = parameters[-1]
-        return jnp.maximum(1.0 - y * (h @ W + b)[:, 0], 0.0).mean()
+    parameters = jax.tree.map(jnp.array, _weights(sizes))
 
     @jax.jit
     def update(parameters: Any, X: Any, y: Any) -> Any:
-        gradients = jax.grad(loss)(parameters, X, y)
-        return jax.tree.map(lambda p, g: p - lr * g, parameters, gradients)
+        loss, gradients = jax.value_and_grad(partial(_hinge, jnp))(parameters, X, y)
+        return loss, jax.tree.map(lambda p, g: p - LR * g, parameters, gradients)
 
-    jX, jy = jnp.array(X), jnp.array(y)
+    X, y = map(jnp.array, data())
 
     def step() -> None:
-        state[0] = jax.block_until_ready(update(state[0], jX, jy))
+        nonlocal parameters
+        _, parameters = jax.block_until_ready(update(parameters, X, y))
 
-    return step
-
-
-def _program(sizes: list[int]) -> Any:
-    model = nn.MLP(sizes[0], sizes[1:], rng=1337)
-    return compile(lambda x, y: ag.relu(1.0 - y * model(x)), [0.0] * sizes[0], 0.0), model
+    return timed(step)
 
 
-def demo(rounds: int) -> None:
+def step_torch(sizes: tuple[int, ...], data: Callable[[], Any]) -> dict[str, float]:
+    import torch
+
+    layers: list[Any] = []
+    for n, m in pairwise(sizes):
+        layers += [torch.nn.Linear(n, m, dtype=torch.float64), torch.nn.ReLU()]
+    net = torch.nn.Sequential(*layers[:-1])
+    X, y = map(torch.tensor, data())
+    optimizer = torch.optim.SGD(net.parameters(), lr=LR)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        torch.relu(1.0 - y * net(X)[:, 0]).mean().backward()
+        optimizer.step()
+
+    return timed(step)
+
+
+# --- A whole batch recorded as one graph, whose loops are found again --------------------------------
+
+
+def recorded() -> dict[str, float]:
+    """The gradient of the demo's loss, written as loops over samples, neurons and inputs."""
+    from autograd_lite import MLP, compile, topological_order
+
     inputs, labels = moons()
-    X, y = np.array(inputs), np.array(labels, dtype=float)
-    lr = 1e-3
-    arrays, _ = _program([2, 16, 16, 1])
-    machine = _program([2, 16, 16, 1])[0].native()
-    loop = arrays.loop("leaf")
-    columns = [X[:, 0].tolist(), X[:, 1].tolist(), y.tolist()]
-
-    def generated() -> None:
-        _, gradients = loop(columns, [leaf.data for leaf in arrays.leaves])
-        for leaf, g in zip(arrays.leaves, gradients, strict=True):
-            leaf.data = leaf.data - lr / 100 * g
-
-    def backward(program: Any) -> Callable[[], None]:
-        def step() -> None:
-            for leaf in program.leaves:
-                leaf.grad = None
-            program.batch(X, y, backward=True)
-            for leaf in program.leaves:
-                leaf.data = leaf.data - lr * leaf.grad
-
-        return step
-
-    runs: dict[str, Callable[[], Any]] = {
-        "autograd_lite: generated Python, loop inside": generated,
-        "autograd_lite: batch(backward), update, NumPy": backward(arrays),
-        "autograd_lite: batch(backward), update, C": backward(machine),
-        "autograd_lite: descend, NumPy": lambda: arrays.descend(X, y, lr=lr),
-        "autograd_lite: descend, C": lambda: machine.descend(X, y, lr=lr),
-    }
-    hundred = lambda: machine.descend(X, y, lr=lr, steps=100)  # noqa: E731
-    runs["autograd_lite: descend(steps=100), C, all of it"] = hundred
-    try:
-        library = native.built(BY_HAND)
-    except native.NoCompilerError:
-        pass
-    else:
-        w = np.random.default_rng(0).normal(size=337) * 0.3
-        pointers = [ctypes.c_void_p(a.ctypes.data) for a in (X, y, w)]
-        library.step.argtypes = [ctypes.c_long, *[ctypes.c_void_p] * 3, ctypes.c_double]
-        runs["C by hand, -O3 -march=native"] = lambda: library.step(100, *pointers, lr)
-    if installed("torch"):
-        runs["PyTorch"] = _torch_step([2, 16, 16, 1], X, y, lr)
-    if installed("jax"):
-        runs["jax.jit"] = _jax_step([2, 16, 16, 1], X, y, lr)
-    if installed("micrograd"):
-        from micrograd.engine import Value as Micro
-        from micrograd.nn import MLP
-
-        micro = MLP(2, [16, 16, 1])
-
-        def micrograd() -> None:
-            losses = [
-                (1 + -t * micro(list(map(Micro, x)))).relu() for x, t in zip(inputs, labels, strict=True)
-            ]
-            loss = sum(losses) * (1.0 / len(losses))
-            micro.zero_grad()
-            loss.backward()
-            for p in micro.parameters():
-                p.data -= lr * p.grad
-
-        gc.freeze()  # what else was imported is no matter for its garbage collector
-        runs["micrograd"] = micrograd
-    report(
-        "micrograd's demo: a step on 100 samples, MLP(2, [16, 16, 1])",
-        "autograd_lite: descend, C",
-        runs,
-        rounds,
-    )
-    many, labels10 = np.tile(X, (100, 1)), np.tile(y, 100)
-    runs = {
-        "autograd_lite: program.batch, NumPy": lambda: arrays.batch(many, labels10),
-        "autograd_lite: program.batch, C": lambda: machine.batch(many, labels10),
-    }
-    if installed("torch"):
-        runs["PyTorch"] = _torch_step([2, 16, 16, 1], many, labels10, lr)
-    if installed("jax"):
-        runs["jax.jit"] = _jax_step([2, 16, 16, 1], many, labels10, lr)
-    report("The same on 10,000 samples", "autograd_lite: program.batch, C", runs, rounds)
-
-
-def networks(rounds: int, wide: bool) -> None:
-    for size in (8, 16, 32, 64, 128) + ((256,) if wide else ()):
-        sizes = [size, size, size, size, 1]
-        rng = np.random.default_rng(size)
-        X = rng.normal(size=(128, size))
-        y = np.sign(rng.normal(size=128))
-        start = time.perf_counter()
-        program, _ = _program(sizes)
-        program.native()
-        built = time.perf_counter() - start
-        arrays, _ = _program(sizes)
-        runs: dict[str, Callable[[], Any]] = {
-            "autograd_lite: descend(steps=10)/10, C": partial(program.descend, X, y, lr=1e-4, steps=10),
-            "autograd_lite: descend(steps=10)/10, NumPy": partial(arrays.descend, X, y, lr=1e-4, steps=10),
-        }
-        for name, make in (("torch", _torch_step), ("jax", _jax_step)):
-            if installed(name):
-                step = make(sizes, X, y, 1e-4)
-                runs[f"{name}, 10 steps"] = lambda step=step: [step() for _ in range(10)]
-        title = f"{size}³-1, batch 128, 10 steps; from function to machine code: {built:.2f} s"
-        report(title, "autograd_lite: descend(steps=10)/10, C", runs, rounds)
-
-
-def recorded(rounds: int) -> None:
-    inputs, labels = moons()
-    model = nn.MLP(2, [16, 16, 1], rng=1337)
+    model = MLP(2, [16, 16, 1], rng=1337)
 
     def network(x: list[Any]) -> Any:
         for k, layer in enumerate(model.layers):
@@ -373,30 +457,96 @@ def recorded(rounds: int) -> None:
     for x, t in zip(inputs, labels, strict=True):
         loss = loss + (1.0 + -float(t) * network(x)).relu()
     loss = loss * 0.01
-    start = time.perf_counter()
+    nodes = len(topological_order(loss))
+    start = time.process_time()
     program = compile(loss)
-    nests = program.loops.count("\n")
-    middle = time.perf_counter()
+    lines = program.loops.count("\n")
+    shown = time.process_time() - start
     program.native()
-    end = time.perf_counter()
-    print(f"\nA whole recorded batch: {len(ag.topological_order(loss)):,} nodes, loops in {nests} lines,")
-    print(f"  shown after {middle - start:.2f} s, machine code {end - middle:.2f} s later")
-    report("Its gradient", "program()", {"program()": program}, rounds)
+    built = time.process_time() - start - shown
+    return {
+        **timed(program),
+        "nodes": nodes,
+        "lines of loops": lines,
+        "found in s": shown,
+        "built in s": built,
+    }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--wide", action="store_true", help="256³-1 too, which takes a minute to compile")
-    options = parser.parse_args()
-    print(f"{platform.python_implementation()} {platform.python_version()}, {platform.machine()}")
-    names = ("numpy", "torch", "jax", "micrograd", "casadi")
-    print(", ".join(f"{name} {importlib.metadata.version(name)}" for name in names if installed(name)))
-    small(options.rounds)
-    demo(options.rounds)
-    recorded(options.rounds)
-    networks(options.rounds, options.wide)
+def _networks(size: int) -> Table:
+    sizes, data = (size, size, size, size, 1), partial(_random, size)
+    return Table(
+        f"A step, MLP({size}, [{size}, {size}, {size}, 1]), 128 samples",
+        {
+            "autograd_lite: C": partial(step_descend, sizes, data, machine=True, steps=10),
+            "autograd_lite: NumPy": partial(step_descend, sizes, data, steps=10),
+            "JAX: jit": partial(step_jax, sizes, data),
+            "PyTorch": partial(step_torch, sizes, data),
+        },
+    )
 
 
-if __name__ == "__main__":
-    main()
+_one, _hundred = partial(_arrays, 1), partial(_arrays, 100)
+
+TABLES = [
+    Table(
+        "One gradient of a 3-2-1 sigmoid network",
+        {
+            "by hand: Python": small_by_hand,
+            "autograd_lite: generated Python": partial(small_autograd_lite, "generated"),
+            "autograd_lite: program.backward(x)": partial(small_autograd_lite, "backward"),
+            "autograd_lite: recorded anew": partial(small_autograd_lite, "eager"),
+            "by hand: NumPy": small_numpy,
+            "JAX: jit": small_jax,
+            "CasADi": small_casadi,
+            "XAD": small_xad,
+            "micrograd": small_micrograd,
+            "PyTorch": small_torch,
+            "HIPS autograd": small_hips,
+        },
+    ),
+    Table(
+        "A step of micrograd's demo, compiled: MLP(2, [16, 16, 1]), 100 samples, hinge loss",
+        {
+            "autograd_lite: generated Python": partial(step_loop, _one),
+            "autograd_lite: batch, NumPy": partial(step_batch, _one),
+            "autograd_lite: batch, C": partial(step_batch, _one, machine=True),
+            "autograd_lite: descend, NumPy": partial(step_descend, DEMO, _one),
+            "autograd_lite: descend, C": partial(step_descend, DEMO, _one, machine=True),
+            "autograd_lite: 100 steps of descend, C": partial(
+                step_descend, DEMO, _one, machine=True, steps=100
+            ),
+            "by hand: C": by_hand_c,
+            "CasADi": partial(step_casadi, DEMO, _one),
+            "JAX: jit": partial(step_jax, DEMO, _one),
+            "PyTorch": partial(step_torch, DEMO, _one),
+            "HIPS autograd": partial(step_hips, DEMO, _one),
+            "autograd_lite: recorded anew": demo_autograd_lite,
+            "XAD": demo_xad,
+            "micrograd": demo_micrograd,
+        },
+        against=("autograd_lite: generated Python", "autograd_lite: descend, C"),
+    ),
+    Table(
+        "The same on 10,000 samples",
+        {
+            "autograd_lite: batch, NumPy": partial(step_batch, _hundred),
+            "autograd_lite: batch, C": partial(step_batch, _hundred, machine=True),
+            "CasADi": partial(step_casadi, DEMO, _hundred),
+            "JAX: jit": partial(step_jax, DEMO, _hundred),
+            "PyTorch": partial(step_torch, DEMO, _hundred),
+            "HIPS autograd": partial(step_hips, DEMO, _hundred),
+        },
+        against=("autograd_lite: batch, NumPy", "autograd_lite: batch, C"),
+    ),
+    Table(
+        "The demo's loss recorded whole, 100 samples in one graph: a call of the program of its gradient",
+        {
+            "autograd_lite: C": recorded,
+            "by hand: C, a step": by_hand_c,
+            "JAX: jit, a step": partial(step_jax, DEMO, _one),
+            "PyTorch: a step": partial(step_torch, DEMO, _one),
+        },
+    ),
+    *map(_networks, (8, 16, 32, 64, 128, 256)),
+]

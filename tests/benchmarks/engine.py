@@ -1,6 +1,6 @@
-"""What is measured: each workload, written for each engine as its users would write it.
+"""Recording and backward, written for each engine as its users would write it.
 
-A workload returns a dict of figures, ``seconds`` first. Run by `__main__.py`, one process a call.
+A row returns a dict of figures, ``seconds`` first. Run by `__main__.py`, in a process of its own.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import math
 import random
-import statistics
 import sys
 import time
 import tracemalloc
@@ -16,21 +15,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from tests.benchmarks.measuring import Table, moons, timed
+
 WARM_UP = 10  # small runs before a measured one: CPython specializes a function after eight calls
-
-
-def moons(count: int = 100) -> tuple[list[list[float]], list[int]]:
-    """Two noisy half circles, labelled 1 and -1, as micrograd's demo draws them."""
-    rng = random.Random(1337)
-    X, y = [], []
-    for k in range(count):
-        angle = rng.uniform(0.0, math.pi)
-        point = (
-            (math.cos(angle), math.sin(angle)) if k % 2 else (1.0 - math.cos(angle), 0.5 - math.sin(angle))
-        )
-        X.append([coordinate + rng.gauss(0.0, 0.1) for coordinate in point])
-        y.append(1 if k % 2 else -1)
-    return X, y
 
 
 # --- A chain of tanh(x·b + c): three operations a step, b and c Values or plain numbers --------------
@@ -85,7 +72,7 @@ def memory_autograd_lite(steps: int = 100_000) -> dict[str, float]:
     h.backward()
     return {
         "seconds": time.process_time() - start,
-        "bytes_per_node": tracemalloc.get_traced_memory()[0] / (3 * steps),
+        "bytes a node": tracemalloc.get_traced_memory()[0] / (3 * steps),
     }
 
 
@@ -107,23 +94,21 @@ def deep_autograd_lite(depth: int = 1_000_000) -> dict[str, float]:
     tracemalloc.start()
     run()
     peak = tracemalloc.get_traced_memory()[1]
-    return {"seconds": ran, "seconds_to_free": freed, "peak_bytes_per_node": peak / depth}
+    return {"seconds": ran, "freed in s": freed, "bytes a node at most": peak / depth}
 
 
 # --- micrograd's demo: one step of training on 100 moons --------------------------------------------
 
 
-def _steps(step: Callable[[], float], count: int) -> dict[str, float]:
-    losses, seconds = [], []
-    for _ in range(count):
-        start = time.process_time()
-        losses.append(step())
-        seconds.append(time.process_time() - start)
-    assert losses[-1] < losses[0]
-    return {"seconds": statistics.median(seconds[2:])}
+def trained(step: Callable[[], float]) -> dict[str, float]:
+    """The time of a step that returns the loss, which must fall."""
+    first = step()
+    figures = timed(step)
+    assert step() < first
+    return figures
 
 
-def demo_autograd_lite(count: int = 12) -> dict[str, float]:
+def demo_autograd_lite(penalty: float = 0.0) -> dict[str, float]:
     from autograd_lite import sum as sum_
     from autograd_lite.nn import MLP
     from autograd_lite.optim import GradientDescent
@@ -134,17 +119,18 @@ def demo_autograd_lite(count: int = 12) -> dict[str, float]:
 
     def step() -> float:
         losses = [(1.0 - yi * model(xi)).relu() for xi, yi in zip(X, y, strict=True)]
-        penalty = sum_([p * p for p in model.parameters()])
-        loss = sum_(losses) * (1.0 / len(losses)) + 1e-4 * penalty
+        loss = sum_(losses) * (1.0 / len(losses))
+        if penalty:
+            loss = loss + penalty * sum_([p * p for p in model.parameters()])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         return loss.data
 
-    return _steps(step, count)
+    return trained(step)
 
 
-def demo_micrograd(count: int = 5) -> dict[str, float]:
+def demo_micrograd(penalty: float = 0.0) -> dict[str, float]:
     from micrograd.engine import Value
     from micrograd.nn import MLP
 
@@ -156,18 +142,19 @@ def demo_micrograd(count: int = 5) -> dict[str, float]:
         inputs = [list(map(Value, row)) for row in X]
         scores = list(map(model, inputs))
         losses = [(1 + -yi * score).relu() for yi, score in zip(y, scores, strict=True)]
-        data_loss = sum(losses) * (1.0 / len(losses))
-        loss = data_loss + 1e-4 * sum(p * p for p in model.parameters())
+        loss = sum(losses) * (1.0 / len(losses))
+        if penalty:
+            loss = loss + penalty * sum(p * p for p in model.parameters())
         model.zero_grad()
         loss.backward()
         for p in model.parameters():
             p.data -= 0.1 * p.grad
         return loss.data
 
-    return _steps(step, count)
+    return trained(step)
 
 
-def demo_xad(count: int = 8) -> dict[str, float]:
+def demo_xad(penalty: float = 0.0) -> dict[str, float]:
     import xad.math as xm
     from xad.adj_1st import Real, Tape
 
@@ -198,10 +185,11 @@ def demo_xad(count: int = 8) -> dict[str, float]:
                     h = out
                 total = total + xm.max(1.0 - yi * h[0], 0.0)
             loss = total * (1.0 / len(X))
-            penalty = Real(0.0)
-            for w in parameters:
-                penalty = penalty + w * w
-            loss = loss + 1e-4 * penalty
+            if penalty:
+                squares = Real(0.0)
+                for w in parameters:
+                    squares = squares + w * w
+                loss = loss + penalty * squares
             tape.registerOutput(loss)
             loss.derivative = 1.0
             tape.computeAdjoints()
@@ -210,23 +198,29 @@ def demo_xad(count: int = 8) -> dict[str, float]:
                     neuron[:] = [w - 0.1 * real.derivative for w, real in zip(neuron, reals, strict=True)]
             return float(loss.value)
 
-    return _steps(step, count)
+    return trained(step)
 
 
-WORKLOADS: dict[str, dict[str, Callable[[], dict[str, float]]]] = {
-    "chain of 100,000 tanh(x·b + c), record and backward, b and c numbers": {
-        "autograd_lite": partial(chain_autograd_lite, constants=True),
-        "micrograd": partial(chain_micrograd, constants=True),
-    },
-    "chain of 100,000 tanh(x·b + c), record and backward, b and c Values": {
-        "autograd_lite": chain_autograd_lite,
-        "micrograd": chain_micrograd,
-    },
-    "the same, memory": {"autograd_lite": memory_autograd_lite},
-    "a graph 1,000,000 deep": {"autograd_lite": deep_autograd_lite},
-    "micrograd's demo, one training step": {
-        "autograd_lite": demo_autograd_lite,
-        "micrograd": demo_micrograd,
-        "xad": demo_xad,
-    },
-}
+TABLES = [
+    Table(
+        "100,000 × tanh(x·b + c), recorded and differentiated, b and c numbers",
+        {
+            "autograd_lite": partial(chain_autograd_lite, constants=True),
+            "micrograd": partial(chain_micrograd, constants=True),
+        },
+    ),
+    Table(
+        "100,000 × tanh(x·b + c), recorded and differentiated, b and c Values",
+        {"autograd_lite": chain_autograd_lite, "micrograd": chain_micrograd},
+    ),
+    Table("The same, memory", {"autograd_lite": memory_autograd_lite}),
+    Table("A graph 1,000,000 deep", {"autograd_lite": deep_autograd_lite}),
+    Table(
+        "A step of micrograd's demo, recorded: MLP(2, [16, 16, 1]), 100 samples, hinge loss and penalty",
+        {
+            "autograd_lite": partial(demo_autograd_lite, penalty=1e-4),
+            "micrograd": partial(demo_micrograd, penalty=1e-4),
+            "XAD": partial(demo_xad, penalty=1e-4),
+        },
+    ),
+]
