@@ -34,6 +34,9 @@ class Kernel:
 
     def __init__(self, lifted: Lifted, numpy: Any) -> None:
         self.lifted, self.np = lifted, numpy
+        # Once a block as large as this is freed, C's allocator keeps memory for the arrays of the next call,
+        # which it would else return to the system and fetch anew: 7 ms instead of 2 for 10,000 samples.
+        numpy.empty(2**21)
         rows = [nest.op for nest in lifted.nests if nest.op is not None]
         names = {name for op in rows for name in called(ARRAY.template(op))}
         opaque = {op.name: op for op in rows if isinstance(op, Primitive) and "array" not in op.source}

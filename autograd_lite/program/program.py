@@ -195,6 +195,7 @@ class Program:
             leaves=len(self.leaves),
             result=result,
             forward=len(self.outputs),
+            named=kind == "argument" or not self.arguments,  # the text that `source` shows
         )
 
     @property
