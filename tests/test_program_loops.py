@@ -39,7 +39,7 @@ def agree(got, want, tolerance=1e-13):
 
 def whole(program, leaves):
     """The value and the gradients of a recorded loss, by the NumPy form of its loops."""
-    kernel = nests.Kernel(loops.lift(program.graph, program._nodes("leaf"), "array", np), np)
+    kernel = nests.Kernel(program._lifted("leaf", "array"), np)
     value, *gradients = kernel.sums(
         np.zeros((0, 1)), np.array([leaf.data for leaf in program.leaves])
     ).tolist()
@@ -121,7 +121,7 @@ def test_another_order_rolls_as_well(seed):
     network = by_hand(model, choose)
     straight = compile(lambda x, y: relu(1.0 - y * model(x)), [0.0, 0.0], 0.0)
     other = compile(lambda x, y: relu(1.0 - y * network(x)), [0.0, 0.0], 0.0)
-    lifted = [loops.lift(p.graph, p._nodes("leaf"), "array", np) for p in (straight, other)]
+    lifted = [p._lifted("leaf", "array") for p in (straight, other)]
     assert len(lifted[0].nests) == len(lifted[1].nests)
     a, b = straight.batch(X, y), other.batch(X, y)
     found = dict(zip(other.leaves, b[1], strict=True))
@@ -137,8 +137,8 @@ def test_a_whole_recorded_batch_rolls():
     for x, t in samples[:20]:
         loss = loss + relu(1.0 - t * network(x))
     program = compile(loss)
-    lifted = loops.lift(program.graph, program._nodes("leaf"), "array", np)
-    assert len(program.graph) > 20_000
+    lifted = program._lifted("leaf", "array")
+    assert program._operations > 10_000
     assert len(lifted.nests) < 40
     loss.backward()
     want = [loss.data, *[leaf.grad or 0.0 for leaf in program.leaves]]

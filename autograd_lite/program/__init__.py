@@ -1,8 +1,9 @@
 """A function or a recorded loss as a program: Python source, arrays, loops and machine code.
 
 `compile` and `Program` live in `program.py`; tracing and differentiation in `trace.py`, the representation in
-`graph.py`. Printers: `python.py`, `arrays.py`, `mathematics.py`, on `code.py`. Loops: `loops.py` finds them,
-`nests.py` runs them in NumPy, `c.py` and `native.py` as machine code. `batch.py` splits a batch over workers,
+`graph.py`. Printers: `python.py`, `arrays.py`, `mathematics.py`, on `code.py`. Loops: `groups.py` and
+`lift.py` find them, and differentiate them, `loops.py` shows them, `nests.py` runs them in NumPy, `c.py` and
+`native.py` as machine code. `batch.py` splits a batch over workers,
 `run.py` is the eager engine and the tape, `training.py` what `fit` uses.
 """
 

@@ -14,11 +14,11 @@ from typing import Any
 
 from autograd_lite.collector import collector_paused
 from autograd_lite.primitives import Primitive, real
-from autograd_lite.program import arrays, c, loops, mathematics, native, nests, python
+from autograd_lite.program import arrays, c, lift, loops, mathematics, native, nests, python
 from autograd_lite.program.batch import split_sums
 from autograd_lite.program.graph import Graph
 from autograd_lite.program.run import Tape, replay
-from autograd_lite.program.trace import Trace, differentiated, rebuilt
+from autograd_lite.program.trace import Trace, differentiated, leaves_of, rebuilt
 from autograd_lite.program.tree import Tree
 from autograd_lite.value import Value
 
@@ -45,44 +45,45 @@ def compile(function: Callable[..., Any] | Value, *example: Any, name: str | Non
     >>> program(2.0, 3.0)
     (8.0, (4.0, 2.0))
     """
-    trace = Trace(Graph(share=isinstance(function, Value)))
     if isinstance(function, Value):
         if example:
             raise TypeError("compile(loss) takes no example: its leaves are its parameters")
-        names, trees, result = [], [], Tree(0.0, "the loss", [])
         with collector_paused():
-            outputs = [trace.index(function)]
+            leaves, operations = leaves_of(function)
         title = name or function.label or "program"
-    else:
-        names = _argument_names(function, len(example))
-        trees = [Tree(x, f"the example {given}", []) for given, x in zip(names, example, strict=True)]
-        inputs: list[Any] = []
-        for given, tree in zip(names, trees, strict=True):
-            for path in tree.paths:
-                place = trace.graph.input("argument", len(inputs), f"{given}{path}")
-                inputs.append(trace.traced(place))
-        rest = iter(inputs)
-        returned: list[Any] = []
-        result = Tree(
-            trace.run(function, [tree.build(rest) for tree in trees]), "what the function returned", returned
-        )
-        outputs = [trace.index(x) for x in returned]
-        title = str(name or getattr(function, "__name__", type(function).__name__))
-        for i, traced in trace.named.items():
-            if traced.label:
-                trace.graph.labels[i] = traced.label
-    graph = trace.graph
-    if not isinstance(function, Value):
-        with collector_paused():
-            graph, outputs = rebuilt(graph, outputs)
+        return Program(function, operations, Tree(0.0, "the loss", []), [], leaves, _identifier(title))
+    trace = Trace(Graph(share=False))
+    names = _argument_names(function, len(example))
+    trees = [Tree(x, f"the example {given}", []) for given, x in zip(names, example, strict=True)]
+    inputs: list[Any] = []
+    for given, tree in zip(names, trees, strict=True):
+        for path in tree.paths:
+            place = trace.graph.input("argument", len(inputs), f"{given}{path}")
+            inputs.append(trace.traced(place))
+    rest = iter(inputs)
+    returned: list[Any] = []
+    result = Tree(
+        trace.run(function, [tree.build(rest) for tree in trees]), "what the function returned", returned
+    )
+    outputs = [trace.index(x) for x in returned]
+    title = str(name or getattr(function, "__name__", type(function).__name__))
+    for i, traced in trace.named.items():
+        if traced.label:
+            trace.graph.labels[i] = traced.label
+    with collector_paused():
+        graph, outputs = rebuilt(trace.graph, outputs)
     used = {graph.numbers[i]: i for i, op in enumerate(graph.ops) if op == "leaf"}
     for k, place in enumerate(sorted(used)):
         graph.numbers[used[place]] = k
     leaves = [trace.leaves[place] for place in sorted(used)]
-    identifier = re.sub(r"\W+", "_", title).strip("_")
-    if not identifier.isidentifier() or identifier == "lambda":
-        identifier = "program"
-    return Program(graph, outputs, result, list(zip(names, trees, strict=True)), leaves, identifier)
+    operations = sum(1 for op in graph.ops if isinstance(op, Primitive))
+    arguments = list(zip(names, trees, strict=True))
+    return Program((graph, outputs), operations, result, arguments, leaves, _identifier(title))
+
+
+def _identifier(title: str) -> str:
+    name = re.sub(r"\W+", "_", title).strip("_")
+    return name if name.isidentifier() and name != "lambda" else "program"
 
 
 def _argument_names(function: Callable[..., Any], n: int) -> list[str]:
@@ -102,22 +103,21 @@ class Program:
 
     def __init__(
         self,
-        graph: Graph,
-        outputs: list[int],
+        origin: tuple[Graph, list[int]] | Value,
+        operations: int,
         result: Tree,
         arguments: list[tuple[str, Tree]],
         leaves: list[Value],
         name: str,
     ) -> None:
-        self.graph = graph
-        self.outputs = outputs
+        self._origin = origin  # the graph and its outputs, or the recorded loss that they are written from
+        self._operations = operations
         self.result = result
         self.arguments = arguments
         self.leaves = leaves
         self.name = name
         self.scalar = result.kind == "number"
         self._count = sum(len(tree.paths) for _, tree in arguments)
-        self._operations = sum(1 for op in graph.ops if isinstance(op, Primitive))
         self._gradients: dict[str, list[int]] = {}
         self._kernels: dict[str, Callable[..., Any]] = {}
         self._machine: native.Machine | None = None
@@ -130,9 +130,9 @@ class Program:
         )
 
     def __getstate__(self) -> dict[str, Any]:
+        self._listed()
         kept = (
-            "graph",
-            "outputs",
+            "_origin",
             "result",
             "arguments",
             "leaves",
@@ -147,6 +147,33 @@ class Program:
         return state
 
     # --- What is computed
+
+    def _listed(self) -> tuple[Graph, list[int]]:
+        if isinstance(self._origin, Value):
+            with collector_paused():
+                trace = Trace(Graph())
+                self._origin = trace.graph, [trace.index(self._origin)]
+        return self._origin
+
+    @property
+    def graph(self) -> Graph:
+        """The operations; those of a recorded loss are listed once something asks for them one by one."""
+        return self._listed()[0]
+
+    @property
+    def outputs(self) -> list[int]:
+        """The nodes of ``graph`` that are returned."""
+        return self._listed()[1]
+
+    def _lifted(self, kind: str, target: str) -> loops.Lifted:
+        """The outputs and the gradients as loops."""
+        np = arrays.numpy()
+        if isinstance(self._origin, Value):
+            return lift.lift_recorded(self._origin, target, np)
+        if self.scalar and lift.derives(self.graph):
+            count = self._count if kind == "argument" else len(self.leaves)
+            return lift.lift_gradient(self.graph, self.outputs[0], kind, count, target, np)
+        return lift.lift(self.graph, self._nodes(kind), target, np)
 
     def _inputs(self, kind: str) -> list[int | None]:
         place = {self.graph.numbers[i]: i for i, op in enumerate(self.graph.ops) if op == kind}
@@ -461,21 +488,19 @@ class Program:
         return self._kernels[kind]
 
     def _kernel(self, kind: str) -> Callable[..., Any]:
-        outputs = self._nodes(kind)
         try:
             np = arrays.numpy()
         except ModuleNotFoundError:
             return self.loop(kind)
         if self._machine is not None and kind == "leaf":
             return self._machine
-        return nests.Kernel(loops.lift(self.graph, outputs, "array", np), np)
+        return nests.Kernel(self._lifted(kind, "array"), np)
 
     # --- Machine code
 
     def _layout(self, lanes: int, real: str = "double") -> c.Layout:
         np = arrays.numpy()
-        kind = "leaf" if self.leaves else "argument"
-        lifted = loops.lift(self.graph, self._nodes(kind), "c", np)
+        lifted = self._lifted("leaf" if self.leaves else "argument", "c")
         count = len(self.leaves)
         vectors = 1 if lanes == 1 or count < MANY_LEAVES else 4 if count < 10 * MANY_LEAVES else 8
         return c.c_layout(lifted, np, name=self.name, n=self._count, lanes=lanes, vectors=vectors, real=real)
@@ -488,9 +513,7 @@ class Program:
     @property
     def loops(self) -> str:
         """The loops that were found, as nested ``for`` loops: a layer of a network is one."""
-        np = arrays.numpy()
-        kind = "leaf" if self.leaves else "argument"
-        return loops.shown(loops.lift(self.graph, self._nodes(kind), "array", np), np)
+        return loops.shown(self._lifted("leaf" if self.leaves else "argument", "array"), arrays.numpy())
 
     def native(self, real: str = "float64", *, fastmath: bool = False) -> Program:
         """Compile sums over samples, or the calls of a recorded loss, to machine code; return the program.

@@ -22,6 +22,10 @@ from autograd_lite.primitives import TABLE, Primitive, Undecided, is_real
 from autograd_lite.program.graph import Graph, Op
 from autograd_lite.value import Value, topological_order
 
+_TAKEN = (
+    "a recorded `where` has taken its branch, which a program would take for ever: "
+    "compile the function that computes it, not its result"
+)
 _PACKAGE = str(Path(__file__).parents[1])
 
 
@@ -245,10 +249,7 @@ class Trace:
                     self.leaves.append(node)
                     continue
                 if row is table.where:
-                    raise TraceError(
-                        "a recorded `where` has taken its branch, which a program would take for ever: "
-                        "compile the function that computes it, not its result"
-                    )
+                    raise TraceError(_TAKEN)
                 operands = [
                     lifted[x] if isinstance(x, Value) else self.graph.constant(x) for x in node.operands
                 ]
@@ -269,6 +270,16 @@ class Trace:
             return function(*arguments)
         finally:
             value._undecided.reset(before)
+
+
+def leaves_of(root: Value) -> tuple[list[Value], int]:
+    """The leaves that a recorded Value was made from, in topological order, and the number of operations."""
+    order = topological_order(root)
+    if any(node.primitive is table.where for node in order):
+        raise TraceError(_TAKEN)
+    made = [node for node in order if node.primitive is None]
+    # A variable of a derivative within the function was made a number.
+    return [node for node in made if not isinstance(node, _Variable)], len(order) - len(made)
 
 
 # --- Rewriting graphs ------------------------------------------------------------------------------
@@ -296,15 +307,17 @@ def rebuilt(graph: Graph, outputs: list[int], trace: Trace | None = None) -> tup
     return new, [place[i] for i in outputs]
 
 
-def differentiated(graph: Graph, output: int, inputs: list[int]) -> list[int]:
+def differentiated(graph: Graph, output: int, inputs: list[int], seed: int | None = None) -> list[int]:
     """Write the gradient of a node by others into the same graph, by the table's rules; return its nodes.
+
+    `seed`, where given, is the node that is the adjoint of the output, else that is 1.
 
     A branch of a `where` that is not taken contributes nothing, and neither does what it was made from: its
     adjoints are 0 there, whatever the partials are.
     """
     trace = Trace(graph)
     depends = graph.dependent(inputs)
-    terms: dict[int, list[int]] = {output: [graph.constant(1.0)]}
+    terms: dict[int, list[int]] = {output: [graph.constant(1.0) if seed is None else seed]}
     taken: dict[int, list[int] | None] = {output: None}  # the conditions of which one must hold; None: always
     wanted = set(inputs)
     adjoints: dict[int, int] = {}

@@ -1,0 +1,387 @@
+"""A graph as integers, and its nodes in groups that are made alike: what loops are made of.
+
+`Nodes` lists the operations of a recorded loss or of a `Graph`, the operands of all of them in one list.
+`grouped` writes sums and products as sums of products, gives each node that is left a *shape*, its operation
+and the shapes of its operands, and collects the nodes of one shape.
+
+What does not live here: numbers for the nodes, derivatives, and the nests of loops (`lift.py`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from autograd_lite import primitives as table
+from autograd_lite.functional import _Variable
+from autograd_lite.program.graph import Graph, Op
+from autograd_lite.value import Value, topological_order
+
+# Codes of nodes: inputs, by the shape that they have, are below 0; then come the linear operations, which are
+# written out in sums of products, then the others, in any order.
+LINEAR = (table.add, table.sub, table.neg, table.sum, table.mul, table.dot)
+ADD, SUB, NEG, SUM, MUL, DOT = range(6)
+_CODE: dict[Op, int] = {op: code for code, op in enumerate(LINEAR)}
+
+X, W, C = 0, 1, 2  # shapes of inputs: arguments, leaves, constants
+
+# Of one operation: which code, and which of the operands, are taken in its place.
+Writing = tuple[int, tuple[int | float, ...]]
+
+
+class Nodes:
+    """Node i is the operation ``codes[i]`` of ``counts[i]`` operands; ``operands`` are those of all nodes.
+
+    An operand -1 - k is the number ``constants[k]``. ``place`` of an input is its number among its kind.
+    ``write`` is asked once for each operation that is not linear, with its numbers, what to write for it.
+    """
+
+    def __init__(self, write: Callable[[Op, tuple[float | None, ...]], Writing]) -> None:
+        self.codes: list[int] = []
+        self.counts: list[int] = []
+        self.operands: list[int] = []
+        self.constants: list[float] = []
+        self.place: dict[int, int] = {}
+        self.labels: dict[int, str] = {}
+        self._write = write
+        self._written: dict[Any, Writing] = {}
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def constant(self, number: float) -> int:
+        """The operand that is a number."""
+        self.constants.append(number)
+        return -len(self.constants)
+
+    def input(self, shape: int, place: int) -> int:
+        """A new node that is an argument or a leaf."""
+        self.place[len(self.codes)] = place
+        self.codes.append(-1 - shape)
+        self.counts.append(0)
+        return len(self.codes) - 1
+
+    def node(self, code: int, operands: Sequence[int]) -> int:
+        """A new node that is an operation."""
+        self.codes.append(code)
+        self.counts.append(len(operands))
+        self.operands += operands
+        return len(self.codes) - 1
+
+    def made(self, op: Op, operands: Sequence[int], numbers: tuple[float | None, ...]) -> int:
+        """A new node of any operation; `numbers` holds its constants, None for an operand that is a node."""
+        code = _CODE.get(op)
+        if code is None:
+            key = (op, numbers)
+            if key not in self._written:
+                self._written[key] = self._write(op, numbers)
+            code, taken = self._written[key]
+            operands = [operands[k] if type(k) is int else self.constant(k) for k in taken]
+        return self.node(code, operands)
+
+
+def of_recording(
+    root: Value, write: Callable[[Op, tuple[float | None, ...]], Writing]
+) -> tuple[Nodes, list[Value]]:
+    """The nodes that a recorded Value was made from, it being the last, and the leaves among them."""
+    nodes = Nodes(write)
+    leaves: list[Value] = []
+    order = topological_order(root)
+    at = dict(zip(order, range(len(order)), strict=True))
+    codes, counts, operands, constants = nodes.codes, nodes.counts, nodes.operands, nodes.constants
+    for node in order:
+        row = node.primitive
+        if row is None:
+            if isinstance(node, _Variable):  # of a derivative within: it was made a number
+                nodes.node(SUM, [nodes.constant(node.data)])
+            else:
+                nodes.input(W, len(leaves))
+                leaves.append(node)
+            continue
+        code = _CODE.get(row)
+        x = node._x
+        if code is None or type(x) is tuple:
+            given: tuple[Any, ...] = node.operands
+            numbers = tuple([k if type(k) is float else None for k in given])
+            nodes.made(row, [nodes.constant(k) if type(k) is float else at[k] for k in given], numbers)
+            continue
+        codes.append(code)
+        # By far the most have one or two operands, in slots: see `Value`.
+        y = node._y
+        if type(x) is float:
+            constants.append(x)
+            operands.append(-len(constants))
+        else:
+            operands.append(at[x])
+        if y is None:
+            counts.append(1)
+            continue
+        counts.append(2)
+        if type(y) is float:
+            constants.append(y)
+            operands.append(-len(constants))
+        else:
+            operands.append(at[y])
+    nodes.labels = {i: label for i, node in enumerate(order) if (label := getattr(node, "_label", None))}
+    return nodes, leaves
+
+
+def of_graph(
+    graph: Graph,
+    outputs: Iterable[int],
+    write: Callable[[Op, tuple[float | None, ...]], Writing],
+    shapes: dict[int, int] | None = None,
+) -> tuple[Nodes, dict[int, int]]:
+    """The nodes of a graph that the outputs need, and where each of them went.
+
+    `shapes` of inputs, where given, holds for the constants too: they are inputs like others then.
+    """
+    nodes = Nodes(write)
+    went: dict[int, int] = {}
+    for i in graph.live(outputs):
+        op = graph.ops[i]
+        if shapes is not None and not graph.operands[i] and (op == "constant" or op == "argument"):
+            went[i] = nodes.input(shapes.get(i, C), i)
+        elif op == "constant":
+            went[i] = nodes.constant(graph.constants[i])
+        elif op == "argument" or op == "leaf":
+            went[i] = nodes.input(X if op == "argument" else W, graph.numbers[i])
+        else:
+            operands = graph.operands[i]
+            numbers = tuple([None if went[k] >= 0 else graph.constants[k] for k in operands])
+            went[i] = nodes.made(op, [went[k] for k in operands], numbers)
+        if i in graph.labels and went[i] >= 0 and graph.operands[i]:
+            nodes.labels[went[i]] = graph.labels[i]
+    return nodes, went
+
+
+@dataclass
+class Terms:
+    """Terms of one kind in a group of sums: the shapes of the factors; for each node and term a coefficient
+    and the nodes that are multiplied."""
+
+    shapes: tuple[int, ...]
+    coefficients: Any  # nodes by terms
+    factors: Any  # nodes by terms by factors
+
+
+@dataclass
+class Group:
+    """Nodes of one shape: sums of products in ``terms``, or an operation, with nodes by ``operands``."""
+
+    code: int
+    shape: int
+    members: Any
+    terms: list[Terms] = field(default_factory=list)
+    shapes: tuple[int, ...] = ()
+    operands: Any = None
+
+
+@dataclass
+class Grouped:
+    """The groups of a graph in an order that can be run; constants are nodes after the others."""
+
+    groups: list[Group]
+    shape: Any  # of each node, -1 for one that is written out where it is used
+    constants: Any
+    size: int  # the number of nodes without the constants
+
+
+def _jumped(up: Any, sign: Any) -> tuple[Any, Any]:
+    """The ends of the paths that lead up, and the products of the signs along them, in log₂ depth steps."""
+    while True:
+        further = up[up]
+        if (further == up).all():
+            return up, sign
+        sign = sign * sign[up]
+        up = further
+
+
+def grouped(nodes: Nodes, outputs: Iterable[int], np: Any) -> Grouped:
+    """The nodes in groups. An `output` stays a node of its own."""
+    n, constants = len(nodes), np.array(nodes.constants, dtype=float)
+    total = n + len(constants)
+    code = np.concatenate([np.array(nodes.codes, dtype=np.int64), np.full(len(constants), -1 - C)])
+    count = np.array(nodes.counts, dtype=np.int64)
+    start = np.concatenate([[0], np.cumsum(count)])
+    operand = np.array(nodes.operands, dtype=np.int64)
+    operand = np.where(operand < 0, n - 1 - operand, operand)
+    user = np.repeat(np.arange(n), count)
+    slot = np.arange(len(operand)) - start[user]
+
+    # What is used once, within a sum or a product, is written out there.
+    uses = np.bincount(operand, minlength=total)
+    for i in outputs:
+        uses[i] += 2
+    only, only_slot = np.zeros(total, np.int64), np.zeros(total, np.int64)
+    only[operand] = user
+    only_slot[operand] = slot
+    once, by = uses == 1, code[only]
+    products = once & ((code == MUL) | (code == NEG))
+    factor = products & (by == MUL)
+    while True:
+        more = products & ~factor & (by == NEG) & factor[only]
+        if not more.any():
+            break
+        factor |= more
+    in_sum = (by >= ADD) & (by <= SUM)
+    term = once & (code >= 0) & (code <= DOT) & in_sum & ~factor & ~factor[only]
+    itself = np.arange(total)
+    minus = term & ((by == NEG) | ((by == SUB) & (only_slot == 1)))
+    root, sign = _jumped(np.where(term, only, itself), np.where(minus, -1.0, 1.0))
+    head, _ = _jumped(np.where(factor, only, itself), np.ones(total))
+
+    # The terms: the root that each belongs to, its coefficient, its factors.
+    user_code = code[user]
+    in_product = (user_code == MUL) | factor[user]
+    plain = np.flatnonzero((user_code >= ADD) & (user_code <= SUM) & ~factor[user] & ~term[operand])
+    minus = (user_code[plain] == NEG) | ((user_code[plain] == SUB) & (slot[plain] == 1))
+    heads = np.flatnonzero((code == MUL) & ~factor)
+    dots = user_code == DOT
+    half = count[user] // 2
+    first, second, rest = (
+        np.flatnonzero(dots & (slot < half)),
+        np.flatnonzero(dots & (slot >= half) & (slot < 2 * half)),
+        np.flatnonzero(dots & (slot == 2 * half)),
+    )
+    of_head = np.zeros(total, np.int64)
+    of_head[heads] = len(plain) + np.arange(len(heads))
+    sources = [user[plain], heads, user[first], user[rest]]
+    sizes = np.cumsum([len(source) for source in sources])
+    term_root = root[np.concatenate(sources)]
+    coefficient = sign[np.concatenate(sources)]
+    coefficient[: len(plain)] *= np.where(minus, -1.0, 1.0)
+    negated = np.flatnonzero(factor[:n] & (code[:n] == NEG))
+    np.multiply.at(coefficient, of_head[head[negated]], -1.0)
+    inner = np.flatnonzero(in_product & ~factor[operand])
+    factor_term = np.concatenate(
+        [
+            np.arange(len(plain)),
+            of_head[head[user[inner]]],
+            sizes[1] + np.arange(len(first)),
+            sizes[1] + np.arange(len(first)),
+            sizes[2] + np.arange(len(rest)),
+        ]
+    )
+    factors = operand[np.concatenate([plain, inner, first, second, rest])]
+    number = factors >= n
+    np.multiply.at(coefficient, factor_term[number], constants[factors[number] - n])
+    factors, factor_term = factors[~number], factor_term[~number]
+
+    # What has no factor is a number: one for each root.
+    roots = np.flatnonzero((code >= 0) & ~term & ~factor)
+    several = np.bincount(factor_term, minlength=len(term_root))
+    bare = several == 0
+    numbers = np.bincount(term_root[bare], weights=coefficient[bare], minlength=total)
+    with_terms = np.zeros(total, bool)
+    with_terms[term_root[~bare]] = True
+    is_sum = (code[roots] <= DOT) & (code[roots] >= 0)
+    keeps = roots[is_sum & ((numbers[roots] != 0.0) | ~with_terms[roots])]
+    kept = np.flatnonzero(~bare)
+    renumbered = np.cumsum(~bare) - 1
+    factor_term = renumbered[factor_term]
+    term_root = np.concatenate([term_root[kept], keeps])
+    coefficient = np.concatenate([coefficient[kept], numbers[keeps]])
+    several = np.concatenate([several[kept], np.zeros(len(keeps), np.int64)])
+
+    # In the order of the roots, each with its terms, each with its factors.
+    order = np.argsort(term_root, kind="stable")
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
+    term_root, coefficient, several = term_root[order], coefficient[order], several[order]
+    factor_term = back[factor_term]
+    by_term = np.argsort(factor_term, kind="stable")
+    factors, factor_term = factors[by_term], factor_term[by_term]
+    shaped = _shaped(code, roots, operand, start, term_root, several, factors, np)
+
+    # By shape, then by node, then by kind; the factors of a term by shape.
+    shape = shaped.shape
+    order = np.lexsort((shaped.kind, term_root, shape[term_root]))
+    back[order] = np.arange(len(order))
+    coefficient, several, kind = coefficient[order], several[order], shaped.kind[order]
+    term_shape = shape[term_root[order]]
+    factors = factors[np.lexsort((factors, shape[factors], back[factor_term]))]
+    factor_at = np.cumsum(several) - several
+    roots = roots[np.argsort(shape[roots], kind="stable")]
+    ends = range(len(shaped.made) + 1)
+    root_bounds = np.searchsorted(shape[roots], ends).tolist()
+    term_bounds = np.searchsorted(term_shape, ends).tolist()
+    groups = []
+    for s in sorted(range(len(shaped.made)), key=lambda s: (shaped.depth[s], s)):
+        if shaped.made[s] is None:
+            continue
+        members = roots[root_bounds[s] : root_bounds[s + 1]]
+        group = Group(shaped.made[s][0], s, members)
+        if group.code == SUM:
+            block = np.arange(term_bounds[s], term_bounds[s + 1]).reshape(len(members), -1)
+            a = 0
+            for each, t in Counter(kind[block[0]].tolist()).items():  # they are sorted
+                columns, shapes = block[:, a : a + t], shaped.kinds[each]
+                at = factor_at[columns][:, :, None] + np.arange(len(shapes))
+                group.terms.append(Terms(shapes, coefficient[columns], factors[at]))
+                a += t
+        else:
+            group.shapes = shaped.made[s][1]
+            group.operands = operand[start[members][:, None] + np.arange(len(group.shapes))]
+        groups.append(group)
+    return Grouped(groups, shape, constants, n)
+
+
+@dataclass
+class _Shaped:
+    shape: Any  # of each node, -1 for one that is written out where it is used
+    kind: Any  # of each term
+    kinds: list[tuple[int, ...]]  # the shapes of the factors in each kind
+    made: list[Any]  # of each shape: the code, and the kinds of the terms or the shapes of the operands
+    depth: list[int]
+
+
+def _shaped(
+    code: Any, roots: Any, operand: Any, start: Any, term_root: Any, several: Any, factors: Any, np: Any
+) -> _Shaped:
+    """Shapes for the roots, in their order, and kinds for their terms."""
+    inputs = max(C + 1, -int(code.min()))
+    depth = [0] * inputs
+    made: list[Any] = [None] * inputs
+    kinds: list[tuple[int, ...]] = []
+    known_shapes: dict[Any, int] = {}
+    known_kinds: dict[tuple[int, ...], int] = {}
+    kind: list[int] = []
+    # One pass in Python, for a shape needs those of its operands: lists are faster here than arrays.
+    shape = np.where(code < 0, -1 - code, -1).tolist()
+    term_at = [*np.searchsorted(term_root, roots).tolist(), len(term_root)]
+    factor_at = [*(np.cumsum(several) - several).tolist(), len(factors)]
+    factor_list, operand_list, at = factors.tolist(), operand.tolist(), start.tolist()
+    for k, (i, op) in enumerate(zip(roots.tolist(), code[roots].tolist(), strict=True)):
+        if op <= DOT:
+            own = []
+            shapes: tuple[int, ...]
+            for t in range(term_at[k], term_at[k + 1]):
+                a, b = factor_at[t], factor_at[t + 1]
+                if b - a == 2:
+                    p, q = shape[factor_list[a]], shape[factor_list[a + 1]]
+                    shapes = (p, q) if p <= q else (q, p)
+                elif b - a == 1:
+                    shapes = (shape[factor_list[a]],)
+                else:
+                    shapes = tuple(sorted([shape[j] for j in factor_list[a:b]]))
+                found = known_kinds.get(shapes)
+                if found is None:
+                    found = known_kinds[shapes] = len(kinds)
+                    kinds.append(shapes)
+                own.append(found)
+            kind += own
+            own.sort()
+            whole: Any = (SUM, tuple(own))
+        else:
+            whole = (op, tuple([shape[j] for j in operand_list[at[i] : at[i + 1]]]))
+        found = known_shapes.get(whole)
+        if found is None:
+            found = known_shapes[whole] = len(made)
+            made.append(whole)
+            used = whole[1] if op > DOT else {s for each in {*own} for s in kinds[each]}
+            depth.append(1 + max([depth[s] for s in used], default=0))
+        shape[i] = found
+    return _Shaped(np.array(shape, dtype=np.int64), np.array(kind, dtype=np.int64), kinds, made, depth)
