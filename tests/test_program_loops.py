@@ -2,6 +2,7 @@
 
 import multiprocessing
 import random
+import re
 import shutil
 import subprocess
 
@@ -148,8 +149,9 @@ def test_a_whole_recorded_batch_rolls():
 @needs_cc
 def test_tails_and_blocks_of_every_length():
     model, X, y = demo()
-    wide = nn.MLP(2, [40, 40, 1], rng=3)  # of so many leaves that blocks hold several vectors
-    for network in (model, wide):
+    # Layers that fill no vector, that leave some neurons over, and that are one neuron wide.
+    others = [nn.MLP(2, sizes, rng=3) for sizes in ([40, 40, 1], [3, 21, 1, 9, 1], [4, 13, 25, 1])]
+    for network in (model, *others):
         program = compile(lambda x, y, network=network: tanh(1.0 - y * network(x)), [0.0, 0.0], 0.0)
         numpy_form = [program.batch(X[:m], y[:m]) for m in (1, 7, 8, 9, 31, 33, 100)]
         program.native()
@@ -182,23 +184,22 @@ def test_c_source_is_c99_that_runs_alone(tmp_path, sanitize):
     program = compile(
         lambda x, y: tanh(1.0 - y * model(x)) + ag.exp(w) * ag.gelu(w), [0.0, 0.0], 0.0, name="net"
     )
-    layout = program._layout(1)
-    assert layout.text == program.c_source
-    leaves = np.array([leaf.data for leaf in program.leaves])[layout.leaves]
-    samples = np.column_stack([X, y])
+    work = int(re.search(r"room for (\d+) numbers", program.c_source)[1])
+    leaves = [leaf.data for leaf in program.leaves]
 
     def array(name, numbers):
         return f"static const double {name}[] = {{{', '.join(map(repr, map(float, np.ravel(numbers))))}}};\n"
 
-    main = f"""{layout.text}
+    main = f"""{program.c_source}
 #include <stdio.h>
-{array("samples", samples)}{array("leaves", leaves)}
+{array("X", X)}{array("y", y)}{array("leaves", leaves)}
 int main(void)
 {{
-    static double sums[{layout.sums}], f[{max(layout.fixed, 1)}], work[{layout.work - 64}];
-    net({len(X)}, samples, leaves, sums, f, work);
-    for (int k = 0; k < {layout.sums}; k++)
-        printf("%.17g\\n", sums[k]);
+    static double out[{len(leaves) + 1}], work[{work}];
+    const double *const samples[] = {{X, y}};
+    net({len(X)}, samples, leaves, out, work);
+    for (int k = 0; k < {len(leaves) + 1}; k++)
+        printf("%.17g\\n", out[k]);
     return 0;
 }}
 """
@@ -212,11 +213,8 @@ int main(void)
     assert built.returncode == 0, built.stderr
     done = subprocess.run([str(tmp_path / "net")], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    sums = list(map(float, done.stdout.split()))
-    want = program.batch(X, y, reduce="sum")
-    for (kind, place), number in zip(layout.order, [want[0], *want[1]], strict=True):
-        if kind == "sum":
-            assert sums[place] == pytest.approx(number, rel=1e-12, abs=1e-14)
+    value, gradients = program.batch(X, y, reduce="sum")
+    assert list(map(float, done.stdout.split())) == pytest.approx([value, *gradients], rel=1e-12, abs=1e-14)
 
 
 def _build(directory, barrier, results):
@@ -325,3 +323,58 @@ def test_descend_stops_where_numbers_end(machine):
     with pytest.raises(ValueError, match="sample 0: log"):
         program.descend(np.ones(3), lr=2.0, steps=5)
     assert w.data == pytest.approx(-1.0, rel=1e-15)
+
+
+@needs_cc
+@pytest.mark.parametrize("machine", [False, True])
+def test_descent_keeps_the_parameters_to_itself_until_its_end(machine):
+    model, X, y = demo()
+    program = compile(lambda x, y: relu(1.0 - y * model(x)), [0.0, 0.0], 0.0)
+    start = [p.data for p in program.leaves]
+    want = program.descend(X, y, lr=lambda k: 0.1 / (k + 1), steps=5)
+    moved = [p.data for p in program.leaves]
+    for p, number in zip(program.leaves, start, strict=True):
+        p.data = number
+    if machine:
+        program.native()
+    with program.descent(X, y.tolist(), lr=lambda k: 0.1 / (k + 1)) as step:
+        values = [step(), *step.run(3), step()]
+        assert [p.data for p in program.leaves] == start
+    assert values == pytest.approx(want, rel=1e-12)
+    assert [p.data for p in program.leaves] == pytest.approx(moved, rel=1e-12, abs=1e-14)
+
+
+@needs_cc
+@pytest.mark.parametrize("machine", [False, True])
+def test_a_recorded_loss_descends(machine):
+    a, b = Value(3.0), Value(-2.0)
+    loss = (a - 1.0) ** 2 + 2.0 * (b - 4.0) ** 2
+    program = compile(loss)
+    if machine:
+        program.native()
+    values = program.descend(lr=0.1, steps=200)
+    assert values[:2] == pytest.approx([76.0, 0.64 * 4.0 + 72.0 * 0.36], rel=1e-12)
+    assert (a.data, b.data) == pytest.approx((1.0, 4.0), rel=1e-12)
+    with pytest.raises(TypeError, match="no leaves"):
+        compile(lambda x: x * x, 1.0).descend([1.0])
+    logarithm = compile(ag.log(a))
+    if machine:
+        logarithm.native()
+    a.data = -1.0
+    with pytest.raises(ValueError, match="log"):
+        logarithm.descend(lr=0.1)
+
+
+@needs_cc
+def test_arrays_are_read_where_they_are():
+    model, X, y = demo()
+    program = compile(lambda x, y: relu(1.0 - y * model(x)), [0.0, 0.0], 0.0).native()
+    want = program.batch(X.tolist(), y.tolist())
+    assert program.batch(X, y) == program.batch(np.asfortranarray(X), y.astype(object)) == want
+    _, (rows, labels) = program._machine.rows([X, y])
+    assert rows is X
+    assert labels is y
+    with pytest.raises(ValueError, match="differ in their number of samples"):
+        program.batch(X, y[:-1])
+    with pytest.raises(ValueError, match="no samples"):
+        program.batch(X[:0], y[:0])

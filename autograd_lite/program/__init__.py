@@ -3,7 +3,7 @@
 `compile` and `Program` live in `program.py`; tracing and differentiation in `trace.py`, the representation in
 `graph.py`. Printers: `python.py`, `arrays.py`, `mathematics.py`, on `code.py`. Loops: `groups.py` and
 `lift.py` find them, and differentiate them, `loops.py` shows them, `nests.py` runs them in NumPy, `c.py` and
-`native.py` as machine code. `batch.py` splits a batch over workers,
+`native.py` as machine code. `descent.py` takes steps, `batch.py` splits a batch over workers,
 `run.py` is the eager engine and the tape, `training.py` what `fit` uses.
 """
 

@@ -1,5 +1,10 @@
 """Nests printed as C99: one function that adds the outputs up over samples, several samples to a vector.
 
+Samples are worked on in blocks of some vectors, so that what a block computes stays in the nearest caches and
+a weight that was loaded serves several samples. Sums of products are computed several nodes at a time, in
+registers. A sum over samples of products of two results, which is the gradient by a matrix of weights, is a
+product of matrices itself: one factor is turned, a vector then holds several nodes of one sample.
+
 What does not live here: where the nests come from (`loops.py`), compilers (`native.py`).
 """
 
@@ -7,16 +12,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from autograd_lite.primitives import Primitive
 from autograd_lite.program.code import CHOICE, OR, Language
 from autograd_lite.program.graph import CONDITIONS
-from autograd_lite.program.loops import NESTS, C, Lifted, Nest, Slot, W, X, affine
+from autograd_lite.program.loops import NESTS, C, Lifted, Nest, Run, Slot, W, X, affine
 
-LANES = 8  # samples in a vector register: 8 doubles are 64 bytes
+# So many nodes of a sum of products, for so many vectors of samples, are computed at a time: 16 sums are kept
+# in registers, where 8 hide the time that one takes. Measured with networks of 8 to 256 neurons in a layer;
+# longer blocks of samples than these vectors are no quicker.
+NODES, VECTORS = 8, 2
 
 
 def _number(x: float) -> str:
@@ -30,19 +39,18 @@ LANGUAGE = Language(
 )
 
 
+# What a nest of sums reads after the samples: the sum of a result over all of them.
+SUMS = -1
+
+
 @dataclass
 class Layout:
-    """The text, and what a caller has to know: the order of the leaves, the outputs, the room for work."""
+    """The text, and how much room for work it asks for."""
 
     text: str
-    leaves: Any
-    order: list[
-        tuple[str, int]
-    ]  # of each output: "sum" and its place, "leaf", "constant" or "argument" and which
-    sums: int
-    fixed: int
     work: int
-    lifted: Lifted
+    nests: int
+    scale: str  # "m" where samples are given: then the outputs are sums over them
 
 
 @dataclass
@@ -53,21 +61,53 @@ class _Access:
     index: Any
 
 
+@dataclass
+class _Product:
+    """Sums over samples of ``row · column``: where these are found, and how many there are."""
+
+    row: Slot
+    column: Slot
+    rows: int
+    columns: int
+    turned: bool  # the columns are the outer loop of the nest
+
+    def place(self, number: Any, lanes: int) -> Any:
+        """The place of node `number` among the sums, whose rows are filled up to whole vectors."""
+        first, second = divmod(number, self.rows if self.turned else self.columns)
+        row, column = (second, first) if self.turned else (first, second)
+        return row * _whole(self.columns, lanes) + column
+
+
 class _Writer:
     """Writes nests for blocks of `vectors` vectors of `lanes` samples; 0 lanes: what no sample changes."""
 
-    def __init__(self, lifted: Lifted, numpy: Any, tables: dict[bytes, tuple[str, Any]], real: str) -> None:
-        self.lifted, self.np, self.tables, self.real = lifted, numpy, tables, real
+    def __init__(
+        self,
+        lifted: Lifted,
+        numpy: Any,
+        tables: dict[bytes, tuple[str, Any]],
+        real: str,
+        lanes: int,
+        vectors: int,
+    ) -> None:
+        self.lifted, self.np, self.tables, self.real, self.lanes = lifted, numpy, tables, real, lanes
         nests = lifted.nests
-        self.used = {slot.space - NESTS for nest in nests for slot in nest.slots() if slot.space >= NESTS}
         self.inlined = {k for k, nest in enumerate(nests) if nest.op in CONDITIONS}
-        self.returned = {space - NESTS for space, _ in lifted.outputs if space >= NESTS}
+        self.returned = {space - NESTS for space, _ in lifted.outputs}
+        self.used: set[int] = set()
         for nest in nests:
             if isinstance(nest.op, Primitive) and "c" not in nest.op.source:
                 raise ValueError(
                     f"{nest.op.name} has no form in C: give it one by a formula written with other rows, "
                     'or source={"c": "name({0})"}; the program runs in its other forms'
                 )
+            read = {slot.space - NESTS for slot in nest.slots() if slot.space >= NESTS}
+            (self.returned if nest.after else self.used).update(read)
+        self.products = {
+            k: product
+            for k in sorted(self.returned - self.used)
+            if vectors > 1 and nests[k].varies and (product := self.product_of_matrices(nests[k]))
+        }
         # Room: a block of vectors for each result that varies, one for each sum, a number for the others.
         self.place: dict[int, int] = {}
         self.sum_place: dict[int, int] = {}
@@ -80,13 +120,51 @@ class _Writer:
                 self.fixed_place[k] = fixed
                 fixed += nest.size
                 continue
-            if k in self.returned:
+            if k in self.returned and k not in self.products:
                 self.sum_place[k] = sums
                 sums += nest.size
             if k in self.used:
                 self.place[k] = room
                 room += nest.size
+        sums = _whole(sums, lanes)
+        self.in_vectors = sums
+        for k, product in self.products.items():
+            self.sum_place[k] = sums
+            sums += product.rows * _whole(product.columns, lanes)
         self.room, self.sums, self.fixed = room, sums, fixed
+        self.columns: dict[tuple[int, int, int, int], tuple[str, int]] = {}  # of which turned copies are kept
+        self.kept: dict[bytes, int] = {}
+
+    def product_of_matrices(self, nest: Nest) -> _Product | None:
+        """The nest as a product of matrices over the samples, if it is one."""
+        if nest.op is not None or len(nest.runs) != 1 or nest.runs[0].terms != 1:
+            return None
+        (run,) = nest.runs
+        varies = [self.lifted.varies(slot.space) for slot in run.factors]
+        if varies != [True, True] or run.coefficient is not None:
+            return None
+        found = affine(self.np.stack([slot.index[:, 0] for slot in run.factors]), self.np)
+        if found is None or not 1 <= len(found[0]) <= 2:
+            return None
+        extents, (first, second) = found
+        if len(extents) == 1:
+            extents, first, second = [1, *extents], [0, *first], [0, *second]
+        a, b = run.factors
+        if first[0] == 0 and second[1] == 0:
+            a, b, first, second = b, a, second, first
+        if first[1] or second[0]:
+            return None
+        outer, inner = Slot(a.space, a.index[:: extents[1]]), Slot(b.space, b.index[: extents[1]])
+        if extents[1] >= min(self.lanes, extents[0]):
+            product = _Product(outer, inner, extents[0], extents[1], False)
+        else:
+            product = _Product(inner, outer, extents[1], extents[0], True)
+        return product if 2 * product.columns >= self.lanes else None
+
+    def summed(self, k: int, number: Any) -> Any:
+        """The place of a node among the sums."""
+        product = self.products.get(k)
+        return self.sum_place[k] + (number if product is None else product.place(number, self.lanes))
 
     def number(self, x: float) -> str:
         """A constant in the type of the numbers, in which alone it may meet a vector."""
@@ -94,13 +172,20 @@ class _Writer:
 
     # --- Addresses
 
+    def access(self, nest: Nest, slot: Slot) -> Slot:
+        """Where an operand is found when the nest runs: after the samples, sums take the place of results."""
+        if nest.after and self.lifted.varies(slot.space):
+            return Slot(SUMS, self.summed(slot.space - NESTS, slot.index))
+        return slot
+
     def expression(self, space: int, index: Any, accesses: list[_Access], least: int = CHOICE) -> str:
-        """An operand as text, with ``{k}`` for the address of access k; conditions are written out."""
+        """An operand as text, with ``@k@`` for the address of access k; conditions are written out."""
         k = space - NESTS
         if space >= NESTS and k in self.inlined:
             nest = self.lifted.nests[k]
+            operands = [self.access(nest, slot) for slot in nest.operands]
             return self.operation(
-                nest, [(slot.space, slot.index[index, 0]) for slot in nest.operands], accesses, least
+                nest, [(slot.space, slot.index[index, 0]) for slot in operands], accesses, least
             )
         if space == C:
             values = self.np.unique(self.lifted.constants[index])
@@ -144,88 +229,74 @@ class _Writer:
 
     # --- Statements
 
-    def nest(self, k: int, vectors: int, lanes: int) -> list[str]:
+    def nest(self, k: int, vectors: int, lanes: int, after: bool = False) -> list[str]:
         """A nest as loops over its nodes and the samples of a block."""
         nest = self.lifted.nests[k]
-        if k in self.inlined or nest.varies != bool(lanes):
+        if k in self.inlined or nest.varies != bool(lanes) or nest.after != after:
             return []
         title = f"/* {nest.name}: {nest.size} of {len(list(nest.slots()))} operands */"
-        body = (
-            self.sums_of_products(k, nest, vectors, lanes)
-            if nest.op is None
-            else self.elementwise(k, nest, vectors, lanes)
-        )
-        return [title, *body]
+        if nest.op is not None:
+            return [title, *self.elementwise(k, nest, vectors, lanes)]
+        if k in self.products:
+            return [title, *self.sums_of_samples(k, self.products[k], vectors, lanes)]
+        return [title, *self.sums_of_products(k, nest, vectors, lanes)]
 
-    def element(self, access: _Access, address: str, lanes: int, q: str, lane: str | None) -> str:
+    def element(self, access: _Access, address: str, q: str, lane: str | None = None) -> str:
         """An operand for vector q of a block: a vector, or with `lane` one of its numbers."""
+        k = access.space - NESTS
+        if access.space == SUMS:
+            return f"sums[{address}]"
         if access.space == W:
             return f"w[{address}]"
         if access.space == C:
             return f"c[{address}]"
-        k = access.space - NESTS
         if access.space >= NESTS and not self.lifted.nests[k].varies:
             return f"f[{_plus(self.fixed_place[k], address)}]"
         name = "x" if access.space == X else f"n{k}"
-        if not q:
-            return f"{name}[{address}]" + (f"[{lane}]" if lane else "")
-        return f"{name}[({address}) * Q + {q}]" + (f"[{lane}]" if lane else "")
+        return f"{name}[{_vector(address, q)}]" + (f"[{lane}]" if lane else "")
 
-    def target(self, k: int, node: str, q: str, lane: str | None) -> str:
-        if not self.lifted.nests[k].varies:
-            return f"f[{_plus(self.fixed_place[k], node)}]"
-        if not q:
-            return f"n{k}[{node}]" + (f"[{lane}]" if lane else "")
-        return f"n{k}[({node}) * Q + {q}]" + (f"[{lane}]" if lane else "")
+    def target(self, k: int, node: str, q: str, lane: str | None = None) -> str:
+        return self.element(_Access(NESTS + k, None), node, q, lane)
 
     def elementwise(self, k: int, nest: Nest, vectors: int, lanes: int) -> list[str]:
         accesses: list[_Access] = []
-        operands = [(slot.space, slot.index[:, 0]) for slot in nest.operands]
-        text = self.operation(nest, operands, accesses, CHOICE)
+        operands = [self.access(nest, slot) for slot in nest.operands]
+        text = self.operation(nest, [(slot.space, slot.index[:, 0]) for slot in operands], accesses, CHOICE)
         extents, addresses = self.loops(accesses, nest.size)
         q = "q" if vectors > 1 else ""
         lane = "l" if lanes > 1 else None
         for a, (access, address) in enumerate(zip(accesses, addresses, strict=True)):
             varies = self.lifted.varies(access.space)
             text = text.replace(
-                f"@{a}@", self.element(access, address, lanes, q if varies else "", lane if varies else None)
+                f"@{a}@", self.element(access, address, q if varies else "", lane if varies else None)
             )
         node = _address(0, _steps(extents))
-        lines, inner = [], []
+        inner = []
+        total = f"g[{_plus(self.sum_place.get(k, 0), node)}]" + (f"[{lane}]" if lane else "")
         if k in self.place or not nest.varies:
             inner.append(f"{self.target(k, node, q, lane)} = {text};")
             if k in self.sum_place:
-                total = f"g[{_plus(self.sum_place[k], node)}]" + (f"[{lane}]" if lane else "")
                 inner.append(f"{total} += {self.target(k, node, q, lane)};")
         else:
-            inner.append(f"g[{_plus(self.sum_place[k], node)}]{f'[{lane}]' if lane else ''} += {text};")
-        heads = [f"for (int i{d} = 0; i{d} < {extent}; i{d}++)" for d, extent in enumerate(extents)]
+            inner.append(f"{total} += {text};")
+        heads = _heads(extents)
         heads += ["for (int q = 0; q < Q; q++)"] if q else []
         heads += [f"for (int l = 0; l < {lanes}; l++)"] if lane else []
-        lines += heads[:-1]
-        if heads:
-            lines += [heads[-1] + " {", *[f"    {line}" for line in inner], "}"]
-        else:
-            lines += inner
-        return lines
+        return _nested(heads, inner)
 
     def sums_of_products(self, k: int, nest: Nest, vectors: int, lanes: int) -> list[str]:
-        np = self.np
-        q = "q" if vectors > 1 else ""
         # The address of the first term advances with the node, the terms by steps that all nodes share.
+        np = self.np
         accesses: list[_Access] = []
-        plans: list[
-            tuple[Any, list[int], list[Any], str]
-        ] = []  # run, its accesses, steps of terms, coefficient
+        plans: list[tuple[Any, list[int], list[Any], str]] = []  # run, its accesses, steps, coefficient
         for run in nest.runs:
             own: list[int] = []
             steps: list[Any] = []
-            slots = list(run.factors)
+            slots = [self.access(nest, slot) for slot in run.factors]
             coefficient = ""
             if run.coefficient is not None:
-                values = np.unique(run.coefficient)
-                if len(values) == 1:
-                    coefficient = self.number(float(values[0]))
+                if (run.coefficient == run.coefficient.flat[0]).all():
+                    coefficient = self.number(float(run.coefficient.flat[0]))
                 else:
                     slots.insert(0, self.coefficients(run.coefficient))
             for slot in slots:
@@ -236,120 +307,230 @@ class _Writer:
             plans.append((run, own, steps, coefficient))
         extents, addresses = self.loops(accesses, nest.size)
         node = _address(0, _steps(extents))
-        vector = "V" if lanes else self.real
-        only_sum = nest.varies and k not in self.place
-        unroll = 1
-        if extents and any(run.terms > 1 for run in nest.runs):
-            unroll = next(u for u in (8, 4, 2, 1) if extents[-1] % u == 0)
-        inner = f"i{len(extents) - 1}"
 
-        def at(text: str, u: int) -> str:
-            return text if u == 0 else text.replace(inner, f"({inner} + {u})")
+        def term(plan: Any, q: str) -> str:
+            _, own, _, coefficient = plan
+            return self.product([(accesses[a], addresses[a]) for a in own], coefficient, q)
 
-        body: list[str] = []
-        simple = all(run.terms == 1 for run in nest.runs)
-        if simple:
-            parts = []
-            for run, own, _, coefficient in plans:
-                parts.append(
-                    self.product(run, [(accesses[a], addresses[a]) for a in own], coefficient, lanes, q)
-                )
-            text = _joined(parts)
-            if only_sum:
-                # A vector of sums is added to over all vectors of a block before it is written back.
-                total = f"g[{_plus(self.sum_place[k], node)}]"
-                body = [f"{total} += {text};"]
-                if q:
-                    if extents:  # neighbours share an operand, which is loaded once
-                        unroll = next(u for u in (8, 4, 2, 1) if extents[-1] % u == 0)
-                    body = [f"V {', '.join(f's{u} = {at(total, u)}' for u in range(unroll))};"]
-                    body += ["for (int q = 0; q < Q; q++) {"]
-                    body += [f"    s{u} += {at(text, u)};" for u in range(unroll)]
-                    body += ["}", *[f"{at(total, u)} = s{u};" for u in range(unroll)]]
-            else:
-                target = self.target(k, node, q, None)
-                cast = "" if self.has_vector(plans, accesses) or not lanes else "(V){0} + "
-                body = [f"{target} = {cast}{text};"]
-                if k in self.sum_place:
-                    body.append(f"g[{_plus(self.sum_place[k], node)}] += {target};")
-                if q:
-                    body = ["for (int q = 0; q < Q; q++) {", *[f"    {line}" for line in body], "}"]
-        else:
-            body = [
-                f"{vector} {', '.join(f's{u} = {{0}}' if lanes else f's{u} = 0' for u in range(unroll))};"
-            ]
-            for run, own, steps, coefficient in plans:
+        if all(run.terms == 1 for run in nest.runs):
+            q = "q" if vectors > 1 else ""
+            text = " + ".join([term(plan, q) for plan in plans])
+            total = f"g[{_plus(self.sum_place.get(k, 0), node)}]"
+            if nest.varies and k not in self.place:
+                return self.added_up(extents, total, text, bool(q))
+            target = self.target(k, node, q)
+            moving = any(self.lifted.varies(access.space) for access in accesses)
+            body = [f"{target} = {'' if moving or not lanes else '(V){0} + '}{text};"]
+            if k in self.sum_place:
+                body.append(f"{total} += {target};")
+            return _nested([*_heads(extents), *(["for (int q = 0; q < Q; q++)"] if q else [])], body)
+
+        def tile(nodes: int) -> list[str]:
+            """So many neighbouring nodes, for as many vectors as there are registers for."""
+            sums = [(u, v) for u in range(nodes) for v in range(vectors)]
+            letter = f"i{len(extents) - 1}"
+
+            def each(make: Callable[[str], str], sign: str) -> list[str]:
+                lines = []
+                for u, v in sums:
+                    text = make(str(v) if vectors > 1 else "")
+                    lines.append(f"s{u}_{v} {sign} {text if u == 0 else _shifted(text, letter, u)};")
+                return lines
+
+            def stored(make: Callable[[str], str], sign: str) -> list[str]:
+                return [
+                    f"{target} {sign} {name};"
+                    for line in each(make, "=")
+                    for name, target in [line.removesuffix(";").split(" = ", 1)]
+                ]
+
+            names = ", ".join(f"s{u}_{v} = {'{0}' if lanes else '0'}" for u, v in sums)
+            body = [f"{'V' if lanes else self.real} {names};"]
+            for plan in plans:
+                run, own, steps, coefficient = plan
                 if run.terms == 1:
-                    for u in range(unroll):
-                        text = self.product(
-                            run, [(accesses[a], addresses[a]) for a in own], coefficient, lanes, q
-                        )
-                        body.append(f"s{u} += {at(text, u)};")
+                    body += each(partial(term, plan), "+=")
                     continue
-                shared = [step for step in steps if step.ndim == 1]
-                flat = affine(np.stack(shared), np) if len(shared) == len(steps) else None
-                if flat is not None and steps:
-                    dims, strides = flat
-                    heads = [f"for (int t{d} = 0; t{d} < {extent}; t{d}++)" for d, extent in enumerate(dims)]
-                    moved = [
-                        (accesses[a], _sum_text(addresses[a], _address(0, strides[j], "t")))
-                        for j, a in enumerate(own)
-                    ]
+                flat = (
+                    affine(np.stack(steps), np) if steps and all(step.ndim == 1 for step in steps) else None
+                )
+                if flat is not None:
+                    heads = _heads(flat[0], "t")
+                    moved = [_sum_text(addresses[a], _address(0, flat[1][j], "t")) for j, a in enumerate(own)]
                 else:
-                    heads = [f"for (int t0 = 0; t0 < {run.terms}; t0++)"]
-                    moved = []
-                    for j, a in enumerate(own):
-                        if steps[j].ndim == 1:
-                            moved.append(
-                                (accesses[a], _sum_text(addresses[a], f"{self.lookup(steps[j])}[t0]"))
-                            )
-                        else:
-                            name = self.lookup(steps[j].ravel())
-                            moved.append((accesses[a], f"{name}[({node}) * {run.terms} + t0]"))
-                text = self.product(run, moved, coefficient, lanes, q)
-                body += heads[:-1]
-                body += [heads[-1] + " {", *[f"    s{u} += {at(text, u)};" for u in range(unroll)], "}"]
-            for u in range(unroll):
-                if k in self.place or not nest.varies:
-                    body.append(f"{at(self.target(k, node, q, None), u)} = s{u};")
-                if k in self.sum_place:
-                    body.append(f"{at(f'g[{_plus(self.sum_place[k], node)}]', u)} += s{u};")
-            if q:
-                body = ["for (int q = 0; q < Q; q++) {", *[f"    {line}" for line in body], "}"]
-        heads = [f"for (int i{d} = 0; i{d} < {extent}; i{d}++)" for d, extent in enumerate(extents)]
-        if heads and unroll > 1:
-            heads[-1] = heads[-1].replace(f"{inner}++", f"{inner} += {unroll}")
-        if not heads:
-            return ["{", *[f"    {line}" for line in body], "}"]
-        return [*heads[:-1], heads[-1] + " {", *[f"    {line}" for line in body], "}"]
+                    heads = _heads([run.terms], "t")
+                    moved = [
+                        _sum_text(addresses[a], f"{self.lookup(step)}[t0]")
+                        if step.ndim == 1
+                        else f"{self.lookup(step.ravel())}[({node}) * {run.terms} + t0]"
+                        for a, step in zip(own, steps, strict=True)
+                    ]
+                factors = [(accesses[a], address) for a, address in zip(own, moved, strict=True)]
+                body += _nested(
+                    heads,
+                    each(partial(self.product, factors, coefficient), "+="),
+                )
+            if k in self.place or not nest.varies:
+                body += stored(lambda q: self.target(k, node, q), "=")
+            if k in self.sum_place:
+                body += stored(lambda q: f"g[{_plus(self.sum_place[k], node)}]", "+=")
+            return body
 
-    def has_vector(self, plans: list[Any], accesses: list[_Access]) -> bool:
-        return any(self.lifted.varies(accesses[a].space) for _, own, _, _ in plans for a in own)
+        return _blocked(extents, tile)
+
+    def added_up(self, extents: list[int], total: str, text: str, blocks: bool) -> list[str]:
+        """Sums over the samples, which stay in registers over all vectors of a block."""
+        if not blocks:
+            return _nested(_heads(extents), [f"{total} += {text};"])
+        letter = f"i{len(extents) - 1}"
+
+        def tile(nodes: int) -> list[str]:
+            totals, texts = [
+                [_shifted(t, letter, u) if u else t for u in range(nodes)] for t in (total, text)
+            ]
+            return [
+                f"V {', '.join(f's{u} = {t}' for u, t in enumerate(totals))};",
+                *_nested(["for (int q = 0; q < Q; q++)"], [f"s{u} += {t};" for u, t in enumerate(texts)]),
+                *[f"{t} = s{u};" for u, t in enumerate(totals)],
+            ]
+
+        return _blocked(extents, tile)
+
+    def sums_of_samples(self, k: int, product: _Product, vectors: int, lanes: int) -> list[str]:
+        """A product of matrices over the samples: its columns are the lanes, of a copy that is turned."""
+        np = self.np
+        width = _whole(product.columns, lanes) // lanes
+        column = product.column.index[:, 0]
+        step = int(column[1] - column[0]) if len(column) > 1 else 1
+        key = (product.column.space, int(column[0]), step, product.columns)
+        lines = []
+        if key not in self.columns:
+            self.columns[key] = (f"t{len(self.columns)}", self.room)
+            self.room += width * lanes
+        turned = self.columns[key][0]
+        if key not in self.done:
+            self.done.add(key)
+            name = self.element(_Access(product.column.space, None), str(key[1]), "0" if vectors > 1 else "")
+            lines.append(f"columns(&{name}, {step}, {product.columns}, {vectors}, {turned}, {width});")
+        row = product.row.index[:, 0]
+        found = affine(row[None, :], np)
+        assert found is not None, "rows of a product advance by one stride"
+        rows = _address(int(row[0]), [found[1][0][0] if found[0] else 0])
+        name = self.element(_Access(product.row.space, None), "@", "0" if vectors > 1 else "")
+        base, stride = self.sum_place[k], width * lanes
+
+        def tile(nodes: int) -> list[str]:
+            def columns(count: int) -> list[str]:
+                sums = [(u, v) for u in range(nodes) for v in range(count)]
+
+                def place(u: int, v: int) -> str:
+                    return f"*(V *)&sums[{base + v * lanes} + {stride} * (i0 + {u}) + {lanes} * j]"
+
+                at = [
+                    f"((const {self.real} *)&{name.replace('@', _shifted(rows, 'i0', u))})[s]"
+                    for u in range(nodes)
+                ]
+                body = [f"V {', '.join(f's{u}_{v} = {place(u, v)}' for u, v in sums)};"]
+                inner = [
+                    f"const V {', '.join(f'y{v} = {turned}[s * {width} + j + {v}]' for v in range(count))};"
+                ]
+                for u in range(nodes):
+                    inner.append(f"const {self.real} a{u} = {at[u]};")
+                inner += [f"s{u}_{v} += a{u} * y{v};" for u, v in sums]
+                body += _nested(["for (int s = 0; s < count; s++)"], inner)
+                return [*body, *[f"{place(u, v)} = s{u}_{v};" for u, v in sums]]
+
+            whole = width - width % VECTORS
+            lines = (
+                _nested([f"for (int j = 0; j < {whole}; j += {VECTORS})"], columns(VECTORS)) if whole else []
+            )
+            for j in range(whole, width):
+                lines += ["{", *[f"    {line}" for line in [f"enum {{ j = {j} }};", *columns(1)]], "}"]
+            return lines
+
+        return lines + _blocked([product.rows], tile)
 
     def coefficients(self, values: Any) -> Slot:
         """Coefficients that differ, as constants."""
         lifted = self.lifted
-        start = len(lifted.constants)
-        lifted.constants = self.np.concatenate([lifted.constants, values.ravel()])
-        return Slot(C, start + self.np.arange(values.size).reshape(values.shape))
+        key = values.tobytes()
+        if key not in self.kept:
+            self.kept[key] = len(lifted.constants)
+            lifted.constants = self.np.concatenate([lifted.constants, values.ravel()])
+        return Slot(C, self.kept[key] + self.np.arange(values.size).reshape(values.shape))
 
-    def product(
-        self, run: Any, factors: list[tuple[_Access, str]], coefficient: str, lanes: int, q: str
-    ) -> str:
+    def product(self, factors: list[tuple[_Access, str]], coefficient: str, q: str) -> str:
         texts = []
         if coefficient and coefficient != self.number(1.0):
             texts.append(f"({coefficient})" if coefficient[0] == "-" else coefficient)
-        factors = sorted(
-            factors, key=lambda factor: self.lifted.varies(factor[0].space)
-        )  # numbers before vectors
-        for access, address in factors:
-            varies = self.lifted.varies(access.space)
-            if access.space == C and "[" not in address and address.isdigit():
+        varies = self.lifted.varies
+        for access, address in sorted(factors, key=lambda factor: varies(factor[0].space)):  # numbers first
+            if access.space == C and address.isdigit():
                 value = self.number(float(self.lifted.constants[int(address)]))
                 texts.append(f"({value})" if value[0] == "-" else value)
             else:
-                texts.append(self.element(access, address, lanes, q if varies else "", None))
+                texts.append(self.element(access, address, q if varies(access.space) else ""))
         return " * ".join(texts) if texts else (coefficient or self.number(1.0))
+
+    def block(self, vectors: int, lanes: int, name: str) -> str:
+        """The function that works on one block of samples."""
+        self.done: set[tuple[int, int, int, int]] = set()
+        lines = [line for k in range(len(self.lifted.nests)) for line in self.nest(k, vectors, lanes)]
+        # Rooms are counted in results of a block.
+        rooms = [(f"n{k}", place) for k, place in self.place.items()] + [*self.columns.values()]
+        return "\n".join(
+            [
+                f"static void {name}(const V *restrict x, const {self.real} *restrict w,",
+                f"        const {self.real} *restrict f, V *restrict g, {self.real} *restrict sums,",
+                "        V *restrict room, int count)",
+                "{",
+                f"    enum {{ Q = {vectors} }};",
+                *[f"    V *{name} = room + {place * vectors};" for name, place in rooms],
+                "    (void)x; (void)w; (void)f; (void)g; (void)sums; (void)room; (void)count;",
+                *[f"    {line}" for line in lines],
+                "}",
+            ]
+        )
+
+
+def _whole(n: int, lanes: int) -> int:
+    """n rounded up to whole vectors."""
+    return -(-n // max(lanes, 1)) * max(lanes, 1)
+
+
+def _vector(address: str, q: str) -> str:
+    return f"({address}) * Q + {q}" if q else address
+
+
+def _heads(extents: Sequence[int], letter: str = "i") -> list[str]:
+    return [
+        f"for (int {letter}{d} = 0; {letter}{d} < {extent}; {letter}{d}++)"
+        for d, extent in enumerate(extents)
+    ]
+
+
+def _nested(heads: list[str], body: list[str]) -> list[str]:
+    """The body in a nest of loops, or in a block of its own."""
+    return [*heads[:-1], (heads[-1] + " {") if heads else "{", *[f"    {line}" for line in body], "}"]
+
+
+def _shifted(text: str, letter: str, by: int) -> str:
+    """The text for the node that comes so many after this one."""
+    return re.sub(rf"\b{letter}\b", f"({letter} + {by})", text)
+
+
+def _blocked(extents: list[int], tile: Callable[[int], list[str]]) -> list[str]:
+    """Loops that work on some nodes at a time; what is left over of the innermost one follows."""
+    if not extents:
+        return _nested([], tile(1))
+    outer = _heads(extents)[:-1]
+    letter, whole = f"i{len(outer)}", extents[-1] // NODES * NODES
+    lines = []
+    if whole:
+        lines += _nested([f"for (int {letter} = 0; {letter} < {whole}; {letter} += {NODES})"], tile(NODES))
+    if extents[-1] > whole:
+        lines += _nested([], [f"enum {{ {letter} = {whole} }};", *tile(extents[-1] - whole)])
+    return _nested(outer, lines) if outer else lines
 
 
 def _address(base: int, strides: Sequence[int], letter: str = "i") -> str:
@@ -380,208 +561,305 @@ def _steps(extents: Sequence[int]) -> list[int]:
     return steps
 
 
-def _joined(parts: list[str]) -> str:
-    return " + ".join(parts)
+def _copied(to: str, pairs: list[tuple[int, int]], source: str, table: str, factor: str = "") -> list[str]:
+    """Statements for ``to[i] = source[j]`` of each pair: as few runs of neighbours as there are."""
+    runs: list[list[int]] = []
+    for i, j in pairs:
+        if runs and i == runs[-1][0] + runs[-1][2] and j == runs[-1][1] + runs[-1][2]:
+            runs[-1][2] += 1
+        else:
+            runs.append([i, j, 1])
+    if not runs:
+        return []
+    numbers = ", ".join([f"{{{i}, {j}, {n}}}" for i, j, n in runs])
+    return [
+        f"static const int {table}[][3] = {{{numbers}}};",
+        f"for (int r = 0; r < {len(runs)}; r++)",
+        f"    for (int i = 0; i < {table}[r][2]; i++)",
+        f"        {to}[{table}[r][0] + i] = {factor}{source}[{table}[r][1] + i];",
+    ]
 
 
 def c_layout(
-    lifted: Lifted, numpy: Any, *, name: str, n: int, lanes: int, vectors: int, real: str = "double"
+    lifted: Lifted,
+    numpy: Any,
+    *,
+    name: str,
+    arguments: Sequence[tuple[str, int]],
+    lanes: int,
+    real: str = "double",
 ) -> Layout:
-    """The text of ``name``, which adds the outputs of m samples up; with one lane it is plain C99."""
+    """The text of ``name``, which adds the outputs of m samples up; with one lane it is plain C99.
+
+    The arguments are given with the number of numbers that each has in a sample.
+    """
+    lifted = _with_results(lifted, numpy)
     tables: dict[bytes, tuple[str, Any]] = {}
-    writer = _Writer(lifted, numpy, tables, real)
-    sizes = [vectors, 1] if vectors > 1 else [1]
-    blocks: list[str] = []
-    for size in sizes:
-        lines = [line for k in range(len(lifted.nests)) for line in writer.nest(k, size, lanes)]
-        declared = [f"V *n{k} = room + {place * size};" for k, place in writer.place.items()]
-        used = [f"{d}" for d in declared]
-        q = [f"enum {{ Q = {size} }};"] if size > 1 else []
-        blocks.append(
-            "\n".join(
-                [
-                    f"static void block_{size}(const V *restrict x, const {real} *restrict w,",
-                    f"        const {real} *restrict f, V *restrict g, V *restrict room)",
-                    "{",
-                    *[
-                        f"    {line}"
-                        for line in [*q, *used, "(void)x; (void)w; (void)f; (void)g; (void)room;", *lines]
-                    ],
-                    "}",
-                ]
-            )
-        )
-    fixed = [line for k in range(len(lifted.nests)) for line in writer.nest(k, 1, 0)]
-    order: list[tuple[str, int]] = []
-    for space, number in lifted.outputs:
+    vectors = VECTORS if lanes > 1 else 1
+    writer = _Writer(lifted, numpy, tables, real, lanes, vectors)
+    nests = lifted.nests
+    n = sum(size for _, size in arguments)
+    sizes = sorted({vectors, 1}, reverse=True)
+    blocks = [writer.block(size, lanes, f"block_{size}") for size in sizes]
+    blocks = [writer.block(size, lanes, f"block_{size}") for size in sizes] if writer.columns else blocks
+    before = [line for k in range(len(nests)) for line in writer.nest(k, 1, 0)]
+    after = [line for k in range(len(nests)) for line in writer.nest(k, 1, 0, after=True)]
+    summed: list[tuple[int, int]] = []
+    fixed: list[tuple[int, int]] = []
+    for i, (space, number) in enumerate(lifted.outputs):
         k = space - NESTS
-        if space >= NESTS and lifted.nests[k].varies:
-            order.append(("sum", writer.sum_place[k] + number))
-        elif space >= NESTS:
-            order.append(("fixed", writer.fixed_place[k] + number))
+        if nests[k].varies:
+            summed.append((i, writer.summed(k, number)))
         else:
-            order.append((("argument", "leaf", "constant")[space], number))
+            fixed.append((i, writer.fixed_place[k] + number))
+    scale = "m" if arguments else "1"
+    results = _copied("out", summed, "sums", "from_sums")
+    results += _copied("out", fixed, "f", "from_fixed", "m * " if arguments else "")
+    leaves = lifted.leaves.tolist()
+    moved = leaves != [*range(len(leaves))]
+    taken = _copied("v", list(enumerate(leaves)), "w", "from_leaves") if moved else []
     data = [
         f"static const int {table_name}[] = {{{', '.join(map(str, index.tolist()))}}};"
         for table_name, index in tables.values()
     ]
-    if re.search(r"\bc\[", "".join([*blocks, *fixed])):
+    if re.search(r"\bc\[", "".join([*blocks, *before, *after])):
         data.append(
             f"static const {real} c[] = {{{', '.join(_number(float(x)) for x in lifted.constants)}}};"
         )
-    samples = lanes * vectors
-    work = (writer.room + n) * max(vectors, 1) + writer.sums
+    bits = 8 if real == "double" else 4
+    sums_at = _whole(len(leaves), 16) if moved else 0
+    fixed_at = sums_at + _whole(writer.sums, 16)
+    blocks_at = fixed_at + _whole(writer.fixed, 16)
+    in_vectors = writer.in_vectors if lanes > 1 else 0
+    work = blocks_at + lanes * (in_vectors + (n + writer.room) * vectors)
+    shapes = ", ".join([f"{given} ({size})" for given, size in arguments])
     text = _TEXT.format(
         name=name,
         real=real,
         header="math.h" if real == "double" else "tgmath.h",
-        lanes=lanes,
-        n=n,
-        leaves=len(lifted.leaves),
-        sums=writer.sums,
-        fixed=max(writer.fixed, 1),
-        fixed_count=writer.fixed,
-        vector=_VECTOR.format(real=real, size=lanes * (8 if real == "double" else 4))
+        given=f"of each argument the numbers of m samples, one sample after the other: {shapes}"
+        if arguments
+        else "none: m is 1",
+        leaves=len(leaves),
+        outputs=len(lifted.outputs),
+        work=work,
+        aligned=", its start a multiple of 64 bytes" if lanes > 1 else "",
+        vector=_VECTOR.format(
+            real=real, size=lanes * bits, bits=bits, integer="long long" if bits == 8 else "int"
+        )
         if lanes > 1
         else f"typedef {real} V;",
-        lane="[l]" if lanes > 1 else "",
+        turn=_turn(lanes, real, bool(writer.columns)) if lanes > 1 else "",
         data="\n".join(data),
-        blocks="\n\n".join(blocks),
-        before="\n".join(f"    {line}" for line in fixed),
-        passes="\n".join(_pass(size, lanes, n) for size in sizes),
-        work=work * lanes,
-        samples=samples,
-        reduce=_REDUCE_LANES.format(real=real, lanes=lanes, sums=writer.sums)
-        if lanes > 1
-        else _REDUCE_ONE.format(sums=writer.sums),
-        tail=_TAIL.format(lanes=lanes, n=n, sums=writer.sums) if lanes > 1 else "",
-        room=writer.sums + n * vectors,
+        blocks="\n\n".join(blocks) if any(nest.varies for nest in nests) else "",
+        before="\n".join(f"    {line}" for line in before),
+        after="\n".join(f"    {line}" for line in after),
+        g="(V *)work" if lanes > 1 else "sums",
+        x=f"(V *)work + {in_vectors}",
+        room=n * vectors,
+        sums=writer.sums,
+        in_vectors=in_vectors,
+        samples=_samples(arguments, sizes, lanes, in_vectors) if any(nest.varies for nest in nests) else "",
+        v="work" if moved else "w",
+        sums_at=sums_at,
+        fixed_at=fixed_at,
+        blocks_at=blocks_at,
+        taken="\n".join(f"    {line}" for line in taken).replace("v[", "((" + real + " *)v)["),
+        results="\n".join(f"    {line}" for line in results),
     )
-    return Layout(text, lifted.leaves, order, writer.sums, writer.fixed, work * lanes + 64, lifted)
+    return Layout(text, work, len(nests), scale)
 
 
-def descent(layout: Layout, name: str, real: str) -> str:
+def _with_results(lifted: Lifted, numpy: Any) -> Lifted:
+    """The same with outputs that are all results of nests: what is an input itself is copied."""
+    nests, outputs = [*lifted.nests], [*lifted.outputs]
+    for space in (X, W, C):
+        places = [i for i, (of, _) in enumerate(outputs) if of == space]
+        if places:
+            index = numpy.array([[outputs[i][1]] for i in places])
+            for k, i in enumerate(places):
+                outputs[i] = (NESTS + len(nests), k)
+            nests.append(
+                Nest(None, len(places), "copy", runs=[Run(None, [Slot(space, index)], 1)], varies=space == X)
+            )
+    return Lifted(nests, lifted.leaves, lifted.constants, outputs)
+
+
+def _samples(arguments: Sequence[tuple[str, int]], sizes: list[int], lanes: int, in_vectors: int) -> str:
+    """The loops over the samples: what is left over of whole vectors first, then blocks of vectors."""
+    blocks = ""
+    lane = "[l]" if lanes > 1 else ""
+
+    def taken(size: int, sample: str) -> str:
+        lines, at = [], 0
+        for a, (_, n) in enumerate(arguments):
+            lines += [
+                f"    for (int q = 0; q < {size}; q++)",
+                f"        for (int l = 0; l < {lanes}; l++)",
+                f"            for (int k = 0; k < {n}; k++)",
+                f"                x[(k + {at}) * {size} + q]{lane} = samples[{a}][({sample}) * {n} + k];",
+            ]
+            at += n
+        return "\n".join([f"    {line}" for line in lines])
+
+    if lanes > 1:
+        blocks += f"""
+    const int left = (int)(m % {lanes});
+    if (left) {{ /* the vector is filled up with copies that do not count */
+        M counts;
+        for (int l = 0; l < {lanes}; l++)
+            counts[l] = l < left ? -1 : 0;
+{taken(1, "m - left + (l < left ? l : 0)")}
+        block_1(x, w, f, g, sums, room, left);
+        for (int k = 0; k < {in_vectors}; k++)
+            g[k] = (V)((M)g[k] & counts);
+    }}"""
+    blocks += f"""
+    long done = 0;
+    const long whole = m{" - left" if lanes > 1 else ""};"""
+    for size in sizes:
+        step = size * lanes
+        blocks += f"""
+    for (; done + {step} <= whole; done += {step}) {{
+{taken(size, f"done + q * {lanes} + l")}
+        block_{size}(x, w, f, g, sums, room, {step});
+    }}"""
+    if lanes > 1 and in_vectors:
+        added = " + ".join([f"a[{lane}]" for lane in range(lanes)])
+        blocks += f"""
+    for (int k = 0; k < {in_vectors}; k += {lanes}) {{
+        V a[{lanes}];
+        for (int l = 0; l < {lanes}; l++)
+            a[l] = g[k + l];
+        turn(a);
+        *(V *)&sums[k] = {added};
+    }}"""
+    return blocks
+
+
+def _turn(lanes: int, real: str, columns: bool) -> str:
+    """`turn`, which transposes a square of numbers in registers, in steps that exchange halves of vectors."""
+    lines = []
+    half = lanes // 2
+    while half:
+        low = [i - half + lanes if i & half else i for i in range(lanes)]
+        high = [i + lanes if i & half else i + half for i in range(lanes)]
+        for i in range(lanes):
+            if not i & half:
+                a, b = f"a[{i}]", f"a[{i + half}]"
+                lines += [
+                    f"    t = MIX({a}, {b}, {', '.join(map(str, low))});",
+                    f"    {b} = MIX({a}, {b}, {', '.join(map(str, high))});",
+                    f"    {a} = t;",
+                ]
+        half //= 2
+    text = "\n".join(["static inline void turn(V *a)", "{", "    V t;", *lines, "}"])
+    return text + (_COLUMNS.format(lanes=lanes) if columns else "")
+
+
+def descent(layout: Layout, name: str, real: str, leaves: int, lanes: int) -> str:
     """The text of ``name_descend``, which takes steps of gradient descent with ``name`` on one batch."""
-    sources = {"sum": "sums", "fixed": "f", "leaf": "w", "constant": "c"}
-    kinds = [kind for kind, _ in layout.order]
-    if not set(kinds) <= set(sources) or ("constant" in kinds and f"const {real} c[]" not in layout.text):
-        return ""
-
-    def gradient(kind: str, index: str) -> str:
-        return f"{sources[kind]}[{index}]" + ("" if kind == "sum" else " * m")
-
-    # Leaf j of the layout is leaf `leaves[j]` of the program, whose derivative is output `leaves[j] + 1`.
-    order = [layout.order[leaf + 1] for leaf in layout.leaves.tolist()]
-    tables, loops = [], []
-    for kind in sorted({kind for kind, _ in order}):
-        to = [j for j, (k, _) in enumerate(order) if k == kind]
-        numbers = [order[j][1] for j in to]
-        tables.append(f"    static const int {kind}_to[] = {{{', '.join(map(str, to))}}};")
-        tables.append(f"    static const int {kind}_from[] = {{{', '.join(map(str, numbers))}}};")
-        loops.append(f"        for (int j = 0; j < {len(to)}; j++)")
-        loops.append(f"            g[{kind}_to[j]] = {gradient(kind, f'{kind}_from[j]')};")
-    kind, number = layout.order[0]
     return _DESCENT.format(
         name=name,
         real=real,
-        tables="\n".join(tables),
-        sums=layout.sums,
-        value=gradient(kind, str(number)),
-        loops="\n".join(loops),
-        leaves=len(order),
-        start=layout.work - 64,
+        scale=layout.scale,
+        leaves=leaves,
+        lanes=lanes,
+        whole=(leaves + 1) // lanes * lanes,
     )
 
 
 _DESCENT = """
 /* Takes `steps` steps of gradient descent on the mean over the samples, step k of size lr[k], on `w`;
    the mean before step k goes to values[k]. It returns the number of steps that were taken: less than `steps`
-   where the value or a derivative was not finite. `work` has room for {leaves} numbers more. */
-long {name}_descend(long steps, const {real} *lr, long m, const {real} *samples, {real} *w, {real} *values,
-        {real} *sums, {real} *f, {real} *work)
+   where the value or a derivative was not finite. */
+long {name}_descend(long steps, const {real} *lr, long m, const {real} *const *samples, {real} *w,
+        {real} *values, {real} *out, {real} *work)
 {{
-{tables}
-    {real} *g = work + {start};
     for (long k = 0; k < steps; k++) {{
-        const {real} size = lr[k] / m;
-        {real} check = 0;
-        for (int j = 0; j < {sums}; j++)
-            sums[j] = 0;
-        {name}(m, samples, w, sums, f, work);
-{loops}
-        values[k] = {value} / m;
-        check += values[k];
-        for (int j = 0; j < {leaves}; j++)
-            check += g[j] * 0;
-        if (!(check - check == 0))
+        const {real} size = lr[k] / {scale};
+        {name}(m, samples, w, out, work);
+        values[k] = out[0] / {scale};
+        {real} check = values[k] * 0;
+        V checks = {{0}};
+        for (int i = 0; i < {whole}; i += {lanes})
+            checks += *(const V *)&out[i] * 0;
+        for (int i = 0; i < {lanes}; i++)
+            check += (({real} *)&checks)[i];
+        for (int i = {whole}; i < {leaves} + 1; i++)
+            check += out[i] * 0;
+        if (!(check == 0))
             return k;
-        for (int j = 0; j < {leaves}; j++)
-            w[j] -= size * g[j];
+        for (int i = 0; i < {leaves}; i++)
+            w[i] -= size * out[i + 1];
     }}
     return steps;
 }}
 """
 
-_VECTOR = "typedef {real} V __attribute__((vector_size({size}), aligned(8), may_alias));"
+_VECTOR = """typedef {real} V __attribute__((vector_size({size}), aligned({bits}), may_alias));
+typedef {integer} M __attribute__((vector_size({size}), aligned({bits}), may_alias));
+#ifdef __clang__
+#define MIX(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define MIX(a, b, ...) __builtin_shuffle(a, b, (M){{__VA_ARGS__}})
+#endif
+"""
 
-_REDUCE_LANES = """    for (int k = 0; k < {sums}; k++)
-        for (int l = 0; l < {lanes}; l++)
-            sums[k] += g[k][l];"""
-_REDUCE_ONE = """    for (int k = 0; k < {sums}; k++)
-        sums[k] += g[k];"""
-_TAIL = """    if (done < m) {{ /* the last samples: the vector is filled up with copies that do not count */
-        const int left = (int)(m - done);
-        for (int k = 0; k < {sums}; k++)
+_COLUMNS = """
+
+/* Rows of n, `step` apart, as columns: a sample's numbers follow each other in `width` vectors of t. */
+static void columns(const V *restrict n, long step, int rows, int size, V *restrict t, int width)
+{{
+    for (int j = 0; j < width; j++)
+        for (int q = 0; q < size; q++) {{
+            V a[{lanes}];
+            for (int r = 0; r < {lanes}; r++) {{
+                const int row = j * {lanes} + r;
+                a[r] = row < rows ? n[row * step * size + q] : (V){{0}};
+            }}
+            turn(a);
             for (int l = 0; l < {lanes}; l++)
-                g[k][l] = 0;
-        for (int k = 0; k < {n}; k++)
-            for (int l = 0; l < {lanes}; l++)
-                x[k][l] = samples[(done + (l < left ? l : 0)) * {n} + k];
-        block_1(x, w, f, g, room);
-        for (int k = 0; k < {sums}; k++)
-            for (int l = 0; l < left; l++)
-                sums[k] += g[k][l];
-    }}"""
+                t[(q * {lanes} + l) * width + j] = a[l];
+        }}
+}}"""
 
+_TEXT = """/* {name}: the sums over samples of a value and its gradient.
 
-def _pass(size: int, lanes: int, n: int) -> str:
-    step = size * lanes
-    lane = "[l]" if lanes > 1 else ""
-    return f"""    for (; done + {step} <= m; done += {step}) {{
-        for (int q = 0; q < {size}; q++)
-            for (int l = 0; l < {lanes}; l++)
-                for (int k = 0; k < {n}; k++)
-                    x[k * {size} + q]{lane} = samples[(done + q * {lanes} + l) * {n} + k];
-        block_{size}(x, w, f, g, room);
-    }}"""
-
-
-_TEXT = """/* {name}: sums over samples of a value and its gradient.
-
-   void {name}(long m, const {real} *samples, const {real} *w, {real} *sums, {real} *f, {real} *work)
-   m        number of samples, each of {n} numbers, one sample after the other in `samples`
+   void {name}(long m, const {real} *const *samples, const {real} *w, {real} *out, {real} *work)
+   samples  {given}
    w        the {leaves} leaves
-   sums     {sums} sums over the samples, which are added to
-   f        {fixed_count} numbers that no sample changes, which are written
-   work     room for {work} numbers, its start a multiple of 64 bytes where there are lanes
+   out      {outputs} sums: the value, then the derivatives
+   work     room for {work} numbers{aligned}
    C99; it needs libm and nothing else. */
 #include <{header}>
 
 {vector}
+{turn}
 {data}
 
 {blocks}
 
-void {name}(long m, const {real} *samples, const {real} *w, {real} *sums, {real} *f, {real} *work)
+static void sums_over(long m, const {real} *const *samples, const {real} *w, {real} *sums, {real} *f,
+        {real} *work)
 {{
-    V *g = (V *)work, *x = g + {sums}, *room = g + {room};
-    long done = 0;
-    (void)samples; (void)w; (void)f; (void)x; (void)room;
+    V *g = {g}, *x = {x}, *room = x + {room};
+    (void)m; (void)samples; (void)w; (void)g; (void)x; (void)room;
 {before}
-    for (int k = 0; k < {sums}; k++)
+    for (int k = 0; k < {in_vectors}; k++)
         g[k] = (V){{0}};
-{passes}
-{reduce}
-{tail}
+    for (int k = {in_vectors}; k < {sums}; k++)
+        sums[k] = 0;
+{samples}
+{after}
+}}
+
+void {name}(long m, const {real} *const *samples, const {real} *w, {real} *out, {real} *work)
+{{
+    const {real} *v = {v};
+    {real} *sums = work + {sums_at}, *f = work + {fixed_at};
+{taken}
+    sums_over(m, samples, v, sums, f, work + {blocks_at});
+{results}
 }}
 """

@@ -44,6 +44,7 @@ class Nest:
     runs: list[Run] = field(default_factory=list)
     operands: list[Slot] = field(default_factory=list)
     varies: bool = False  # from sample to sample
+    after: bool = False  # it comes after the samples: results that vary are read as sums over them
 
     def slots(self) -> Iterable[Slot]:
         """All operands."""

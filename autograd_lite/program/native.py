@@ -12,16 +12,16 @@ import os
 import platform
 import shlex
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from autograd_lite.program import c
 from autograd_lite.program.c import Layout
 
 FLAGS = ("-std=gnu99", "-O3", "-march=native", "-fno-math-errno", "-fPIC", "-shared", "-w")
@@ -103,78 +103,70 @@ def built(text: str, fastmath: bool = False) -> Any:
 
 
 class Machine:
-    """A lifted program as machine code: called with columns and leaves, it gives sums over the samples."""
+    """A program as machine code: called with samples and leaves, it gives sums over the samples.
 
-    def __init__(self, layout: Layout, n: int, real: str, fastmath: bool, numpy: Any, name: str) -> None:
-        self.np, self.n, self.layout = numpy, n, layout
-        self.type = numpy.float64 if real == "float64" else numpy.float32
-        descent = c.descent(layout, name, {"float64": "double", "float32": "float"}[real])
-        library = built(layout.text + descent, fastmath)
-        self.run = getattr(library, name)
-        self.run_steps = getattr(library, f"{name}_descend") if descent else None
-        self.run.restype = None
-        if self.run_steps is not None:
-            self.run_steps.restype = ctypes.c_long
-        self.run.argtypes = [ctypes.c_long] + [ctypes.c_void_p] * 5
-        self.fixed = numpy.zeros(max(layout.fixed, 1), self.type)
-        self.order = numpy.array([number for _, number in layout.order])
-        kinds = [kind for kind, _ in layout.order]
-        self.all_sums = set(kinds) == {"sum"}
-        self.where = {kind: numpy.array([k == kind for k in kinds]) for kind in set(kinds)}
-        size = layout.work + 64 + len(layout.leaves)
-        self.work = numpy.zeros(size, self.type)
-        start = -self.work.ctypes.data % 64 // self.work.itemsize
-        self.work_at = self.work.ctypes.data + start * self.work.itemsize
+    One call at a time: the leaves, the results and the room for work have their places, prepared once.
+    """
+
+    def __init__(
+        self, layout: Layout, leaves: int, sizes: Sequence[int], real: str, fastmath: bool, numpy: Any
+    ) -> None:
+        self.np, self.sizes, self.leaves = numpy, sizes, leaves
+        self.type = numpy.dtype(real)
+        library = built(layout.text, fastmath)
+        self.run, self.run_steps = library.program, library.program_descend
+        self.run.restype, self.run_steps.restype = None, ctypes.c_long
+        self.pack = struct.Struct(f"{leaves}{self.type.char}").pack_into
+        self.room = numpy.zeros(layout.work + leaves + 64, self.type)
+        start = -self.room.ctypes.data % 64 // self.room.itemsize
+        self.w, self.work = numpy.zeros(leaves, self.type), self.room[start:]
         self.lock = threading.Lock()
+
+    def rows(self, arrays: Sequence[Any]) -> Any:
+        """Where the samples are: for each argument an array with a row for each, copied if it must be."""
+        arrays = [self.np.ascontiguousarray(array, self.type) for array in arrays]
+        return (ctypes.c_void_p * len(arrays))(*[array.ctypes.data for array in arrays]), arrays
+
+    def samples(self, columns: Sequence[Any]) -> Any:
+        """The rows of columns."""
+        at, arrays = 0, []
+        for size in self.sizes:
+            arrays.append(self.np.stack(columns[at : at + size], axis=1))
+            at += size
+        return self.rows(arrays)
 
     def __call__(self, columns: Sequence[Any], leaves: Sequence[float]) -> tuple[float, list[float]]:
         """The sums over the samples of the value and of the gradients."""
-        value, *gradients = self.sums(self.samples(columns), self.np.array(leaves, dtype=self.type)).tolist()
+        value, *gradients = self.sums(self.samples(columns), leaves).tolist()
         return value, gradients
 
-    def samples(self, columns: Sequence[Any]) -> Any:
-        """The columns as the machine code takes them: one sample after the other."""
-        samples = self.np.empty((len(columns[0]) if self.n else 1, self.n), self.type)
-        for k, column in enumerate(columns):
-            samples[:, k] = column
-        return samples
-
-    def descend(self, samples: Any, leaves: Any, sizes: Sequence[float]) -> tuple[list[float], Any]:
-        """The means before each step of gradient descent that could be taken, and the leaves after them."""
-        np, layout = self.np, self.layout
-        w, lr = leaves[layout.leaves].astype(self.type), np.array(sizes, self.type)
-        values, sums = np.empty(len(lr), self.type), np.empty(max(layout.sums, 1), self.type)
-        pointers = [
-            ctypes.c_void_p(array.ctypes.data) for array in (lr, samples, w, values, sums, self.fixed)
-        ]
-        at = iter(pointers)
+    def sums(self, samples: Any, leaves: Sequence[float]) -> Any:
+        """The sums of the outputs over the samples."""
+        at, arrays = samples
+        out = self.np.empty(self.leaves + 1, self.type)
         with self.lock:
-            taken = self.run_steps(  # type: ignore[misc]
-                ctypes.c_long(len(lr)),
-                next(at),
-                ctypes.c_long(len(samples)),
-                *at,
-                ctypes.c_void_p(self.work_at),
-            )
-        moved = np.array(leaves, dtype=float)
-        moved[layout.leaves] = w
-        return values[:taken].tolist(), moved
-
-    def sums(self, samples: Any, leaves: Any) -> Any:
-        """The sums of the outputs over the samples, given the leaves as an array."""
-        np, layout, m = self.np, self.layout, len(samples)
-        w = leaves[layout.leaves]
-        sums = np.zeros(max(layout.sums, 1), self.type)
-        with self.lock:
-            self.run(
-                m, samples.ctypes.data, w.ctypes.data, sums.ctypes.data, self.fixed.ctypes.data, self.work_at
-            )
-            if self.all_sums:
-                return sums[self.order]
-            fixed = self.fixed * m
-        out = np.empty(len(self.order), self.type)
-        sources = {"sum": sums, "fixed": fixed, "leaf": w * m, "constant": layout.lifted.constants * m}
-        for kind, here in self.where.items():
-            source = samples.sum(axis=0) if kind == "argument" else sources[kind]
-            out[here] = source[self.order[here]]
+            self.pack(self.w, 0, *leaves)
+            self.run(ctypes.c_long(len(arrays[0]) if arrays else 1), at, *map(_at, (self.w, out, self.work)))
         return out
+
+    def steps(self, samples: Any, w: Any, count: int) -> tuple[Any, Any, Callable[[], int]]:
+        """Room for `count` step sizes and for the means before each step, and what takes the steps.
+
+        It moves the leaves `w` and returns how many steps it took: fewer where numbers end to be finite.
+        """
+        at, arrays = samples
+        lr, values = self.np.empty(count, self.type), self.np.empty(count, self.type)
+        out = self.np.empty(self.leaves + 1, self.type)
+        kept = (arrays, lr, w, values, out, self.work)
+        m = ctypes.c_long(len(arrays[0]) if arrays else 1)
+        given = (ctypes.c_long(count), _at(lr), m, at, *map(_at, (w, values, out, self.work)))
+
+        def take(kept: Any = kept) -> int:
+            with self.lock:
+                return self.run_steps(*given)  # type: ignore[no-any-return]
+
+        return lr, values, take
+
+
+def _at(array: Any) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)

@@ -67,7 +67,7 @@ class Kernel:
 
     def samples(self, columns: list[Any]) -> Any:
         """The columns as `sums` takes them."""
-        return self.np.stack(columns)
+        return self.np.stack(columns) if columns else self.np.zeros((0, 1))
 
     def sums(self, samples: Any, leaves: Any) -> Any:
         """The sums of the outputs over the columns of `samples`, in blocks that stay in the cache."""

@@ -16,6 +16,7 @@ from autograd_lite.collector import collector_paused
 from autograd_lite.primitives import Primitive, real
 from autograd_lite.program import arrays, c, lift, loops, mathematics, native, nests, python
 from autograd_lite.program.batch import split_sums
+from autograd_lite.program.descent import Descent
 from autograd_lite.program.graph import Graph
 from autograd_lite.program.run import Tape, replay
 from autograd_lite.program.trace import Trace, differentiated, leaves_of, rebuilt
@@ -25,8 +26,6 @@ from autograd_lite.value import Value
 # Above this many operations straight-line code takes longer to compile, some 30 µs an operation, than a tape
 # loses by a thousand runs; measured by `python -m tests.benchmarks`.
 STRAIGHT_LINE = 20_000
-# From so many leaves on their sums leave the nearest cache: blocks of several vectors write them less often.
-MANY_LEAVES = 1_000
 # A C compiler takes about 0.2 ms a loop; a program with more of them is no regular one.
 IRREGULAR = 20_000
 
@@ -272,7 +271,7 @@ class Program:
             arguments = tuple([x.tolist() if hasattr(x, "tolist") else x for x in arguments])
         try:
             if self.leaves:
-                returned = self._by_arguments(*arguments, [leaf.data for leaf in self.leaves])
+                returned = self._by_arguments(*arguments, self._numbers())
             else:
                 returned = self._by_arguments(*arguments)
             settled = self.scalar and returned[0] - returned[0]  # which is 0, or NaN
@@ -300,7 +299,7 @@ class Program:
         self._needs_scalar()
         seed = real(seed, "the seed")
         try:
-            value, gradients = self.leaf_function(*arguments, [leaf.data for leaf in self.leaves])
+            value, gradients = self.leaf_function(*arguments, self._numbers())
             settled = value - value  # 0, or NaN
         except (ArithmeticError, ValueError, TypeError):
             settled = True
@@ -309,9 +308,14 @@ class Program:
         self._add(gradients, seed)
         return value  # type: ignore[no-any-return]
 
+    def _numbers(self) -> list[float]:
+        """The data of the leaves; read past the property, which takes three times as long."""
+        return [leaf._data for leaf in self.leaves]
+
     def _add(self, gradients: Sequence[float], seed: float = 1.0) -> None:
+        if seed != 1.0:
+            gradients = [gradient * seed for gradient in gradients]
         for leaf, gradient in zip(self.leaves, gradients, strict=True):
-            gradient *= seed
             leaf.grad = gradient if leaf.grad is None else leaf.grad + gradient
 
     def _needs_scalar(self) -> None:
@@ -331,7 +335,7 @@ class Program:
 
     def _settled(self, arguments: Sequence[Any], kind: str) -> Any:
         """What the eager engine gives, for numbers on which the source failed: an error with its place."""
-        values, gradients = self._eager(self._flat(arguments), [leaf.data for leaf in self.leaves], kind)
+        values, gradients = self._eager(self._flat(arguments), self._numbers(), kind)
         if not self.scalar:
             return self.result.build(iter(values))
         if kind == "leaf":
@@ -413,15 +417,24 @@ class Program:
             )
         if not self.scalar and reduce is not None:
             raise TypeError(f"{self.name} returns {len(self.outputs)} numbers: give reduce=None")
-        columns, m = self._columns(batches)
-        leaves = [leaf.data for leaf in self.leaves]
-        if reduce is None or kind == "argument":
-            return self._per_sample(columns, m, leaves, kind, reduce)
-        value, gradients = split_sums(self, kind, columns, m, leaves, executor, deterministic)
-        if not math.isfinite(value) or not all(map(math.isfinite, gradients)):
-            self._locate(columns, m, leaves, kind)
-        if reduce == "mean":
-            value, gradients = value / m, [gradient / m for gradient in gradients]
+        leaves = self._numbers()
+        if kind == "leaf" and reduce is not None and executor is None and not deterministic and self._machine:
+            samples, m = self._samples(self._machine, batches)
+            out = self._machine.sums(samples, leaves)
+            if not _finite(out):
+                self._locate(self._columns(batches)[0], m, leaves, kind)
+            if reduce == "mean":
+                out /= m
+            value, *gradients = out.tolist()
+        else:
+            columns, m = self._columns(batches)
+            if reduce is None or kind == "argument":
+                return self._per_sample(columns, m, leaves, kind, reduce)
+            value, gradients = split_sums(self, kind, columns, m, leaves, executor, deterministic)
+            if not math.isfinite(value) or not all(map(math.isfinite, gradients)):
+                self._locate(columns, m, leaves, kind)
+            if reduce == "mean":
+                value, gradients = value / m, [gradient / m for gradient in gradients]
         if backward:
             self._add(gradients)
             return value
@@ -430,33 +443,34 @@ class Program:
     def descend(self, *batches: Any, lr: float | Callable[[int], float] = 0.1, steps: int = 1) -> list[float]:
         """Move the leaves by `steps` steps of gradient descent on the mean over a batch; return its values.
 
-        The parameters stay in one array meanwhile: no step passes through Python's floats. `lr` is the step
-        size, or gives it for the number of the step, from 0. Raises `FloatingPointError`, or what the eager
-        engine raises, at the first step whose value or gradient is not finite; the leaves then hold what
-        the steps before it made of them.
+        `lr` is the step size, or gives it for the number of the step, from 0. Raises `FloatingPointError`,
+        or what the eager engine raises, at the first step whose value or gradient is not finite; the leaves
+        then hold what the steps before it made of them.
+        """
+        with self.descent(*batches, lr=lr) as step:
+            return step.run(steps)
+
+    def descent(self, *batches: Any, lr: float | Callable[[int], float] = 0.1) -> Descent:
+        """Return what takes steps of gradient descent on a batch one by one, with the parameters in an array.
+
+        ``with program.descent(X, y, lr=0.1) as step:`` each call ``step()`` moves them and returns the mean
+        before; the leaves get their numbers at the end of the block. A recorded loss takes no batch.
         """
         self._needs_scalar()
-        np = arrays.numpy()
+        if not self.leaves:
+            raise TypeError(f"{self.name} has no leaves: there is nothing to move")
+        return Descent(self, batches, lr)
+
+    def _samples(self, kernel: Any, batches: Sequence[Any]) -> tuple[Any, int]:
+        """The samples as a kernel takes them; arrays are not copied where machine code can read them."""
+        if not self.arguments and not batches:
+            return kernel.samples([]), 1
+        if isinstance(kernel, native.Machine) and len(batches) == len(self.arguments):
+            sizes = {tree.rows(x) for (_, tree), x in zip(self.arguments, batches, strict=True)}
+            if len(sizes) == 1 and 0 not in sizes:
+                return kernel.rows(batches), sizes.pop()
         columns, m = self._columns(batches)
-        kernel: Any = self.kernel("leaf")
-        w = np.array([leaf.data for leaf in self.leaves])
-        samples = kernel.samples(columns)
-        sizes = [lr(k) if callable(lr) else lr for k in range(steps)]
-        values: list[float] = []
-        try:
-            if isinstance(kernel, native.Machine) and kernel.run_steps is not None:
-                values, w = kernel.descend(samples, w, sizes)
-            for k in range(len(values), steps):  # all of them, or the one that machine code refused
-                out = kernel.sums(samples, w)
-                if not np.isfinite(out).all():
-                    self._locate(columns, m, w.tolist(), "leaf")
-                    raise FloatingPointError(f"step {k}: the value or its gradient is not finite")
-                values.append(float(out[0]) / m)
-                w = w - out[1:] * (sizes[k] / m)
-        finally:
-            for leaf, number in zip(self.leaves, w.tolist(), strict=True):
-                leaf.data = number
-        return values
+        return kernel.samples(columns), m
 
     def _columns(self, batches: Sequence[Any]) -> tuple[list[Any], int]:
         if len(batches) != len(self.arguments):
@@ -498,17 +512,16 @@ class Program:
 
     # --- Machine code
 
-    def _layout(self, lanes: int, real: str = "double") -> c.Layout:
+    def _layout(self, lanes: int, real: str = "double", name: str = "program") -> c.Layout:
         np = arrays.numpy()
         lifted = self._lifted("leaf" if self.leaves else "argument", "c")
-        count = len(self.leaves)
-        vectors = 1 if lanes == 1 or count < MANY_LEAVES else 4 if count < 10 * MANY_LEAVES else 8
-        return c.c_layout(lifted, np, name=self.name, n=self._count, lanes=lanes, vectors=vectors, real=real)
+        given = [(given, len(tree.paths)) for given, tree in self.arguments]
+        return c.c_layout(lifted, np, name=name, arguments=given, lanes=lanes, real=real)
 
     @property
     def c_source(self) -> str:
         """The sums over samples as plain C99, one documented function that needs libm and nothing else."""
-        return self._layout(1).text
+        return self._layout(1, name=self.name).text
 
     @property
     def loops(self) -> str:
@@ -527,13 +540,17 @@ class Program:
         self._needs_scalar()
         if not self.leaves:
             raise TypeError(f"{self.name} has no leaves: machine code is for their gradient over a batch")
-        layout = self._layout(8 if self._count else 1, {"float64": "double", "float32": "float"}[real])
-        if len(layout.lifted.nests) > IRREGULAR:
-            what = f"{self.name} does not roll: {len(layout.lifted.nests):,} loops"
+        number = {"float64": "double", "float32": "float"}[real]
+        lanes = {"double": 8, "float": 16}[number] if self._count else 1  # 64 bytes
+        layout = self._layout(lanes, number)
+        if layout.nests > IRREGULAR:
+            what = f"{self.name} does not roll: {layout.nests:,} loops"
             warnings.warn(f"{what}; the form without machine code runs", RuntimeWarning, stacklevel=2)
             return self
+        layout.text += c.descent(layout, "program", number, len(self.leaves), lanes)
+        sizes = [len(tree.paths) for _, tree in self.arguments]
         try:
-            machine = native.Machine(layout, self._count, real, fastmath, arrays.numpy(), self.name)
+            machine = native.Machine(layout, len(self.leaves), sizes, real, fastmath, arrays.numpy())
         except native.NoCompilerError as error:
             warnings.warn(f"{error}; the NumPy form runs instead", RuntimeWarning, stacklevel=2)
             return self
@@ -594,6 +611,9 @@ class Program:
 
     def _locate(self, columns: list[Any], m: int, leaves: Sequence[float], kind: str) -> None:
         """Run the eager engine on the first samples that are not finite; it raises if it sees why."""
+        if not columns:
+            self._eager([], leaves, kind)
+            return
         suspects: Any = range(m)
         if not isinstance(columns[0], list):
             np = arrays.numpy()
@@ -653,6 +673,11 @@ class Program:
 
         function.__name__ = self.name
         return function
+
+
+def _finite(numbers: Any) -> bool:
+    """Whether all numbers of an array are finite: their squares add up to a finite one, or each is asked."""
+    return math.isfinite(numbers.dot(numbers)) or bool(arrays.numpy().isfinite(numbers).all())
 
 
 def _collect(tree: Tree, x: Any, columns: list[Any]) -> None:

@@ -6,6 +6,7 @@ What does not live here: what is done with the numbers (`__init__.py`).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 from autograd_lite.primitives import real
@@ -105,6 +106,19 @@ class Tree:
             for child, part, step in zip(self.children, parts, steps, strict=True)
             for number in child.flat(part, what + step)
         ]
+
+    @cached_property
+    def row(self) -> tuple[int, ...] | None:
+        """The shape of a sample in an array: () of a number; None where it is no list of numbers."""
+        if self.kind == "number":
+            return ()
+        flat = self.kind != "dict" and all(child.kind == "number" for child in self.children)
+        return (len(self.children),) if flat else None
+
+    def rows(self, batch: Any) -> int:
+        """How many samples a batch has that is an array with a row for each; 0 for another."""
+        shape = getattr(batch, "shape", ())
+        return shape[0] if shape and shape[1:] == self.row else 0
 
     def columns(self, batch: Any, what: str, numpy: Any) -> list[Any]:
         """For each number, the array of what it is in each sample of a batch."""

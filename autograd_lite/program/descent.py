@@ -1,0 +1,72 @@
+"""Gradient descent on one batch, whose parameters stay in one array: no step passes through Python's floats.
+
+What does not live here: the sums that a step is made with (`nests.py`, `native.py`), and optimizers with a
+memory (`optim.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from autograd_lite.program import arrays, native
+
+
+class Descent:
+    """Steps of gradient descent on one batch, made by `Program.descent`: ``with`` it, each call is a step.
+
+    A call returns the mean before its step. The leaves get their numbers at the end of the block, also where
+    it ends with an error; what is written to them meanwhile is lost.
+    """
+
+    def __init__(self, program: Any, batches: tuple[Any, ...], lr: float | Callable[[int], float]) -> None:
+        self.program, self.batches, self.lr = program, batches, lr
+        self.kernel = program.kernel("leaf")
+        self.samples, m = program._samples(self.kernel, batches)
+        self.m: int = m
+        self.taken = 0
+        self._step: Callable[[], int] | None = None
+
+    def __enter__(self) -> Descent:
+        np = arrays.numpy()
+        machine = isinstance(self.kernel, native.Machine)
+        self.w = np.array(self.program._numbers(), self.kernel.type if machine else float)
+        if machine:
+            self._size, self._value, self._step = self.kernel.steps(self.samples, self.w, 1)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for leaf, number in zip(self.program.leaves, self.w.tolist(), strict=True):
+            leaf._data = number  # a float: past the property that would see to it
+        self._step = None
+
+    def __call__(self) -> float:
+        """Take a step; return the mean before it."""
+        size = self.lr(self.taken) if callable(self.lr) else self.lr
+        if self._step is not None:
+            self._size[0] = size
+            if self._step():
+                self.taken += 1
+                return float(self._value[0])
+        np = arrays.numpy()
+        out = self.kernel.sums(self.samples, self.w)
+        if not np.isfinite(out).all():
+            columns = self.program._columns(self.batches)[0] if self.batches else []
+            self.program._locate(columns, self.m, self.w.tolist(), "leaf")
+            raise FloatingPointError(f"step {self.taken}: the value or its gradient is not finite")
+        self.w -= out[1:] * (size / self.m)
+        self.taken += 1
+        return float(out[0]) / self.m
+
+    def run(self, steps: int) -> list[float]:
+        """Take `steps` steps, in one call where there is machine code; return the means before each."""
+        values: list[float] = []
+        if self._step is not None and steps > 1:
+            sizes, means, take = self.kernel.steps(self.samples, self.w, steps)
+            sizes[:] = [self.lr(self.taken + k) for k in range(steps)] if callable(self.lr) else self.lr
+            taken = take()
+            self.taken += taken
+            values = means[:taken].tolist()
+        while len(values) < steps:  # all of them, or the one that machine code refused
+            values.append(self())
+        return values
