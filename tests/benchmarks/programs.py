@@ -342,6 +342,13 @@ def step_descend(
     return {"seconds": figures["seconds"] / steps, "built in s": built}
 
 
+def step_descent() -> dict[str, float]:
+    """One call for each step, with the parameters in an array meanwhile, as the peers keep theirs."""
+    program = _program(DEMO, machine=True)
+    with program.descent(*_arrays(1), lr=LR) as step:
+        return timed(step)
+
+
 def step_casadi(sizes: tuple[int, ...], data: Callable[[], Any]) -> dict[str, float]:
     """Whole matrices; expanded to scalars, or mapped over the samples, it takes 5 to 12 times as long."""
     import casadi
@@ -513,6 +520,7 @@ TABLES = [
             "autograd_lite: batch, C": partial(step_batch, _one, machine=True),
             "autograd_lite: descend, NumPy": partial(step_descend, DEMO, _one),
             "autograd_lite: descend, C": partial(step_descend, DEMO, _one, machine=True),
+            "autograd_lite: a step of descent, C": step_descent,
             "autograd_lite: 100 steps of descend, C": partial(
                 step_descend, DEMO, _one, machine=True, steps=100
             ),
@@ -525,7 +533,7 @@ TABLES = [
             "XAD": demo_xad,
             "micrograd": demo_micrograd,
         },
-        against=("autograd_lite: generated Python", "autograd_lite: descend, C"),
+        against=("autograd_lite: generated Python", "autograd_lite: a step of descent, C"),
     ),
     Table(
         "The same on 10,000 samples",
