@@ -82,8 +82,9 @@ def cell(text: str) -> str:
 
 
 def math(text: str) -> str:
-    """LaTeX in a cell: a bar would end it, and an escaped one means another sign in LaTeX."""
-    return f"${text.replace('|', chr(92) + 'vert ').strip()}$"
+    r"""LaTeX in a cell: a bar would end it, an escaped one means another sign; \\ may lose a backslash."""
+    safe = text.replace("|", r"\vert ").replace(r"\\", r"\cr").strip()
+    return f"${safe}$"
 
 
 def primitives() -> Iterator[str]:
@@ -117,7 +118,7 @@ def exports() -> Iterator[str]:
             modules.setdefault(thing.__module__, []).append(described(name, thing))
     for module, lines in sorted(modules.items()):
         title, _, _ = (sys.modules[module].__doc__ or "").partition("\n\n")
-        yield f"\n### {module}\n\n{cell(title)}\n\n| | |\n|---|---|"
+        yield f"\n### {module}\n\n{cell(title)}\n\n| name | what it is |\n|---|---|"
         yield from lines
 
 

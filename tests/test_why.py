@@ -97,6 +97,15 @@ def the_leaf_was_detached():
 
 
 @planted("detached")
+def a_leaf_was_detached_from_an_earlier_pass():
+    w, x = leaf(2.5, "w"), leaf(3.0, "x")
+    L, other = exp(w.detach()), exp(x)
+    L.backward()
+    other.backward()
+    return (L, other), w, "w was detached. What exp("
+
+
+@planted("detached")
 def its_number_was_taken_out():
     w = leaf(2.5, "w")
     y = sigmoid(w)

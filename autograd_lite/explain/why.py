@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 
 from autograd_lite.explain.graph import (
     Between,
@@ -63,6 +64,11 @@ class Diagnosis(Shown):
     def text(self) -> str:
         """The diagnosis as text."""
         return self.told
+
+    @property
+    def html(self) -> str:
+        """The same as a paragraph, which folds where there is little room."""
+        return f"<p>{escape(self.told)}</p>"
 
 
 def why(value: Value, output: Value | None = None) -> Diagnosis:
@@ -164,9 +170,10 @@ class _Case:
         start = f"{self.name}.grad is None:"
         if cleared:
             return self._say("cleared", start, "a backward pass has reached it, and it was cleared since.")
-        detached = self._detached(topological_order(roots[-1])) if roots else None
-        if detached is not None:
-            return self._say("detached", start, detached)
+        for root in reversed(roots):  # any pass may be the one that was to reach it
+            detached = self._detached(topological_order(root))
+            if detached is not None:
+                return self._say("detached", start, detached)
         tops = [node for node in self.above if node is not self.value and node not in self._used]
         if not tops:
             return self._say(
