@@ -75,6 +75,13 @@ def test_links_lead_somewhere(path):
             assert not anchor or anchor in anchors(target), link
 
 
+@pytest.mark.parametrize("path", [page for page in PAGES if page.suffix == ".md"], ids=lambda path: path.name)
+def test_formulas_are_safe_from_markdown(path):
+    # What reads a page as Markdown before it looks for formulas takes two backslashes for one, and }_x for emphasis.
+    for formula in re.findall(r"\$\$?([^$]+)\$", prose(path)):
+        assert not re.search(r"\\[^\w\s]|[)}]_\w", formula), formula
+
+
 def test_each_erratum_is_told_in_a_notebook():
     errata = re.findall(r"^### (\d+\.\d+) ", prose(ROOT / "notebooks" / "errata.md"), flags=re.M)
     told_there = set(re.findall(r"\d{3}\.\d+", " ".join(map(prose, NOTEBOOKS))))
