@@ -77,7 +77,7 @@ def test_links_lead_somewhere(path):
 
 @pytest.mark.parametrize("path", [page for page in PAGES if page.suffix == ".md"], ids=lambda path: path.name)
 def test_formulas_are_safe_from_markdown(path):
-    # What reads a page as Markdown before it looks for formulas takes two backslashes for one, and }_x for emphasis.
+    # Read as Markdown before formulas are looked for, two backslashes become one, and }_x starts emphasis.
     for formula in re.findall(r"\$\$?([^$]+)\$", prose(path)):
         assert not re.search(r"\\[^\w\s]|[)}]_\w", formula), formula
 
