@@ -282,8 +282,7 @@ def _resolve(activation: Activation) -> tuple[str | Callable[[Any], Any], Callab
     elif activation is not row:
         return activation, activation
     # The method records at once what the row would first look for in its operands.
-    fast = row.name in ACTIVATIONS and hasattr(Value, row.name)
-    return row.name, operator.methodcaller(row.name) if fast else row
+    return row.name, getattr(Value, row.name, row) if row.name in ACTIVATIONS else row
 
 
 def _named(activation: str | Callable[[Any], Any]) -> str:
@@ -424,13 +423,17 @@ class Layer(Module):
         """Return the value of each neuron at the inputs `x`."""
         neurons = self.neurons
         x = _inputs(x, len(neurons[0].w))
-        # A neuron may have been put in place of another: then each is asked by itself.
-        alike = {(type(neuron), neuron._activation, neuron.b is None) for neuron in neurons}
+        activation, W, b = neurons[0]._activation, [], []
         with scope(self._title):
-            if alike != {(Neuron, neurons[0]._activation, False)}:
-                out = [neuron(x) for neuron in neurons]
+            for neuron in neurons:
+                if type(neuron) is not Neuron or neuron._activation != activation or neuron.b is None:
+                    # One may have been put in place of another: then each is asked by itself.
+                    out = [neuron(x) for neuron in neurons]
+                    break
+                W.append(neuron.w)
+                b.append(neuron.b)
             else:
-                out = affine([neuron.w for neuron in neurons], x, [neuron.b for neuron in neurons])
+                out = affine(W, x, b)
                 apply = neurons[0]._apply
                 out = out if apply is None else [apply(z) for z in out]
         return out[0] if len(out) == 1 else out

@@ -27,7 +27,7 @@ from types import FunctionType
 from typing import Any, TypeGuard
 
 inf, nan = math.inf, math.nan
-_ONE = (1.0,)
+_ONES = (), (1.0,)
 _EXACT = 2**53
 LN2, LN10 = math.log(2.0), math.log(10.0)
 
@@ -384,15 +384,19 @@ def _prod_rule(out: Any, *x: Any) -> tuple[Any, ...]:
     return tuple(map(operator.mul, before, reversed(after)))
 
 
-def _dot_rule(w: Any, x: Any, b: Any) -> tuple[Any, ...]:
-    return (*x, *w, *_ONE[: len(b)])  # of each factor the other
+def dot_value(w: Sequence[float], x: Sequence[float], b: Sequence[float]) -> float:
+    """Σ wᵢ xᵢ + b, rounded once; b is one number or none."""
+    return math.fsum(chain(map(operator.mul, w, x), b))
 
 
-def dot_at_once(
-    w: Sequence[float], x: Sequence[float], b: Sequence[float]
-) -> tuple[float, tuple[float, ...]]:
-    """Value and partials of `dot`, from the numbers in its vectors; b is one number or none."""
-    return math.fsum(chain(map(operator.mul, w, x), b)), _dot_rule(w, x, b)
+def dot_rule(w: Sequence[Any], x: Sequence[Any], b: Sequence[Any]) -> tuple[Any, ...]:
+    """The local partials of `dot` by its vectors: of each factor the other."""
+    return (*x, *w, *_ONES[len(b)])
+
+
+def _dot_at_once(numbers: list[float]) -> tuple[float, tuple[float, ...]]:
+    factors = _factors(numbers)
+    return dot_value(*factors), dot_rule(*factors)
 
 
 def _softmax_cross_entropy_rule(out: Any, f_y: Any, *others: Any) -> tuple[Any, ...]:
@@ -553,8 +557,8 @@ mean = primitive("mean", lambda *x: math.fsum(x) / len(x), lambda out, *x: (1.0 
                 latex=r"\operatorname{{mean}}", arguments=_several("mean", least=1), doc="The mean of some values: mean([x, y, z]).")
 prod = primitive("prod", lambda *x: math.prod(x, start=1.0), _prod_rule,
                 symbol="∏", latex=r"\prod", arguments=_several("prod"), doc="The product of some values: prod([x, y, z]).")
-dot = primitive("dot", lambda *x: dot_at_once(*_factors(x))[0], lambda out, *x: _dot_rule(*_factors(x)),
-                symbol="·", latex=r"\cdot", arguments=_dot_arguments, at_once=lambda numbers: dot_at_once(*_factors(numbers)), doc="w·x + b = Σ wᵢ xᵢ + b, a whole neuron in one node: dot(w, x, b=None).")
+dot = primitive("dot", lambda *x: dot_value(*_factors(x)), lambda out, *x: dot_rule(*_factors(x)),
+                symbol="·", latex=r"\cdot", arguments=_dot_arguments, at_once=_dot_at_once, doc="w·x + b = Σ wᵢ xᵢ + b, a whole neuron in one node: dot(w, x, b=None).")
 logsumexp = primitive("logsumexp", _logsumexp,          lambda out, *x: tuple(exp(xi - out) for xi in x),
                 latex=r"\log\sum\exp", arguments=_several("logsumexp", least=1), doc="log Σ exp(xᵢ), without overflow: logsumexp([x, y, z]).")
 softmax_cross_entropy = primitive("softmax_cross_entropy", _softmax_cross_entropy, _softmax_cross_entropy_rule,

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from itertools import compress
+from math import isfinite
 from typing import Any, NamedTuple, NoReturn, SupportsIndex, TypeAlias
 
 from autograd_lite import copying
@@ -144,8 +145,11 @@ def _located(row: Primitive, operands: tuple[Any, ...], error: Exception) -> Exc
 def _unary(row: Primitive) -> Callable[[Any], Any]:
     forward, rule, new = row.forward, row.rule_on_floats, object.__new__
 
-    def record(x: Value) -> Value:
-        a = x._data
+    def record(x: Any) -> Any:
+        try:
+            a = x._data
+        except AttributeError:  # a traced one records the operation itself
+            return x._record(row, (x,))
         try:
             out = forward(a)
             if _pauses and _paused.get():
@@ -167,6 +171,7 @@ def _unary(row: Primitive) -> Callable[[Any], Any]:
         return node
 
     record.__name__, record.__doc__ = row.name, row.__doc__
+    record.__qualname__ = f"Value.{row.name}"  # by which a pickled layer finds its activation
     return record
 
 
@@ -291,20 +296,24 @@ def affine(W: Sequence[Sequence[Any]], x: Sequence[Any], b: Sequence[Any] | None
         raise ValueError(f"affine needs a bias for each row, got {len(b)} for {len(W)} rows")
     if b is None or _pauses or {len(x)} != {*map(len, W)}:
         return [table.dot(w, x, None if b is None else b[i]) for i, w in enumerate(W)]
-    nodes, new, row, at_once = [], object.__new__, table.dot, table.dot_at_once
+    nodes, new, row, value, rule = [], object.__new__, table.dot, table.dot_value, table.dot_rule
+    place = _place() if _scoped else None
     try:
         numbers = [xi._data for xi in x]
+        inputs, by_w_b = tuple(x), [*rule((), numbers, b[:1])]  # one of each serves all rows
         for w, bi in zip(W, b, strict=True):
-            out, partials = at_once([wi._data for wi in w], numbers, (bi._data,))
+            row_numbers = [wi._data for wi in w]
             node = new(Value)
-            node._data = out
+            node._data = value(row_numbers, numbers, (bi._data,))
             node.primitive = row
-            node._x = node._y = (*w, *x, bi)
-            node._dx = node._dy = partials
+            node._x = (*w, bi)
+            node._dx = by_w_b
+            node._y = inputs
+            node._dy = rule(row_numbers, (), ())
             node._scratch = None
             node.grad = None
-            if _scoped:
-                node._scope = _place()
+            if place is not None:
+                node._scope = place
             nodes.append(node)
     except (AttributeError, ArithmeticError, ValueError):  # constants, traced ones; or an error to be located
         return [table.dot(w, x, bi) for w, bi in zip(W, b, strict=True)]
@@ -344,6 +353,7 @@ def _topological_order(roots: Iterable[Value]) -> list[Value]:
     opened, listed = object(), float("-0.0")
     order: list[Value] = []
     stack = [*roots]
+    known = ()  # a tuple of operands that are all listed: neurons of one layer share their inputs
     while stack:
         node = stack.pop()
         state = node._scratch
@@ -356,7 +366,17 @@ def _topological_order(roots: Iterable[Value]) -> list[Value]:
             stack.append(node)
             x = node._x
             if type(x) is tuple:
-                stack += [operand for operand in node._y if operand._scratch is not listed]
+                if node._y is not known:
+                    pending = len(stack)
+                    for operand in node._y:
+                        if operand._scratch is not listed:
+                            stack.append(operand)
+                    if len(stack) == pending:
+                        known = node._y
+                if type(node._dx) is list:
+                    for operand in x:
+                        if operand._scratch is not listed:
+                            stack.append(operand)
                 break
             if node._dy is not None and node._y._scratch is not listed:
                 stack.append(node._y)
@@ -365,6 +385,18 @@ def _topological_order(roots: Iterable[Value]) -> list[Value]:
             node = x  # the first operand need not wait on the stack
             state = x._scratch
     return order
+
+
+def _taken(root: Value) -> set[Value]:
+    """The nodes that an adjoint reaches: `root` depends on them by more than branches not taken."""
+    found, stack = {root}, [root]
+    while stack:
+        node = stack.pop()
+        for x, partial in zip(node.operands, node.partials, strict=True):
+            if isinstance(x, Value) and partial is not None and x not in found:
+                found.add(x)
+                stack.append(x)
+    return found
 
 
 def topological_order(*roots: Value) -> list[Value]:
@@ -399,7 +431,8 @@ class Value(Recordable):
 
     # An operation with one or two operands keeps them in fixed slots, where tuples would cost half as much
     # memory again; an operand that is a constant has the partial None. One with more keeps all operands
-    # and all partials, as tuples, in _x and _dx, those of Values alone in _y and _dy.
+    # and all partials, as tuples, in _x and _dx, those of Values alone in _y and _dy. A neuron that `affine`
+    # made keeps w and b in _x, x in _y; x and the partials in _dx, a list, are one object for a whole layer.
     # Most nodes have no label and no scope: those slots stay unset, which the garbage collector passes over.
     __slots__ = ("_data", "_dx", "_dy", "_label", "_scope", "_scratch", "_x", "_y", "grad", "primitive")
 
@@ -461,6 +494,9 @@ class Value(Recordable):
         """What the operation was applied to, in order: Values, and floats for constants."""
         if self.primitive is None:
             return ()
+        if type(self._dx) is list:
+            *w, b = self._x
+            return (*w, *self._y, b)
         if type(self._x) is tuple:
             return self._x
         return (self._x,) if self._y is None else (self._x, self._y)
@@ -470,6 +506,9 @@ class Value(Recordable):
         """∂self/∂operand for each operand; None for a constant and for a branch not taken."""
         if self.primitive is None:
             return ()
+        if type(self._dx) is list:
+            *by_w, by_b = self._dx
+            return (*by_w, *self._dy, by_b)
         if type(self._x) is tuple:
             pairs = zip(self._x, self._dx, strict=True)
             return tuple([None if type(x) is float else partial for x, partial in pairs])
@@ -498,23 +537,40 @@ class Value(Recordable):
             order = _topological_order((self,))
             nothing = self._scratch
             self._scratch = seed
+            finite: Any = None  # the latest partials seen to be so: neurons of one layer share them
+            taken: set[Value] | None = None
             for node in reversed(order):
                 upstream = node._scratch
-                if upstream is nothing:  # no adjoint came: it was reached through branches not taken alone
-                    node.grad = node.grad or 0.0
-                    continue
                 grad = node.grad
                 node.grad = upstream if grad is None else grad + upstream
-                partial = node._dx
-                if type(partial) is tuple:
-                    for operand, partial in zip(node._y, node._dy):  # noqa: B905 - _y may be longer
-                        operand._scratch += upstream * partial
-                    continue
-                if partial is not None:
+                partial, other = node._dx, node._dy
+                if upstream == 0.0:
+                    # A zero goes no further, which saves the work below a dead unit: only 0 · ∞ would show.
+                    node.grad = grad or 0.0
+                    if type(other) is tuple:
+                        if isfinite(sum(other)):
+                            if type(partial) is tuple or partial is finite:
+                                continue
+                            if isfinite(sum(partial)):
+                                finite = partial
+                                continue
+                    elif (partial is None or isfinite(partial)) and (other is None or isfinite(other)):
+                        continue
+                    if upstream is nothing:
+                        taken = taken or _taken(self)
+                        if node not in taken:
+                            continue
+                if type(partial) is float:
                     node._x._scratch += upstream * partial
-                partial = node._dy
-                if partial is not None:
-                    node._y._scratch += upstream * partial
+                elif partial is not None:
+                    for operand, weight in zip(node._y, other):  # noqa: B905 - _y may be longer
+                        operand._scratch += upstream * weight
+                    if type(partial) is list:
+                        for operand, weight in zip(node._x, partial):  # noqa: B905
+                            operand._scratch += upstream * weight
+                    continue
+                if other is not None:
+                    node._y._scratch += upstream * other
 
     def zero_grad(self) -> None:
         """Set ``grad`` to None in the whole graph that self was made from."""

@@ -665,6 +665,110 @@ def test_detach_cuts_the_graph():
     assert (y.grad, cut.grad) == (None, 2.0)
 
 
+# --- Zeros that go no further -----------------------------------------------------------------------
+
+
+def plain_adjoints(root: Value) -> dict[Value, float]:
+    """The adjoints by the chain rule to the letter: every term is added, zeros and all; what no term reaches
+    is left out."""
+    adjoints = {root: 1.0}
+    for node in reversed(topological_order(root)):
+        if node in adjoints:
+            for x, partial in zip(node.operands, node.partials, strict=True):
+                if isinstance(x, Value) and partial is not None:
+                    adjoints[x] = adjoints.get(x, 0.0) + adjoints[node] * partial
+    return adjoints
+
+
+STEPS: list[Callable[[list[Value]], Any]] = [
+    lambda v: [v[0] + v[1]],
+    lambda v: [v[0] * v[1]],
+    lambda v: [v[0].relu()],
+    lambda v: [(v[0] - 1.0).relu()],
+    lambda v: [abs(v[0]).sqrt()],  # an infinite partial at 0
+    lambda v: [abs(v[0]) ** 0.5],
+    lambda v: [table.where(v[1] > 0.0, v[0], v[2])],
+    lambda v: [table.where(v[1] > 0.0, abs(v[0]).sqrt(), v[2])],
+    lambda v: [table.dot(v[:2], v[1:3], v[3])],
+    lambda v: [table.dot(v[:2], [0.0, 2.0])],
+    lambda v: [table.prod(v)],
+    lambda v: value_module.affine([v[:2], v[2:4], v[1:3]], v[3:5], v[:3]),
+    lambda v: [z.relu() for z in value_module.affine([v[1:3], v[:2]], v[4:2:-1], v[:2])],
+]
+
+
+@given(st.lists(st.sampled_from([0.0, 0.0, 1.0, -1.0, 2.0]), min_size=5, max_size=5), st.data())
+def test_zeros_that_are_not_passed_on_would_have_changed_nothing(numbers, data):
+    values = [*map(Value, numbers)]
+    for _ in range(data.draw(st.integers(1, 12))):
+        chosen = [data.draw(st.sampled_from(values[-8:])) for _ in range(5)]
+        try:
+            values += data.draw(st.sampled_from(STEPS))(chosen)
+        except (ArithmeticError, ValueError):
+            assume(False)
+    root = values[-1]
+    assume(math.isfinite(root.data))
+    expected = plain_adjoints(root)
+    root.backward()
+    for node in topological_order(root):
+        adjoint = expected.get(node, 0.0)
+        # Small whole numbers and halves of them, mostly: only the order of a sum of roots can show.
+        assert node.grad == pytest.approx(adjoint, rel=1e-12, abs=1e-12, nan_ok=True)
+
+
+def dead_above(make: Callable[[Value], Value]) -> float | None:
+    x = Value(0.0)
+    (make(x.sqrt()) - 50.0).relu().backward()
+    return x.grad
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda s: s,
+        lambda s: s + 1.0,
+        lambda s: s * 2.0 + 1.0,
+        lambda s: table.dot([s, 1.0], [2.0, 3.0]),
+        lambda s: table.dot([s, Value(1.0)], [Value(2.0), s], s),
+        lambda s: value_module.affine([[Value(2.0)]], [s], [Value(3.0)])[0] * 2.0,
+        lambda s: value_module.affine([[s]], [Value(1.0)], [Value(3.0)])[0] * 2.0,
+        lambda s: value_module.affine([[Value(1.0)]], [Value(1.0)], [s])[0] * 2.0,
+        lambda s: table.where(True, s + 1.0, 0.0) * 1.0,
+    ],
+)
+def test_a_zero_times_infinity_below_a_dead_unit_is_nan(make):
+    assert math.isnan(dead_above(make))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda s: table.where(False, s + 1.0, 0.0) + 1.0,
+        lambda s: table.where(False, s, s.detach()) * 2.0,
+        lambda s: value_module.affine([[Value(2.0)]], [table.where(False, s, 1.0)], [Value(3.0)])[0] * 2.0,
+    ],
+)
+def test_what_is_not_taken_below_a_dead_unit_stays_nothing(make):
+    assert dead_above(make) == 0.0
+
+
+@pytest.mark.parametrize(("w", "x"), [(math.inf, 1.0), (1.0, math.inf), (math.nan, 1.0)])
+def test_a_neuron_with_a_number_that_is_not_finite_passes_zeros_on(w, x):
+    w, x, b, c = Value(w), Value(x), Value(1.0), Value(1.0)
+    z, finite = value_module.affine([[w], [c]], [x], [b, c])
+    table.dot([z, finite], [0.0, 0.0]).backward()
+    assert [math.isnan(v.grad) for v in (w, x)] == [not math.isfinite(x.data), not math.isfinite(w.data)]
+
+
+def test_a_pickle_and_a_copy_of_a_layer_keep_its_form():
+    W, x, b = [[Value(1.0), Value(2.0)]], [Value(3.0), Value(4.0)], [Value(5.0)]
+    (y,) = value_module.affine(W, x, b)
+    for twin in (pickle.loads(pickle.dumps(y)), copy.deepcopy(y), copy.copy(y)):
+        assert (twin.data, twin.partials) == (16.0, (3.0, 4.0, 1.0, 2.0, 1.0))
+        twin.backward()
+        assert [v.grad for v in twin.operands] == [3.0, 4.0, 1.0, 2.0, 1.0]
+
+
 # --- no_grad and scope ------------------------------------------------------------------------------
 
 

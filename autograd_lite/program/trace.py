@@ -147,19 +147,6 @@ class Traced(Value, Undecided):
         self.__reduce__()
 
 
-for _name, _method in vars(Value).items():
-    if getattr(_method, "__name__", None) in TABLE and not _name.startswith("_"):
-        setattr(Traced, _name, _writes(TABLE[_method.__name__]))
-for _name, _row in {
-    "atan2": "atan2",
-    "arctan2": "atan2",
-    "hypot": "hypot",
-    "maximum": "maximum",
-    "minimum": "minimum",
-}.items():
-    setattr(Traced, _name, _writes(TABLE[_row]))
-
-
 class Condition(Traced):
     """True or false, once the program runs. In arithmetic it is 1 or 0; ``&``, ``|``, ``~`` combine it."""
 
