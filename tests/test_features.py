@@ -1,0 +1,29 @@
+"""README's table of features says what `tests/features.py` finds, for every engine that is installed."""
+
+import importlib.util
+
+import pytest
+
+from tests import features
+from tests.test_project import ROOT
+
+
+def printed():
+    """README's table: what stands in it for each engine, and the rows that it names."""
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    start = lines.index(features.header()[0])
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[start:]]
+    rows = cells[2 : cells.index([""])]
+    named, *columns = zip(*rows, strict=True)
+    return list(named), dict(zip(features.ENGINES, map(list, columns), strict=True))
+
+
+def test_readme_names_the_rows():
+    assert printed()[0] == features.rows()
+
+
+@pytest.mark.parametrize("engine", features.ENGINES)
+def test_readme_says_what_is_found(engine):
+    if not importlib.util.find_spec(engine):
+        pytest.skip(f"{features.ENGINES[engine]} is not installed")
+    assert features.column(engine) == printed()[1][engine]
