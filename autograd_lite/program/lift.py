@@ -127,7 +127,12 @@ class _FormGroups:
             if used & depends:
                 depends.add(group.shape)
             (self.after if used & depends else self.before).append(group)
-        self.inputs = [i for i, code in enumerate(self.nodes.codes) if code < 0]
+        # Whether the adjoint is but a factor of what is passed back, once.
+        mine = self.went.get(form.adjoint, -1)
+        uses = [int((terms.factors == mine).sum()) for group in self.after for terms in group.terms]
+        self.passes = sum(uses) == 1 and {i for group in self.after for i in group.members.tolist()} <= {
+            *self.outputs
+        }
 
     def _write(self, op: Op, numbers: tuple[float | None, ...]) -> Writing:
         if op not in self.ops:
@@ -472,11 +477,12 @@ class Lift:
             self.pass_back(int(shape[root]), one, np.ones(1), [])
         for group in reversed(self.grouped.groups):
             if group.shape in self.depends:
-                for elements, adjoint in self.adjoints(group.shape, f"d_{self.name(group)}"):
-                    self.backward(group, first[group.shape], elements, adjoint)
+                for elements, terms in self.adjoints(group.shape):
+                    self.backward(group, first[group.shape], elements, terms)
         zero = self.build.constants(np.zeros(1))
         found = [(C, int(zero.index[0]))] * count
-        for elements, adjoint in self.adjoints(by, "d_w" if by == W else "d_x"):
+        for elements, terms in self.adjoints(by):
+            adjoint = self.build.sums(terms, "d_w" if by == W else "d_x")
             for k, i in zip(elements.tolist(), adjoint.index.tolist(), strict=True):
                 found[k] = (adjoint.space, i)
         return found
@@ -491,8 +497,8 @@ class Lift:
             (self.element[nodes], coefficients, [x.index for x in factors])
         )
 
-    def adjoints(self, shape: int, name: str) -> Iterator[tuple[Any, Vector]]:
-        """The elements of a shape by the kinds of terms that their adjoints have, with those adjoints."""
+    def adjoints(self, shape: int) -> Iterator[tuple[Any, list[_Terms]]]:
+        """The elements of a shape by the kinds of terms that their adjoints have, with those terms."""
         np = self.np
         passed = self.passed.pop(shape, {})
         kinds = []
@@ -527,23 +533,27 @@ class Lift:
                         )
                     )
             if terms:
-                yield elements, self.build.sums(terms, name)
+                yield elements, terms
 
-    def backward(self, group: Group, first: Any, elements: Any, adjoint: Vector) -> None:
+    def upstream(self, terms: list[_Terms], group: Group, inline: int) -> _Terms:
+        """An adjoint: the factor that it is as a nest, or, of at most `inline` factors, those themselves."""
+        coefficients, factors = terms[0]
+        if len(terms) == 1 and coefficients.shape[1] == 1 and len(factors) <= inline:
+            return _Terms(coefficients[:, 0], [Vector(x.space, x.index[:, 0]) for x in factors])
+        found = self.build.sums(terms, f"d_{self.name(group)}")
+        return _Terms(self.np.ones(len(coefficients)), [found])
+
+    def backward(self, group: Group, first: Any, elements: Any, adjoint: list[_Terms]) -> None:
         """Pass the adjoints of some elements of a group back to the operands."""
-        rows = first[elements]
+        np = self.np
         if group.code != SUM:
             self.form_backward(group, first, elements, adjoint)
             return
+        rows = first[elements]
+        uses = 0
+        passing = []
         for terms in group.terms:
-            coefficients, nodes = terms.coefficients[rows], terms.factors[rows]
-            t = coefficients.shape[1]
-            upstream = Vector(adjoint.space, self.np.repeat(adjoint.index, t))
-            columns = [nodes[:, :, f].ravel() for f in range(len(terms.shapes))]
-            factors = [
-                Vector(self.space[s], self.number[column, 0])
-                for s, column in zip(terms.shapes, columns, strict=True)
-            ]
+            columns = [terms.factors[rows, :, f] for f in range(len(terms.shapes))]
             counted: dict[int, float] = {}  # a factor that stands twice passes the same terms twice
             for f, column in enumerate(columns):
                 same = (
@@ -551,17 +561,20 @@ class Lift:
                 )
                 k = next(same, f)
                 counted[k] = counted.get(k, 0.0) + 1.0
-            if not columns:
-                continue
-            partials = _partials_of_product(len(columns))
             for f, times in counted.items():
                 if terms.shapes[f] in self.depends:
-                    others = [factors[k] for k in partials[f]]
-                    self.pass_back(
-                        terms.shapes[f], columns[f], coefficients.ravel() * times, [upstream, *others]
-                    )
+                    passing.append((terms, columns, f, times))
+                    uses += terms.coefficients.shape[1]
+        upstream = self.upstream(adjoint, group, 1 if uses == 1 else 0)
+        for terms, columns, f, times in passing:
+            t = terms.coefficients.shape[1]
+            factors = [Vector(x.space, np.repeat(x.index, t)) for x in upstream.factors]
+            for k in _partials_of_product(len(columns))[f]:
+                factors.append(Vector(self.space[terms.shapes[k]], self.number[columns[k].ravel(), 0]))
+            coefficients = terms.coefficients[rows] * upstream.coefficients[:, None] * times
+            self.pass_back(terms.shapes[f], columns[f].ravel(), coefficients.ravel(), factors)
 
-    def form_backward(self, group: Group, first: Any, elements: Any, adjoint: Vector) -> None:
+    def form_backward(self, group: Group, first: Any, elements: Any, adjoint: list[_Terms]) -> None:
         """Pass adjoints back through an operation that is not linear: its rule is in its form."""
         np = self.np
         form = self.forms[group.code - len(LINEAR)]
@@ -574,10 +587,12 @@ class Lift:
         self.emit(parts.before, number, space, lambda _: form.name, self.applied(parts))
         if len(elements) < number.shape[1]:
             number = number[:, elements]
-        if form.adjoint in parts.went:
-            i = parts.went[form.adjoint]
-            number[i] = adjoint.index
-            space[int(parts.grouped.shape[i])] = adjoint.space
+        upstream = self.upstream(adjoint, group, 2 if parts.passes else -1)
+        own = parts.went.get(form.adjoint, -1)
+        if own >= 0 and not parts.passes:
+            (whole,) = upstream.factors
+            number[own] = whole.index
+            space[int(parts.grouped.shape[own])] = whole.space
         to = dict(zip(parts.outputs, wanted, strict=True))
         for part in parts.after:
             passing = [k for k, i in enumerate(part.members.tolist()) if i in to]
@@ -587,13 +602,15 @@ class Lift:
                 j = to[int(part.members[k])]
                 for terms in part.terms:
                     for t, coefficient in enumerate(terms.coefficients[k].tolist()):
-                        factors = [
-                            Vector(space[s], number[terms.factors[k, t, f]])
-                            for f, s in enumerate(terms.shapes)
-                        ]
-                        self.pass_back(
-                            group.shapes[j], nodes[elements, j], np.full(len(elements), coefficient), factors
-                        )
+                        coefficients = np.full(len(elements), coefficient)
+                        factors = []
+                        for i, s in zip(terms.factors[k, t].tolist(), terms.shapes, strict=True):
+                            if i == own and parts.passes:
+                                coefficients = coefficients * upstream.coefficients
+                                factors += upstream.factors
+                            else:
+                                factors.append(Vector(space[s], number[i]))
+                        self.pass_back(group.shapes[j], nodes[elements, j], coefficients, factors)
 
     def finished(self, outputs: list[int], gradients: list[tuple[int, int]]) -> Lifted:
         """The program of some nodes, and of gradients."""
