@@ -18,7 +18,7 @@ from typing import Any
 
 from autograd_lite.explain.graph import Between, Edge, adjoints, edges
 from autograd_lite.formulas import Namer, Reader
-from autograd_lite.functional import _flatten
+from autograd_lite.functional import flatten
 from autograd_lite.latex import TEXT
 from autograd_lite.primitives import ATOM
 from autograd_lite.value import Value, topological_order
@@ -68,7 +68,7 @@ class Exercise:
     """
 
     def __init__(self, output: Value, wrt: Any, digits: int = 4) -> None:
-        flat = _flatten(wrt, "wrt")
+        flat = flatten(wrt, "wrt")
         self._output, self._asked = output, dict(zip(flat.paths, flat.leaves, strict=True))
         self._order, self._tolerance = topological_order(output), 5.0 * 10.0**-digits
         self._adjoints = adjoints(self._order)
@@ -84,7 +84,7 @@ class Exercise:
         say = _Words(self._reader, self._order)
         if answer is ...:
             return Verdict(False, f"? Your turn: {self._question(say)}{say.definitions()}")
-        given = _flatten(answer, "the answer")
+        given = flatten(answer, "the answer")
         if any(isinstance(number, Value) for number in given.leaves):
             raise TypeError("an answer is built of numbers: take them out of Values with .data")
         entries = dict(zip(given.paths, given.leaves, strict=True))

@@ -19,10 +19,10 @@ from fractions import Fraction
 from itertools import islice
 from typing import TypeAlias
 
-from autograd_lite.functional import _partials_as_values
+from autograd_lite.functional import partials_as_values
 from autograd_lite.latex import LATEX, TEXT, Notation, Printed
 from autograd_lite.primitives import ATOM, PRODUCT, TABLE, Primitive
-from autograd_lite.value import Value, _paused, topological_order
+from autograd_lite.value import Value, paused, topological_order
 
 Factor: TypeAlias = "tuple[Atom, int]"
 Term: TypeAlias = "tuple[float, tuple[Factor, ...]]"
@@ -497,11 +497,11 @@ class Reader:
         return self._partials[node][position]
 
     def _partials_read(self, node: Value) -> list[Sum]:
-        token = _paused.set(False)  # also within no_grad the rule has to record
+        token = paused.set(False)  # also within no_grad the rule has to record
         try:
-            recorded = _partials_as_values(node)
+            recorded = partials_as_values(node)
         finally:
-            _paused.reset(token)
+            paused.reset(token)
         known = {x: self.formula(x) for x in (node, *node.operands) if isinstance(x, Value)}
         out = known[node]
         # No gradient goes to a constant, nor into a branch that was not taken.

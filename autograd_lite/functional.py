@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from autograd_lite.primitives import Undecided, real
-from autograd_lite.value import Value, _paused, no_grad
+from autograd_lite.value import Value, no_grad, paused
 
 Tree: TypeAlias = Any
 Function: TypeAlias = Callable[..., Any]
@@ -31,7 +31,9 @@ Argnums: TypeAlias = int | Sequence[int]
 # --- Trees -----------------------------------------------------------------------------------------
 
 
-class _Flat(NamedTuple):
+class Flat(NamedTuple):
+    """A tree laid out: where each leaf stood, the leaves, and what builds the containers again."""
+
     paths: list[str]
     leaves: list[Any]  # Values and floats
     build: Callable[[Iterator[Any]], Tree]
@@ -41,7 +43,8 @@ class _Flat(NamedTuple):
         return self.build(iter(leaves))
 
 
-def _flatten(tree: Tree, what: str, path: str = "") -> _Flat:
+def flatten(tree: Tree, what: str, path: str = "") -> Flat:
+    """Lay out a tree of numbers and Values; `TypeError` names the leaf, from `what` on, that is neither."""
     container: Callable[[list[Any]], Tree] = list if isinstance(tree, list) else tuple
     if isinstance(tree, dict):
         parts = [(f"[{key!r}]", part) for key, part in tree.items()]
@@ -52,12 +55,12 @@ def _flatten(tree: Tree, what: str, path: str = "") -> _Flat:
     elif isinstance(tree, list | tuple):
         parts = [(f"[{k}]", part) for k, part in enumerate(tree)]
     elif type(tree).__name__ == "ndarray":
-        nested = _flatten(tree.tolist(), what, path)
+        nested = flatten(tree.tolist(), what, path)
         return nested._replace(build=lambda leaves: _array(nested.build(leaves)))
     else:
-        return _Flat([path], [tree if isinstance(tree, Value) else real(tree, what + path)], next)
-    flats = [_flatten(part, what, path + step) for step, part in parts]
-    return _Flat(
+        return Flat([path], [tree if isinstance(tree, Value) else real(tree, what + path)], next)
+    flats = [flatten(part, what, path + step) for step, part in parts]
+    return Flat(
         [path for flat in flats for path in flat.paths],
         [leaf for flat in flats for leaf in flat.leaves],
         lambda leaves: container([flat.build(leaves) for flat in flats]),
@@ -70,7 +73,7 @@ def _array(nested: Any) -> Any:
     return numpy.array(nested)
 
 
-def _leaves_like(model: _Flat, flat: _Flat, names: str) -> list[Any]:
+def _leaves_like(model: Flat, flat: Flat, names: str) -> list[Any]:
     """The leaves of `flat` in the order of `model`, which must have the same paths (ValueError)."""
     leaves, wanted = dict(zip(flat.paths, flat.leaves, strict=True)), dict.fromkeys(model.paths)
     odd = [path for path in (*wanted, *leaves) if not (path in wanted and path in leaves)]
@@ -82,7 +85,7 @@ def _leaves_like(model: _Flat, flat: _Flat, names: str) -> list[Any]:
 # --- The linear map --------------------------------------------------------------------------------
 
 
-class _Variable(Value):
+class Variable(Value):
     """A leaf made here: while ``live``, derivatives taken inside depend on it; after that, a constant."""
 
     __slots__ = ("live",)
@@ -123,7 +126,7 @@ class _Linear:
                     for x, partial in zip(node.operands, node.partials, strict=True):
                         if partial is not None and x not in seen:
                             stack.append(x)
-                elif isinstance(node, _Variable):
+                elif isinstance(node, Variable):
                     self.live = self.live or getattr(node, "live", False)  # a copy has no such slot
                 else:
                     self.foreign = True
@@ -131,7 +134,7 @@ class _Linear:
     def record(self) -> None:
         """Take the partials as functions of the operands, so that what comes out can be differentiated."""
         self.recorded = True
-        self.partials = {node: _partials_as_values(node) for node in self.order}.__getitem__
+        self.partials = {node: partials_as_values(node) for node in self.order}.__getitem__
 
     def pull(self, seeds: Iterable[tuple[Any, Any]]) -> list[Any]:
         """Reverse mode, from outputs to inputs: adjoint(x) = Σ adjoint(node) · ∂node/∂x."""
@@ -165,7 +168,7 @@ def _add(totals: dict[Value, Any], node: Any, term: Any) -> None:
 
 def _plain(leaves: list[Any], recorded: bool) -> list[Any]:
     if recorded:  # also a constant is a Value, for the caller may call its methods
-        return [leaf if isinstance(leaf, Value) else _Variable(leaf, live=False) for leaf in leaves]
+        return [leaf if isinstance(leaf, Value) else Variable(leaf, live=False) for leaf in leaves]
     return [leaf.data if isinstance(leaf, Value) else leaf for leaf in leaves]
 
 
@@ -173,7 +176,7 @@ def _same(a: float, b: float) -> bool:
     return a == b or (a != a and b != b)
 
 
-def _partials_as_values(node: Value) -> tuple[Any, ...]:
+def partials_as_values(node: Value) -> tuple[Any, ...]:
     """The partials of a node, by its rule on its operands; ValueError if data is not what it was."""
     row, operands = node.primitive, node.operands
     assert row is not None
@@ -209,18 +212,18 @@ class _Run:
             self.chosen = [range(count)[k] for k in positions]
         except IndexError:
             raise TypeError(f"argnums={argnums}, but {count} arguments were given by position") from None
-        self.arguments = _flatten({k: arguments[k] for k in self.chosen}, "arguments")
+        self.arguments = flatten({k: arguments[k] for k in self.chosen}, "arguments")
         # Each number gets a variable of its own; times 1 (which keeps -0.0) ties it to what it stands for.
-        one = _Variable(1.0)
-        inputs = [x * one if isinstance(x, Value) else _Variable(x) for x in self.arguments.leaves]
+        one = Variable(1.0)
+        inputs = [x * one if isinstance(x, Value) else Variable(x) for x in self.arguments.leaves]
         called = {**dict(enumerate(arguments)), **self.arguments.around(inputs)}
-        token = _paused.set(False)  # a derivative taken within no_grad has to record, too
+        token = paused.set(False)  # a derivative taken within no_grad has to record, too
         try:
-            self.result = _flatten(f(*called.values(), **options), "the result")
+            self.result = flatten(f(*called.values(), **options), "the result")
         finally:
-            _paused.reset(token)
+            paused.reset(token)
             for x in (one, *inputs):
-                if isinstance(x, _Variable):
+                if isinstance(x, Variable):
                     x.live = False
         self.linear = _Linear(self.result.leaves, inputs, within=True)
         given = any(isinstance(x, Value) for x in self.arguments.leaves)
@@ -326,7 +329,7 @@ def vjp(f: Function, *primals: Tree) -> tuple[Tree, Function]:
     run = _Run(f, range(len(primals)), primals, {})
 
     def pullback(adjoint: Tree) -> Tree:
-        seeds = _leaves_like(run.result, _flatten(adjoint, "the adjoint"), "the adjoint and the result")
+        seeds = _leaves_like(run.result, flatten(adjoint, "the adjoint"), "the adjoint and the result")
         return run.like_arguments(run.linear.pull(zip(run.linear.outputs, seeds, strict=True)))
 
     return run.value(), pullback
@@ -344,7 +347,7 @@ def jvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree]) -> tuple
     if not (isinstance(primals, tuple | list) and isinstance(tangents, tuple | list)):
         raise TypeError("primals and tangents must be tuples with an entry for each argument: (x,) for one")
     run = _Run(f, range(len(primals)), primals, {})
-    flat = _flatten(dict(enumerate(tangents)), "tangents")
+    flat = flatten(dict(enumerate(tangents)), "tangents")
     along = _leaves_like(run.arguments, flat, "the tangents and the primals")
     return run.value(), run.result.around(run.linear.push(dict(zip(run.linear.inputs, along, strict=True))))
 
@@ -380,7 +383,7 @@ def gradients(output: Value, inputs: Tree, seed: Any = 1.0, record: bool = False
     >>> slope.data, gradients(slope, x)
     (27.0, 18.0)
     """
-    flat = _flatten(inputs, "inputs")
+    flat = flatten(inputs, "inputs")
     names = ["output", *[f"inputs{path}" for path in flat.paths]]
     for what, node in zip(names, [output, *flat.leaves], strict=True):
         if not isinstance(node, Value):
@@ -423,7 +426,7 @@ def gradcheck(f: Function, *point: Tree) -> bool:
     def number(j: int, *numbers: float) -> float:
         with no_grad():
             result = f(*run.like_arguments([Value(x) for x in numbers]))
-        return float(_plain(_flatten(result, "the result").leaves, False)[j])
+        return float(_plain(flatten(result, "the result").leaves, False)[j])
 
     for j, y in enumerate(linear.outputs):
         for k, derivative in enumerate(_plain(linear.pull([(y, 1.0)]), False)):

@@ -90,8 +90,11 @@ def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
 # --- Modules ----------------------------------------------------------------------------------------
 
 
-def _walk(part: Any, path: Any, seen: dict[int, Any], found: dict[Value, Any]) -> None:
-    # Paths are nested pairs, joined to names by who wants names: a training loop asks for parameters only.
+def walk(part: Any, path: Any, seen: dict[int, Any], found: dict[Value, Any]) -> None:
+    """Put the parameters of `part` and of all that it holds into `found`, each with its path.
+
+    Paths are nested pairs, joined to names by who wants names: a training loop asks for parameters only.
+    """
     seen[id(part)] = part  # kept, so that nothing new gets its id
     if isinstance(part, Module):
         entries: Iterable[tuple[Any, Any]] = vars(part).items()
@@ -103,9 +106,9 @@ def _walk(part: Any, path: Any, seen: dict[int, Any], found: dict[Value, Any]) -
                 found.setdefault(entry, (path, key))
         elif isinstance(entry, _HOLDERS):
             if id(entry) not in seen:
-                _walk(entry, (path, key), seen, found)
+                walk(entry, (path, key), seen, found)
         elif getattr(entry, "dtype", None) == "O":  # an array of Values
-            _walk(entry.tolist(), (path, key), seen, found)
+            walk(entry.tolist(), (path, key), seen, found)
 
 
 def _some(names: Sequence[str]) -> str:
@@ -133,7 +136,7 @@ class Module:
     def parameters(self) -> list[Value]:
         """Return the parameters, in the order of definition."""
         found: dict[Value, Any] = {}
-        _walk(self, None, {}, found)
+        walk(self, None, {}, found)
         return list(found)
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
@@ -142,7 +145,7 @@ class Module:
         Raises `ValueError` if the keys of a dict give two parameters the same name.
         """
         found: dict[Value, Any] = {}
-        _walk(self, None, {}, found)
+        walk(self, None, {}, found)
         names = set()
         for parameter, path in found.items():
             keys = []

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from tqdm import tqdm
 
 from autograd_lite.collector import collector_paused
-from autograd_lite.functional import _flatten, grad
+from autograd_lite.functional import flatten, grad
 from autograd_lite.losses import cross_entropy, half_squared_error, log_loss, log_loss_from_scores
 from autograd_lite.nn import MLP, Layer, Neuron
 from autograd_lite.primitives import mean, real
@@ -221,12 +221,12 @@ def minimize(
     if not precision >= 0.0:
         raise ValueError(f"precision must be at least 0, got {precision!r}")
     max_steps, gradient = _whole(max_steps, "max_steps"), grad(f)
-    flat = _flatten(start, "start")
+    flat = flatten(start, "start")
     if not flat.leaves:
         raise ValueError(f"start holds no number to move: {start!r}")
     x, path, change = flat.leaves, [flat.build(iter(flat.leaves))], math.inf
     if previous is not None:
-        given = _flatten(previous, "previous")
+        given = flatten(previous, "previous")
         if given.paths not in ([""], flat.paths):
             raise ValueError(f"previous must be a number or built like start, {start!r}, got {previous!r}")
         before = given.leaves * len(x) if given.paths == [""] else given.leaves
@@ -234,7 +234,7 @@ def minimize(
     steps = 0
     with tqdm(total=max_steps, disable=not progress, unit="step", leave=False) as bar:
         while change > precision and steps < max_steps:
-            slopes = _flatten(gradient(path[-1]), "the gradient").leaves
+            slopes = flatten(gradient(path[-1]), "the gradient").leaves
             before, x = x, [xi - lr * slope for xi, slope in zip(x, slopes, strict=True)]
             changes = [abs(new - old) for new, old in zip(x, before, strict=True)]
             path.append(flat.build(iter(x)))

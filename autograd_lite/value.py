@@ -28,23 +28,19 @@ Operand: TypeAlias = "Value | float"
 
 # Asked at every operation, so two globals say whether the context variables, ten times as slow to ask, hold
 # anything at all: how many `no_grad` blocks are open in any thread, and whether a scope ever was.
-_paused: ContextVar[bool] = ContextVar("autograd_lite_paused", default=False)
+paused: ContextVar[bool] = ContextVar("autograd_lite_paused", default=False)
 _pauses = 0
 _counting = threading.Lock()
 _scope: ContextVar[scope | None] = ContextVar("autograd_lite_scope", default=None)
 _scoped = False
-# What a new node keeps, once `_scoped`, of where it was made: its scope; `record_lines` puts a function here
-# that returns a `Line`.
-_place: Callable[[], scope | Line | None] = _scope.get
+_place: Callable[[], scope | Line | None] = _scope.get  # what a new node keeps, once `_scoped`
 
 # The latest backward passes, for questions that come after the fact (`ledger`): the root's id, its data, the
 # seed. The float object tells the root from a later node at the same address, and keeps no graph alive.
-_passes: deque[tuple[int, float, float]] = deque(maxlen=1000)
+passes: deque[tuple[int, float, float]] = deque(maxlen=1000)
 
 # While a function is traced (`program`) comparisons of Values, too, have no answer yet: this one is asked.
-_undecided: ContextVar[Callable[[Any, str, Any], Any] | None] = ContextVar(
-    "autograd_lite_undecided", default=None
-)
+judge: ContextVar[Callable[[Any, str, Any], Any] | None] = ContextVar("autograd_lite_judge", default=None)
 
 _traversal = threading.RLock()  # the scratch slot of a node serves one traversal at a time
 _ASCII = str.maketrans({"−": "-", "×": "*", "÷": "/"})
@@ -86,12 +82,24 @@ class scope:  # noqa: N801 - it is used like a function
         return scope, (self.name, self.parent)
 
 
+def current_scope() -> scope | None:
+    """The innermost open `scope`, or None."""
+    return _scope.get()
+
+
 class Line(NamedTuple):
     """Where an operation was written, with the scope that it belongs to."""
 
     scope: scope | None
     file: str
     number: int
+
+
+def keep_places(place: Callable[[], Line] | None) -> None:
+    """Have each new node keep what `place` returns (`record_lines`), or with None its scope alone."""
+    global _place, _scoped
+    _place = place or _scope.get
+    _scoped = True
 
 
 @contextmanager
@@ -105,7 +113,7 @@ def no_grad() -> Iterator[None]:
     ()
     """
     global _pauses
-    token = _paused.set(True)
+    token = paused.set(True)
     with _counting:
         _pauses += 1
     try:
@@ -113,7 +121,7 @@ def no_grad() -> Iterator[None]:
     finally:
         with _counting:
             _pauses -= 1
-        _paused.reset(token)
+        paused.reset(token)
 
 
 # --- Recording: a closure for each row and number of operands ---------------------------------------
@@ -152,7 +160,7 @@ def _unary(row: Primitive) -> Callable[[Any], Any]:
             return x._record(row, (x,))
         try:
             out = forward(a)
-            if _pauses and _paused.get():
+            if _pauses and paused.get():
                 return Value(out)
             (partial,) = rule(out, a)
         except (ArithmeticError, ValueError) as error:
@@ -198,7 +206,7 @@ def _binary(row: Primitive) -> Callable[[Any, Any], Any]:
             b = number
         try:
             out = forward(a, b)
-            if _pauses and _paused.get():
+            if _pauses and paused.get():
                 return Value(out)
             p, q = rule(out, a, b)
         except (ArithmeticError, ValueError) as error:
@@ -251,7 +259,7 @@ def _variadic(row: Primitive) -> Callable[[tuple[Any, ...]], Any]:
                 out, partials = at_once(numbers)
             else:
                 out = forward(*numbers)
-            if _pauses and _paused.get():
+            if _pauses and paused.get():
                 return Value(out)
             if at_once is None:
                 partials = rule(out, *numbers)
@@ -331,7 +339,7 @@ def _method(row: Primitive) -> Callable[[Value, Any], Value]:
 
 def _comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Value, Any], bool]:
     def method(self: Value, other: Any) -> Any:
-        if (undecided := _undecided.get()) is not None:
+        if (undecided := judge.get()) is not None:
             return undecided(self, compare.__name__, other)
         if isinstance(other, Value):
             return compare(self._data, other._data)
@@ -533,7 +541,7 @@ class Value(Recordable):
         """
         seed = real(seed, "the seed")
         with _traversal:
-            _passes.append((id(self), self._data, seed))
+            passes.append((id(self), self._data, seed))
             order = _topological_order((self,))
             nothing = self._scratch
             self._scratch = seed
@@ -645,7 +653,7 @@ class Value(Recordable):
     __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
-        if (undecided := _undecided.get()) is not None:
+        if (undecided := judge.get()) is not None:
             return bool(undecided(self, "ne", 0.0))
         return self._data != 0.0
 

@@ -109,7 +109,7 @@ class Pass(NamedTuple):
 
 def passes(values: Iterable[Value]) -> list[Pass]:
     """The latest backward passes, in order, their roots looked for among `values`."""
-    log = [*engine._passes]
+    log = [*engine.passes]
     wanted = {identity for identity, _, _ in log}
     roots = {id(node): node for node in values if id(node) in wanted}
     return [

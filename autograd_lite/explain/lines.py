@@ -33,22 +33,21 @@ def record_lines() -> Iterator[None]:
     global _open
     with _counting:
         _open += 1
-        engine._place = _place_with_line
-        engine._scoped = True  # from now on a node asks for its place
+        engine.keep_places(_place_with_line)
     try:
         yield
     finally:
         with _counting:
             _open -= 1
             if not _open:
-                engine._place = engine._scope.get
+                engine.keep_places(None)
 
 
 def _place_with_line() -> Line:
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
-    return Line(engine._scope.get(), frame.f_code.co_filename, frame.f_lineno)
+    return Line(engine.current_scope(), frame.f_code.co_filename, frame.f_lineno)
 
 
 def written_at(node: Value) -> str:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from autograd_lite.explain.graph import alive, consumers, passes
 from autograd_lite.explain.shown import Shown
 from autograd_lite.latex import TEXT, aligned, superscript
-from autograd_lite.nn import Layer, Module, Neuron, _walk
+from autograd_lite.nn import Layer, Module, Neuron, walk
 from autograd_lite.primitives import Primitive
 from autograd_lite.value import Value, topological_order
 
@@ -130,7 +130,7 @@ def gradient_report(model: Module, lr: float = 0.1) -> GradientReport:
     """
     groups: dict[str, list[_Parameter]] = {}
     paths: dict[Value, Any] = {}
-    _walk(model, None, {}, paths)
+    walk(model, None, {}, paths)
     for value, path in paths.items():
         layer, neuron = _place(model, path)
         groups.setdefault(layer, []).append(_Parameter(value, neuron))

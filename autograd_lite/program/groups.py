@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autograd_lite import primitives as table
-from autograd_lite.functional import _Variable
+from autograd_lite.functional import Variable
 from autograd_lite.program.graph import Graph, Op
 from autograd_lite.value import Value, topological_order
 
@@ -94,7 +94,7 @@ def of_recording(
     for node in order:
         row = node.primitive
         if row is None:
-            if isinstance(node, _Variable):  # of a derivative within: it was made a number
+            if isinstance(node, Variable):  # of a derivative within: it was made a number
                 nodes.node(SUM, [nodes.constant(node.data)])
             else:
                 nodes.input(W, len(leaves))

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from autograd_lite import primitives as table
 from autograd_lite import value
-from autograd_lite.functional import _Variable
+from autograd_lite.functional import Variable
 from autograd_lite.primitives import TABLE, Primitive, Undecided, is_real
 from autograd_lite.program.graph import Graph, Op
 from autograd_lite.value import Value, topological_order
@@ -225,7 +225,7 @@ class Trace:
                 if node in lifted:
                     continue
                 row = node.primitive
-                if isinstance(node, _Variable):  # of a derivative within the function, which made it a number
+                if isinstance(node, Variable):  # of a derivative within the function, which made it a number
                     lifted[node] = self.graph.constant(node.data)
                     self.outside[lifted[node]] = node
                     continue
@@ -252,11 +252,11 @@ class Trace:
         def undecided(x: Any, name: str, other: Any) -> Any:
             return getattr(self.traced(self.index(x)), f"__{name}__")(other)
 
-        before = value._undecided.set(undecided)
+        before = value.judge.set(undecided)
         try:
             return function(*arguments)
         finally:
-            value._undecided.reset(before)
+            value.judge.reset(before)
 
 
 def leaves_of(root: Value) -> tuple[list[Value], int]:
@@ -266,7 +266,7 @@ def leaves_of(root: Value) -> tuple[list[Value], int]:
         raise TraceError(_TAKEN)
     made = [node for node in order if node.primitive is None]
     # A variable of a derivative within the function was made a number.
-    return [node for node in made if not isinstance(node, _Variable)], len(order) - len(made)
+    return [node for node in made if not isinstance(node, Variable)], len(order) - len(made)
 
 
 # --- Rewriting graphs ------------------------------------------------------------------------------
