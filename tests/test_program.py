@@ -27,7 +27,6 @@ SEED = 20
 
 has_torch = importlib.util.find_spec("torch") is not None
 has_jax = importlib.util.find_spec("jax") is not None
-has_dask = importlib.util.find_spec("distributed") is not None
 
 
 def demo(seed=1, sizes=(16, 16, 1)):
@@ -563,50 +562,6 @@ def test_a_long_chain_takes_the_tape():
     want = eager(lambda x: f(x[0]), [0.5])
     assert value == pytest.approx(want[0], rel=1e-12)
     assert gradient == pytest.approx(want[1][0], rel=1e-12)
-
-
-def _die():
-    import os
-
-    os._exit(1)
-
-
-@pytest.mark.skipif(not has_dask, reason="Dask is not installed")
-def test_a_dask_cluster_trains_to_the_same_weights():
-    from distributed import Client, LocalCluster
-
-    from autograd_lite.datasets import penguins
-
-    rows = [row for row in penguins().rows if None not in row]
-    species = sorted({row[0] for row in rows})
-    X = np.array([[float(x) for x in row[2:6]] for row in rows])
-    y = np.array([float(species.index(row[0])) for row in rows])
-    X = (X - X.mean(axis=0)) / X.std(axis=0)
-    n, classes = X.shape[1], len(set(y.tolist()))
-
-    def trained(executor):
-        model = nn.MLP(n, [8, classes], rng=4)
-        program = compile(lambda x, t: softmax_cross_entropy(model(x), t), [0.0] * n, 0.0)
-        for _ in range(10):
-            for p in program.leaves:
-                p.grad = None
-            program.batch(X, y, backward=True, executor=executor, deterministic=True)
-            for p in program.leaves:
-                p.data = p.data - 0.5 * p.grad
-        return [p.data for p in program.leaves], program
-
-    alone, _ = trained(None)
-    with (
-        LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
-        Client(cluster) as client,
-    ):
-        executor = client.get_executor(retries=2)
-        together, program = trained(executor)
-        assert together == alone
-        # A worker that dies: Dask runs its part again on another, and the sum is whole.
-        want = program.batch(X, y, deterministic=True)
-        client.submit(_die, retries=0, pure=False)
-        assert program.batch(X, y, executor=executor, deterministic=True) == want
 
 
 # --- As mathematics ----------------------------------------------------------------------------------

@@ -50,7 +50,10 @@ def added(sums: list[Any]) -> Any:
 
 
 def _workers(executor: Executor) -> int:
-    return getattr(executor, "_max_workers", None) or os.cpu_count() or 1
+    """How many there are; an executor does not say, but `concurrent.futures`, MPI's pool and Dask know."""
+    client = getattr(executor, "_client", None)
+    dask = sum(client.ncores().values()) if hasattr(client, "ncores") else 0
+    return dask or getattr(executor, "_max_workers", None) or os.cpu_count() or 1
 
 
 def _sizes(m: int, parts: int) -> list[int]:
