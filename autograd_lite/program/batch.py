@@ -51,7 +51,7 @@ def added(sums: list[Any]) -> Any:
 
 def _workers(executor: Executor) -> int:
     """How many there are; an executor does not say, but `concurrent.futures`, MPI's pool and Dask know."""
-    client = getattr(executor, "_client", None)
+    client: Any = getattr(executor, "_client", None)
     dask = sum(client.ncores().values()) if hasattr(client, "ncores") else 0
     return dask or getattr(executor, "_max_workers", None) or os.cpu_count() or 1
 
