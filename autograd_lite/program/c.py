@@ -106,7 +106,7 @@ class _Writer:
         self.products = {
             k: product
             for k in sorted(self.returned - self.used)
-            if vectors > 1 and nests[k].varies and (product := self.product_of_matrices(nests[k]))
+            if vectors > 1 and nests[k].varies and (product := self.product_of_matrices(k))
         }
         # Room: a block of vectors for each result that varies, one for each sum, a number for the others.
         self.place: dict[int, int] = {}
@@ -135,8 +135,9 @@ class _Writer:
         self.columns: dict[tuple[int, int, int, int], tuple[str, int]] = {}  # of which turned copies are kept
         self.kept: dict[bytes, int] = {}
 
-    def product_of_matrices(self, nest: Nest) -> _Product | None:
-        """The nest as a product of matrices over the samples, if it is one."""
+    def product_of_matrices(self, k: int) -> _Product | None:
+        """A nest as a product of matrices over the samples, if it is one."""
+        nest = self.lifted.nests[k]
         if nest.op is not None or len(nest.runs) != 1 or nest.runs[0].terms != 1:
             return None
         (run,) = nest.runs
@@ -155,7 +156,11 @@ class _Writer:
         if first[1] or second[0]:
             return None
         outer, inner = Slot(a.space, a.index[:: extents[1]]), Slot(b.space, b.index[: extents[1]])
-        if extents[1] >= min(self.lanes, extents[0]):
+        # Columns are what follows each other in the outputs, unless a vector would be mostly empty.
+        numbers = [number for space, number in self.lifted.outputs if space == NESTS + k]
+        along = extents[1] > 1 and len(numbers) > 1 and numbers[1] - numbers[0] == extents[1]
+        inner_first = not along if min(extents) >= self.lanes // 2 else extents[1] >= extents[0]
+        if inner_first:
             product = _Product(outer, inner, extents[0], extents[1], False)
         else:
             product = _Product(inner, outer, extents[1], extents[0], True)
@@ -588,10 +593,12 @@ def c_layout(
     arguments: Sequence[tuple[str, int]],
     lanes: int,
     real: str = "double",
+    recorded: bool = False,
 ) -> Layout:
     """The text of ``name``, which adds the outputs of m samples up; with one lane it is plain C99.
 
-    The arguments are given with the number of numbers that each has in a sample.
+    The arguments are given with the number of numbers that each has in a sample; those of a batch that was
+    recorded are its data, and the outputs are what they are, once for all samples.
     """
     lifted = _with_results(lifted, numpy)
     tables: dict[bytes, tuple[str, Any]] = {}
@@ -612,9 +619,9 @@ def c_layout(
             summed.append((i, writer.summed(k, number)))
         else:
             fixed.append((i, writer.fixed_place[k] + number))
-    scale = "m" if arguments else "1"
+    scale = "1" if recorded or not arguments else "m"
     results = _copied("out", summed, "sums", "from_sums")
-    results += _copied("out", fixed, "f", "from_fixed", "m * " if arguments else "")
+    results += _copied("out", fixed, "f", "from_fixed", "" if scale == "1" else "m * ")
     leaves = lifted.leaves.tolist()
     moved = leaves != [*range(len(leaves))]
     taken = _copied("v", list(enumerate(leaves)), "w", "from_leaves") if moved else []

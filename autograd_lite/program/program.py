@@ -19,6 +19,7 @@ from autograd_lite.program.batch import split_sums
 from autograd_lite.program.descent import Descent
 from autograd_lite.program.graph import Graph
 from autograd_lite.program.run import Tape, replay
+from autograd_lite.program.samples import separated
 from autograd_lite.program.trace import Trace, differentiated, leaves_of, rebuilt
 from autograd_lite.program.tree import Tree
 from autograd_lite.value import Value
@@ -508,20 +509,26 @@ class Program:
             return self.loop(kind)
         if self._machine is not None and kind == "leaf":
             return self._machine
-        return nests.Kernel(self._lifted(kind, "array"), np)
+        lifted, data = self._separated(kind, "array")
+        return nests.Kernel(lifted, np, data)
+
+    def _separated(self, kind: str, target: str) -> tuple[loops.Lifted, Any]:
+        """The outputs as loops, of one sample if a batch of them was recorded, and then their data."""
+        lifted = self._lifted(kind, target)
+        found = None if self.arguments else separated(lifted, arrays.numpy())
+        return found or (lifted, None)
 
     # --- Machine code
-
-    def _layout(self, lanes: int, real: str = "double", name: str = "program") -> c.Layout:
-        np = arrays.numpy()
-        lifted = self._lifted("leaf" if self.leaves else "argument", "c")
-        given = [(given, len(tree.paths)) for given, tree in self.arguments]
-        return c.c_layout(lifted, np, name=name, arguments=given, lanes=lanes, real=real)
 
     @property
     def c_source(self) -> str:
         """The sums over samples as plain C99, one documented function that needs libm and nothing else."""
-        return self._layout(1, name=self.name).text
+        np = arrays.numpy()
+        lifted = self._lifted("leaf" if self.leaves else "argument", "c")
+        return c.c_layout(lifted, np, name=self.name, arguments=self._sizes(), lanes=1).text
+
+    def _sizes(self) -> list[tuple[str, int]]:
+        return [(given, len(tree.paths)) for given, tree in self.arguments]
 
     @property
     def loops(self) -> str:
@@ -540,17 +547,15 @@ class Program:
         self._needs_scalar()
         if not self.leaves:
             raise TypeError(f"{self.name} has no leaves: machine code is for their gradient over a batch")
-        number = {"float64": "double", "float32": "float"}[real]
-        lanes = {"double": 8, "float": 16}[number] if self._count else 1  # 64 bytes
-        layout = self._layout(lanes, number)
-        if layout.nests > IRREGULAR:
-            what = f"{self.name} does not roll: {layout.nests:,} loops"
+        np = arrays.numpy()
+        lifted, data = self._separated("leaf", "c")
+        if len(lifted.nests) > IRREGULAR:
+            what = f"{self.name} does not roll: {len(lifted.nests):,} loops"
             warnings.warn(f"{what}; the form without machine code runs", RuntimeWarning, stacklevel=2)
             return self
-        layout.text += c.descent(layout, "program", number, len(self.leaves), lanes)
-        sizes = [len(tree.paths) for _, tree in self.arguments]
+        sizes = self._sizes() if data is None else [("the data", data.shape[1])]
         try:
-            machine = native.Machine(layout, len(self.leaves), sizes, real, fastmath, arrays.numpy())
+            machine = native.Machine(lifted, sizes, data, len(self.leaves), real, fastmath, np)
         except native.NoCompilerError as error:
             warnings.warn(f"{error}; the NumPy form runs instead", RuntimeWarning, stacklevel=2)
             return self

@@ -251,7 +251,7 @@ def by_hand_c() -> dict[str, float]:
     from autograd_lite.program import native
 
     try:
-        library = native.built(BY_HAND)
+        library = native.built(BY_HAND, ("-O3",))
     except native.NoCompilerError as error:
         raise Skipped(str(error)) from error
     X, y = _arrays(1)

@@ -1,0 +1,324 @@
+"""The samples of a recorded batch found again: a loss of them all as a loop over the program of one.
+
+A loss that was recorded as a sum over samples holds the same operations for each of them. Its gradients are
+sums with as many terms as there are samples. Such a sum says which nodes belong to which sample; from there
+the samples spread to what these nodes are made of and to what is made of them (`_Labels`). Then one sample's
+nodes are laid beside the others': if they are the same but for numbers, these numbers are the data, and the
+program runs as one that is given samples. What comes after the sums, as a penalty on weights, stays behind.
+
+What does not live here: how programs of samples run (`nests.py`, `c.py`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autograd_lite.program.loops import NESTS, C, Lifted, Nest, Run, Slot, X
+
+LEAST = 8  # samples: fewer do not fill a vector
+SHARED, UNKNOWN = -2, -1
+
+
+class _Labels:
+    """For each node the sample it belongs to; `SHARED` if to several, `UNKNOWN` if to none that is known."""
+
+    def __init__(self, lifted: Lifted, start: Any, numpy: Any) -> None:
+        self.lifted, self.start, self.np = lifted, start, numpy
+        self.least = numpy.full(start[-1], numpy.iinfo(int).max)
+        self.most = numpy.full(start[-1], UNKNOWN)
+        self.sums = numpy.zeros(start[-1], bool)  # over samples, or made of such
+
+    def own(self, k: int) -> Any:
+        """The labels of the nodes of nest k."""
+        least, most = self.least[self.start[k] :][: self.size(k)], self.most[self.start[k] :][: self.size(k)]
+        return self.np.where(least < most, SHARED, most)
+
+    def size(self, k: int) -> int:
+        return self.lifted.nests[k].size
+
+    def put(self, nodes: Any, labels: Any) -> None:
+        """Add labels to those that nodes have; `SHARED` is all of them."""
+        np = self.np
+        known = labels != UNKNOWN
+        nodes, labels = nodes[known], labels[known]
+        np.minimum.at(self.least, nodes, np.where(labels == SHARED, -1, labels))
+        np.maximum.at(self.most, nodes, np.where(labels == SHARED, np.iinfo(int).max, labels))
+
+    def read(self, nest: Nest) -> list[Any]:
+        """The nodes that each operand of each node is, an array of nodes by terms for each operand."""
+        return [slot.index + self.start[slot.space - NESTS] for slot in nest.slots() if slot.space >= NESTS]
+
+    def spread(self) -> None:
+        """From each node to its operands, then from operands to what is made of one sample's alone."""
+        np, nests = self.np, self.lifted.nests
+        for k in reversed(range(len(nests))):
+            labels = np.where(self.sums[self.start[k] :][: self.size(k)], UNKNOWN, self.own(k))
+            if (labels != UNKNOWN).any():
+                for nodes in self.read(nests[k]):
+                    self.put(nodes.ravel(), np.repeat(labels, nodes.shape[1]))
+        for k, nest in enumerate(nests):
+            nodes = self.read(nest)
+            if not nodes:
+                continue
+            operands = np.concatenate(nodes, axis=1)
+            least, most = self.least[operands], self.most[operands]
+            labels = np.where((least == most) & ~self.sums[operands], most, UNKNOWN)
+            first = np.where(labels == UNKNOWN, np.iinfo(int).max, labels).min(axis=1)
+            last = labels.max(axis=1)
+            free = self.own(k) == UNKNOWN
+            sums = free & (self.sums[operands].any(axis=1) | ((last != UNKNOWN) & (first < last)))
+            self.sums[self.start[k] :][: nest.size] |= sums
+            labels = np.where(free & ~sums, last, UNKNOWN)
+            self.put(self.start[k] + np.arange(nest.size), labels)
+
+
+class _Different(Exception):  # noqa: N818  no error
+    """The samples are not computed alike."""
+
+
+class _Separation:
+    """The nests of a lifted program divided: what no sample changes, one sample, what follows the sums."""
+
+    def __init__(self, lifted: Lifted, labels: _Labels, m: int, numpy: Any) -> None:
+        self.lifted, self.labels, self.m, self.np = lifted, labels, m, numpy
+        self.nests: list[Nest] = []
+        self.constants = lifted.constants
+        self.columns: dict[bytes, int] = {}
+        self.data: list[Any] = []
+        total = labels.start[-1]
+        self.space = numpy.full(total, -1)  # of each node: where it is now, and its number there
+        self.number = numpy.full(total, -1)
+        self.sample = numpy.full(total, -1)
+
+    def run(self) -> tuple[Lifted, Any]:
+        np, labels = self.np, self.labels
+        for k, nest in enumerate(self.lifted.nests):
+            own = labels.own(k)
+            sums = labels.sums[labels.start[k] :][: nest.size]
+            members = np.arange(nest.size)
+            self.put_plain(k, nest, members[(own < 0) & ~sums], False)
+            self.put_samples(k, nest, members[own >= 0], own[own >= 0])
+            self.put_sums(k, nest, members[sums & (own < 0)])
+        outputs = []
+        for space, number in self.lifted.outputs:
+            if space >= NESTS:
+                node = labels.start[space - NESTS] + number
+                if self.sample[node] >= 0:
+                    raise _Different
+                space, number = int(self.space[node]), int(self.number[node])
+            outputs.append((space, number))
+        data = np.stack(self.data, axis=1) if self.data else np.zeros((self.m, 0))
+        return Lifted(self.nests, self.lifted.leaves, self.constants, outputs), data
+
+    def add(self, nest: Nest, nodes: Any, samples: Any = None) -> None:
+        """Keep a nest, which stands for the nodes; or for those of each sample, a row of nodes for each."""
+        self.nests.append(nest)
+        self.space[nodes] = NESTS + len(self.nests) - 1
+        self.number[nodes] = self.np.arange(nest.size)
+        if samples is not None:
+            self.sample[nodes] = samples
+
+    def moved(self, slot: Slot, index: Any, samples: Any = None) -> Slot:
+        """Where operands are now: those of fixed nodes, or of samples, which the first axis counts."""
+        np = self.np
+        if slot.space < NESTS:
+            return Slot(slot.space, index)
+        nodes = index + self.labels.start[slot.space - NESTS]
+        spaces = np.unique(self.space[nodes])
+        if len(spaces) != 1 or spaces[0] < 0:
+            raise _Different
+        own = self.sample[nodes]
+        if samples is None:
+            if (own >= 0).any():
+                raise _Different
+        elif self.labels.sums[nodes].any() or ((own >= 0) & (own != samples)).any():
+            raise _Different
+        return Slot(int(spaces[0]), self.number[nodes])
+
+    def put_plain(self, k: int, nest: Nest, members: Any, after: bool) -> None:
+        """Nodes that are no part of a sample, nor a sum over them."""
+        if len(members):
+            new = Nest(nest.op, len(members), nest.name, after=after)
+            new.operands = [self.moved(slot, slot.index[members]) for slot in nest.operands]
+            new.runs = [
+                Run(
+                    None if run.coefficient is None else run.coefficient[members],
+                    [self.moved(slot, slot.index[members]) for slot in run.factors],
+                    run.terms,
+                )
+                for run in nest.runs
+            ]
+            self.add(new, self.labels.start[k] + members)
+
+    def put_samples(self, k: int, nest: Nest, members: Any, own: Any) -> None:
+        np, m = self.np, self.m
+        if not len(members):
+            return
+        order = np.argsort(own, kind="stable")
+        if len(members) % m or (own[order].reshape(m, -1) != np.arange(m)[:, None]).any():
+            raise _Different
+        nodes = members[order].reshape(m, -1)  # of each sample
+        labels = np.arange(m)[:, None, None]
+        operands = [self.moved(slot, slot.index[nodes], labels) for slot in nest.operands]
+        runs = []
+        for run in nest.runs:
+            factors = [self.moved(slot, slot.index[nodes], labels) for slot in run.factors]
+            coefficient = None if run.coefficient is None else run.coefficient[nodes]
+            runs.append(self.sorted_terms(coefficient, factors))
+        keys = [slot.index for slot in operands if slot.space != C]
+        keys += [slot.index for _, factors in runs for slot in factors if slot.space != C]
+        rows = np.zeros((m, nodes.shape[1]), int) + np.arange(nodes.shape[1])
+        if keys and nodes.shape[1] > 1:  # the nodes of a sample, in the order of their operands
+            flat = np.concatenate(keys, axis=2)
+            rows = np.lexsort([flat[:, :, j] for j in reversed(range(flat.shape[2]))], axis=1)
+
+        def sorted_nodes(x: Any) -> Any:
+            return np.take_along_axis(x, rows[:, :, None], axis=1)
+
+        new = Nest(nest.op, nodes.shape[1], nest.name, varies=True)
+        new.operands = [self.alike(Slot(slot.space, sorted_nodes(slot.index))) for slot in operands]
+        for coefficient, factors in runs:
+            slots = [self.alike(Slot(slot.space, sorted_nodes(slot.index))) for slot in factors]
+            if coefficient is not None:
+                coefficient = sorted_nodes(coefficient)
+                if (coefficient == coefficient[0]).all():
+                    coefficient = coefficient[0]
+                else:
+                    slots.append(self.column(coefficient))
+                    coefficient = None
+            terms = slots[0].index.shape[1] if slots else 1
+            new.runs.append(Run(coefficient, slots, terms))
+        self.add(
+            new,
+            self.labels.start[k] + np.take_along_axis(nodes, rows, axis=1),
+            np.arange(m)[:, None],
+        )
+
+    def put_sums(self, k: int, nest: Nest, members: Any) -> None:
+        """Sums over the samples: what is summed is a result of each, and the sums are read after them."""
+        if not len(members):
+            return
+        np, m, labels = self.np, self.m, self.labels
+        if nest.op is not None:
+            self.put_plain(k, nest, members, True)
+            return
+        new = Nest(None, len(members), nest.name, after=True)
+        place = None
+        for run in nest.runs:
+            nodes = [
+                slot.index[members] + labels.start[slot.space - NESTS]
+                for slot in run.factors
+                if slot.space >= NESTS
+            ]
+            own = np.full((len(members), run.terms), UNKNOWN)
+            for x in nodes:
+                own = np.maximum(own, self.sample[x])
+            coefficient = None if run.coefficient is None else run.coefficient[members]
+            if (own == UNKNOWN).all():
+                factors = [self.moved(slot, slot.index[members]) for slot in run.factors]
+                new.runs.append(Run(coefficient, factors, run.terms))
+                continue
+            order = np.argsort(own, axis=1, kind="stable")
+            if (
+                run.terms % m
+                or (
+                    np.take_along_axis(own, order, axis=1).reshape(len(members), m, -1)
+                    != np.arange(m)[:, None]
+                ).any()
+            ):
+                raise _Different
+
+            def by_sample(x: Any, order: Any = order) -> Any:
+                found = np.take_along_axis(x, order, axis=1).reshape(len(members), m, -1)
+                return found.transpose(1, 0, 2)
+
+            parts = [
+                self.moved(slot, by_sample(slot.index[members]), np.arange(m)[:, None, None])
+                for slot in run.factors
+            ]
+            coefficient, parts = self.sorted_terms(
+                None if coefficient is None else by_sample(coefficient), parts
+            )
+            slots = [self.alike(slot) for slot in parts]
+            if coefficient is not None:
+                if (coefficient == coefficient[0]).all():
+                    coefficient = coefficient[0]
+                else:
+                    slots.append(self.column(coefficient))
+                    coefficient = None
+            summed = Nest(None, len(members), nest.name, varies=True)
+            summed.runs = [Run(coefficient, slots, run.terms // m)]
+            self.nests.append(summed)
+            place = Slot(NESTS + len(self.nests) - 1, np.arange(len(members))[:, None])
+            new.runs.append(Run(None, [place], 1))
+        mine = labels.start[k] + members
+        if place is not None and len(new.runs) == 1:
+            self.space[mine], self.number[mine] = place.space, place.index[:, 0]
+        else:
+            self.add(new, mine)
+
+    def sorted_terms(self, coefficient: Any, factors: list[Slot]) -> tuple[Any, list[Slot]]:
+        """Terms of each node in the order of their operands, since they may differ from sample to sample."""
+        np = self.np
+        keys = [slot.index for slot in factors if slot.space != C]
+        if keys and keys[0].shape[2] > 1:
+            order = np.lexsort(keys[::-1], axis=2)
+            factors = [Slot(slot.space, np.take_along_axis(slot.index, order, axis=2)) for slot in factors]
+            if coefficient is not None:
+                coefficient = np.take_along_axis(coefficient, order, axis=2)
+        return coefficient, factors
+
+    def alike(self, slot: Slot) -> Slot:
+        """The operand of one sample, the same for all; constants may differ, which makes them data."""
+        index = slot.index
+        if slot.space == C:
+            values = self.lifted.constants[index]
+            if (values == values[0]).all():
+                return Slot(C, index[0])
+            return self.column(values)
+        if (index != index[0]).any():
+            raise _Different
+        return Slot(slot.space, index[0])
+
+    def column(self, values: Any) -> Slot:
+        """Numbers that differ from sample to sample, as arguments."""
+        np = self.np
+        number = np.empty(values.shape[1:], int)
+        for place in np.ndindex(*values.shape[1:]):
+            column = values[(slice(None), *place)]
+            key = column.tobytes()
+            if key not in self.columns:
+                self.columns[key] = len(self.data)
+                self.data.append(column)
+            number[place] = self.columns[key]
+        return Slot(X, number)
+
+
+def separated(lifted: Lifted, numpy: Any) -> tuple[Lifted, Any] | None:
+    """A recorded batch as a program of one sample, and the data of the samples, a row for each.
+
+    None if no samples are found, or if they are not computed alike.
+    """
+    np = numpy
+    start = np.cumsum([0, *[nest.size for nest in lifted.nests]])
+    candidates: dict[int, list[tuple[int, int, Run]]] = {}
+    for k, nest in enumerate(lifted.nests):
+        for run in nest.runs:
+            if run.terms >= LEAST and any(slot.space >= NESTS for slot in run.factors):
+                candidates.setdefault(run.terms, []).append((nest.size, k, run))
+    for m, found in sorted(candidates.items(), key=lambda item: -sum(size for size, _, _ in item[1])):
+        _, _, run = max(found, key=lambda entry: (len(entry[2].factors), entry[1]))
+        labels = _Labels(lifted, start, np)
+        for slot in run.factors:
+            if slot.space >= NESTS:
+                labels.put(start[slot.space - NESTS] + slot.index[0], np.arange(m))
+        for _ in range(6):
+            before = labels.most.copy()
+            labels.spread()
+            if (labels.most == before).all():
+                break
+        try:
+            return _Separation(lifted, labels, m, np).run()
+        except _Different:
+            continue
+    return None
