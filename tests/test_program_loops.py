@@ -39,11 +39,14 @@ def agree(got, want, tolerance=1e-13):
 
 
 def whole(program, leaves):
-    """The value and the gradients of a recorded loss, by the NumPy form of its loops."""
-    kernel = nests.Kernel(program._lifted("leaf", "array"), np)
-    value, *gradients = kernel.sums(
-        np.zeros((0, 1)), np.array([leaf.data for leaf in program.leaves])
-    ).tolist()
+    """The value and the gradients of a recorded loss, by the NumPy form of its loops, one sample's or all."""
+    kernel = program.kernel("leaf")
+    numbers = np.array([leaf.data for leaf in program.leaves])
+    found = [kernel.sums(kernel.samples([]), numbers)]
+    if kernel.data is not None:
+        found.append(nests.Kernel(program._lifted("leaf", "array"), np).sums(np.zeros((0, 1)), numbers))
+        agree(found[0], found[1])
+    value, *gradients = found[0].tolist()
     found = dict(zip(program.leaves, gradients, strict=True))
     return [value, *[found.get(leaf, 0.0) for leaf in leaves]]
 
@@ -378,3 +381,70 @@ def test_arrays_are_read_where_they_are():
         program.batch(X, y[:-1])
     with pytest.raises(ValueError, match="no samples"):
         program.batch(X[:0], y[:0])
+
+
+def batches():
+    """Losses of whole batches, and whether their samples can be told apart."""
+    model, X, y = demo()
+    samples = [(x, t, by_hand(model, random.Random(0))(x)) for x, t in zip(X[:20].tolist(), y, strict=False)]
+    w = [Value(0.1 * k) for k in range(20)]
+    parameters = model.parameters()
+
+    def total(part):
+        return sum((part(*sample) for sample in samples), 0.0)
+
+    loss = total(lambda x, t, z: relu(1.0 - t * z))
+    penalty = sum((p * p for p in parameters), 0.0)
+    yield "a mean", loss * 0.05, True
+    yield "a penalty", loss * 0.05 + 1e-4 * penalty, True
+    yield "a penalty of its own kind", loss + ag.sqrt(penalty), True
+    yield "two terms for each sample", total(lambda x, t, z: ag.square(z - t) + ag.exp(z - 2.0) * x[0]), True
+    heads = [by_hand(nn.MLP(2, [5, 1], rng=k), random.Random(k)) for k in range(3)]
+    outputs = [([head(x) for head in heads], [t, x[0], x[1]]) for x, t, _ in samples]
+    squares = [ag.square(z - t) for zs, ts in outputs for z, t in zip(zs, ts, strict=True)]
+    yield "a network of several outputs", ag.sum(squares), True
+    yield "softmax", ag.mean([ag.softmax_cross_entropy(zs, int(ts[0] > 0)) for zs, ts in outputs]), False
+    yield "the data alone", total(lambda x, t, z: z * t), True
+    yield "a function of the sum", ag.log(1.0 + total(lambda x, t, z: tanh(z) ** 2)), False
+    yield (
+        "a parameter for each sample",
+        sum((relu(wi - z) for wi, (_, _, z) in zip(w, samples, strict=True)), 0.0),
+        False,
+    )
+    yield "one sample unlike the others", loss + ag.sin(samples[3][2]), False
+    yield "a product over them", ag.prod([ag.sigmoid(z) for _, _, z in samples]), False
+
+
+@needs_cc
+@pytest.mark.parametrize("which", range(11))
+def test_the_samples_of_a_recorded_batch_are_told_apart(which):
+    title, loss, apart = list(batches())[which]
+    program = compile(loss)
+    loss.backward()
+    want = [loss.data, *[leaf.grad for leaf in program.leaves]]
+    agree(whole(program, program.leaves), want)
+    assert (program.kernel("leaf").data is not None) is apart, title
+    program.native()
+    value, gradients = program()
+    agree([value, *gradients], want)
+    assert program.form == "machine code"
+    assert program._machine.data is None or program._machine.data[1][0].shape[0] == 20
+
+
+def test_equal_samples_are_computed_once_and_not_told_apart():
+    w = [Value(0.3), Value(-0.2)]
+    X = [[1.0, 2.0], [0.5, -1.0], [1.0, 2.0], *[[0.1 * k, 0.3] for k in range(9)]]
+    loss = ag.sum([tanh(dot(w, x)) for x in X])
+    program = compile(loss)
+    loss.backward()
+    agree(whole(program, w), [loss.data, *[wi.grad for wi in w]])
+
+
+def test_a_large_recorded_loss_runs_by_its_loops(monkeypatch):
+    monkeypatch.setattr(program_module, "STRAIGHT_LINE", 100)
+    _, loss, _ = next(batches())
+    program = compile(loss)
+    assert program.form == "loops"
+    loss.backward()
+    value, gradients = program()
+    agree([value, *gradients], [loss.data, *[leaf.grad for leaf in program.leaves]])

@@ -27,6 +27,8 @@ from autograd_lite.value import Value
 # Above this many operations straight-line code takes longer to compile, some 30 µs an operation, than a tape
 # loses by a thousand runs; measured by `python -m tests.benchmarks`.
 STRAIGHT_LINE = 20_000
+# NumPy takes some 3 µs for a loop, the tape half a microsecond for an operation and its derivative.
+LOOP = 6
 # A C compiler takes about 0.2 ms a loop; a program with more of them is no regular one.
 IRREGULAR = 20_000
 
@@ -195,8 +197,18 @@ class Program:
 
     @property
     def form(self) -> str:
-        """How a call is run: "source", or "tape" where the graph is too large for source."""
-        return "source" if self._operations <= STRAIGHT_LINE else "tape"
+        """How a call is run: "machine code" or "source"; "loops" or "tape" of too large a graph for these."""
+        if self._machine is not None and not self.arguments:
+            return "machine code"
+        if self._operations <= STRAIGHT_LINE:
+            return "source"
+        return "loops" if self._rolls else "tape"
+
+    @cached_property
+    def _rolls(self) -> bool:
+        """Whether a recorded loss is a few loops, which NumPy runs in less time than the tape its nodes."""
+        kernel = None if self.arguments or not self.leaves else self.kernel("leaf")
+        return isinstance(kernel, nests.Kernel) and LOOP * len(kernel.lifted.nests) < self._operations
 
     def _title(self) -> str:
         signature = f"{self.name}({', '.join(given for given, _ in self.arguments)})"
@@ -258,6 +270,9 @@ class Program:
         if self.form == "source":
             text, opaque = self._printed(kind)
             return python.load(text, self.name, {name: row.forward for name, row in opaque.items()})  # type: ignore[misc]
+        if self.form == "loops":
+            kernel = self.kernel("leaf")
+            return lambda leaves: kernel([], leaves)
         return lambda *given: self._on_tape(kind, given)
 
     # --- Calls
@@ -455,7 +470,8 @@ class Program:
         """Return what takes steps of gradient descent on a batch one by one, with the parameters in an array.
 
         ``with program.descent(X, y, lr=0.1) as step:`` each call ``step()`` moves them and returns the mean
-        before; the leaves get their numbers at the end of the block. A recorded loss takes no batch.
+        before; the leaves get their numbers at the end of the block. A recorded loss takes no batch, and
+        all its leaves are moved: also the inputs, where a model of `nn` made Values of them.
         """
         self._needs_scalar()
         if not self.leaves:

@@ -308,17 +308,19 @@ def separated(lifted: Lifted, numpy: Any) -> tuple[Lifted, Any] | None:
                 candidates.setdefault(run.terms, []).append((nest.size, k, run))
     for m, found in sorted(candidates.items(), key=lambda item: -sum(size for size, _, _ in item[1])):
         _, _, run = max(found, key=lambda entry: (len(entry[2].factors), entry[1]))
-        labels = _Labels(lifted, start, np)
-        for slot in run.factors:
-            if slot.space >= NESTS:
-                labels.put(start[slot.space - NESTS] + slot.index[0], np.arange(m))
-        for _ in range(6):
-            before = labels.most.copy()
-            labels.spread()
-            if (labels.most == before).all():
-                break
-        try:
-            return _Separation(lifted, labels, m, np).run()
-        except _Different:
-            continue
+        for rows in (1, None):  # one of the sums, or all, if parts of a sample have nothing else in common
+            labels = _Labels(lifted, start, np)
+            for slot in run.factors:
+                if slot.space >= NESTS:
+                    nodes = start[slot.space - NESTS] + slot.index[:rows]
+                    labels.put(nodes.ravel(), np.tile(np.arange(m), len(nodes)))
+            for _ in range(6):
+                before = labels.most.copy()
+                labels.spread()
+                if (labels.most == before).all():
+                    break
+            try:
+                return _Separation(lifted, labels, m, np).run()
+            except _Different:
+                continue
     return None
