@@ -11,17 +11,21 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
+from typing import Any
 
 from tests.benchmarks import engine, programs
 from tests.benchmarks.measuring import PACKAGES, Skipped, Table
 
+Runs = dict[str, list[dict[str, Any]]]  # of each row, the figures of each round
+OTHERS = [engine for engine in PACKAGES if engine != "autograd_lite"]
 TABLES = [*engine.TABLES, *programs.TABLES]
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1") | {
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 }
 
 
-def _measure(title: str, row: str) -> dict[str, float | str]:
+def _measure(title: str, row: str) -> dict[str, Any]:
     """The figures of a row, measured in this process; ``skipped`` says why there are none."""
     run = next(table.rows[row] for table in TABLES if table.title == title)
     try:
@@ -30,16 +34,18 @@ def _measure(title: str, row: str) -> dict[str, float | str]:
         return {"skipped": str(reason)}
 
 
-def _measured(title: str, row: str) -> dict[str, float | str]:
+def _measured(title: str, row: str) -> dict[str, Any]:
     """The same, measured in a process of its own."""
     package = PACKAGES[row.partition(":")[0]]
     if not importlib.util.find_spec(package):
         return {"skipped": f"{package} is not installed"}
     command = [sys.executable, "-m", "tests.benchmarks", "--measure", title, row]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=os.environ | ONE_THREAD)
+    with tempfile.TemporaryDirectory() as cache:  # so that machine code is built, not found
+        environment = os.environ | ONE_THREAD | {"XDG_CACHE_HOME": cache}
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment)
     if done.returncode:
         return {"skipped": f"failed, exit status {done.returncode}"}
-    figures: dict[str, float | str] = json.loads(done.stdout)
+    figures: dict[str, Any] = json.loads(done.stdout)
     return figures
 
 
@@ -50,7 +56,7 @@ def _time(seconds: float) -> str:
     return f"{seconds / size:,.{max(0, 2 - len(str(int(seconds / size))) + 1)}f} {unit}"
 
 
-def _ratio(ratio: float) -> str:
+def _printed(ratio: float) -> str:
     return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.1f}" if ratio >= 10 else f"{ratio:.2f}"
 
 
@@ -63,9 +69,18 @@ def _progress(line: str) -> None:
         print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
 
 
-def _report(table: Table, rounds: int) -> None:
+def _ratio(runs: Runs, row: str, to: str) -> float | None:
+    """How many times as long a row takes as another, the median of the rounds."""
+    if "skipped" in runs[row][0] or "skipped" in runs[to][0]:
+        return None
+    pairs = zip(runs[row], runs[to], strict=True)
+    return statistics.median(one["seconds"] / other["seconds"] for one, other in pairs)
+
+
+def _report(table: Table, rounds: int) -> list[str]:
+    """Print a table; return its lines in the summary, one for each row that others are compared with."""
     against = table.against or tuple(table.rows)[:1]
-    runs: dict[str, list[dict[str, float | str]]] = {row: [] for row in table.rows}
+    runs: Runs = {row: [] for row in table.rows}
     for k in range(rounds):
         for row, done in runs.items():  # in turn, so that a slow minute of the machine is everybody's
             if k == 0 or "skipped" not in done[0]:
@@ -87,14 +102,24 @@ def _report(table: Table, rounds: int) -> None:
             f"{_time(min(seconds))} … {_time(max(seconds))}",
         ]
         for name in against:
-            them = [run.get("seconds") for run in runs[name]]
-            ratio = None not in them and statistics.median(a / b for a, b in zip(seconds, them, strict=True))
-            cells.append(f"{_ratio(ratio)} ×" if ratio else "")
+            ratio = _ratio(runs, row, name)
+            cells.append(f"{_printed(ratio)} ×" if ratio else "")
         print(f"| {' | '.join(cells)} |", flush=True)
+    return [_short(table.title.partition(":")[0], runs, name) for name in against if _ratio(runs, name, name)]
+
+
+def _short(title: str, runs: Runs, ours: str) -> str:
+    """How many times as long each other engine takes, its first row where it has several."""
+    first = {row.partition(":")[0]: row for row in reversed(runs)}
+    ratios = [_ratio(runs, first[name], ours) if name in first else None for name in OTHERS]
+    seconds = statistics.median(run["seconds"] for run in runs[ours])
+    form = ours.partition(": ")[2]
+    cells = [f"{title}{form and ', ' + form}", _time(seconds), *[(r and _printed(r)) or "" for r in ratios]]
+    return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
-    """Print the tables, or with ``--measure`` those of one row as JSON."""
+    """Print the tables, or with ``--measure`` one row's figures as JSON."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", metavar="WORD", help="only tables whose title has this in it")
@@ -107,9 +132,11 @@ def main() -> None:
     versions = [f"{package} {importlib.metadata.version(package)}" for package in installed]
     print(f"CPython {platform.python_version()}, {platform.machine()}, one thread; {', '.join(versions)}.")
     print(f"CPU time of a process for each row; medians of {arguments.rounds} rounds, ratios within a round.")
-    for table in TABLES:
-        if arguments.only in table.title:
-            _report(table, arguments.rounds)
+    short = [
+        line for table in TABLES if arguments.only in table.title for line in _report(table, arguments.rounds)
+    ]
+    print("\n**How many times as long the others take**\n")
+    print(f"| | autograd_lite | {' | '.join(OTHERS)} |\n|---|--:|{'--:|' * len(OTHERS)}", *short, sep="\n")
 
 
 if __name__ == "__main__":

@@ -213,10 +213,10 @@ TABLES = [
         "100,000 × tanh(x·b + c), recorded and differentiated, b and c Values",
         {"autograd_lite": chain_autograd_lite, "micrograd": chain_micrograd},
     ),
-    Table("The same, memory", {"autograd_lite": memory_autograd_lite}),
+    Table("Memory of 100,000 × tanh(x·b + c)", {"autograd_lite": memory_autograd_lite}),
     Table("A graph 1,000,000 deep", {"autograd_lite": deep_autograd_lite}),
     Table(
-        "A step of micrograd's demo, recorded: MLP(2, [16, 16, 1]), 100 samples, hinge loss and penalty",
+        "A step of micrograd's demo, recorded anew: MLP(2, [16, 16, 1]), 100 samples, hinge loss and penalty",
         {
             "autograd_lite": partial(demo_autograd_lite, penalty=1e-4),
             "micrograd": partial(demo_micrograd, penalty=1e-4),

@@ -334,9 +334,9 @@ def step_batch(data: Callable[[], Any], machine: bool = False) -> dict[str, floa
 def step_descend(
     sizes: tuple[int, ...], data: Callable[[], Any], machine: bool = False, steps: int = 1
 ) -> dict[str, float]:
-    start = time.process_time()
+    start = time.perf_counter()
     program = _program(sizes, machine)
-    built = time.process_time() - start
+    built = time.perf_counter() - start
     X, y = data()
     figures = timed(lambda: program.descend(X, y, lr=LR, steps=steps))
     return {"seconds": figures["seconds"] / steps, "built in s": built}
@@ -465,12 +465,12 @@ def recorded() -> dict[str, float]:
         loss = loss + (1.0 + -float(t) * network(x)).relu()
     loss = loss * 0.01
     nodes = len(topological_order(loss))
-    start = time.process_time()
+    start = time.perf_counter()
     program = compile(loss)
     lines = program.loops.count("\n")
-    shown = time.process_time() - start
+    shown = time.perf_counter() - start
     program.native()
-    built = time.process_time() - start - shown
+    built = time.perf_counter() - start - shown
     return {
         **timed(program),
         "nodes": nodes,
@@ -511,9 +511,10 @@ TABLES = [
             "PyTorch": small_torch,
             "HIPS autograd": small_hips,
         },
+        against=("autograd_lite: generated Python",),
     ),
     Table(
-        "A step of micrograd's demo, compiled: MLP(2, [16, 16, 1]), 100 samples, hinge loss",
+        "A step of micrograd's demo: MLP(2, [16, 16, 1]), 100 samples, hinge loss",
         {
             "autograd_lite: generated Python": partial(step_loop, _one),
             "autograd_lite: batch, NumPy": partial(step_batch, _one),
@@ -536,7 +537,7 @@ TABLES = [
         against=("autograd_lite: generated Python", "autograd_lite: a step of descent, C"),
     ),
     Table(
-        "The same on 10,000 samples",
+        "A step of micrograd's demo on 10,000 samples",
         {
             "autograd_lite: batch, NumPy": partial(step_batch, _hundred),
             "autograd_lite: batch, C": partial(step_batch, _hundred, machine=True),
@@ -548,7 +549,7 @@ TABLES = [
         against=("autograd_lite: batch, NumPy", "autograd_lite: batch, C"),
     ),
     Table(
-        "The demo's loss recorded whole, 100 samples in one graph: a call of the program of its gradient",
+        "The demo's 100 samples recorded as one graph: a call of the program of its gradient",
         {
             "autograd_lite: C": recorded,
             "by hand: C, a step": by_hand_c,
