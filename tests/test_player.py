@@ -607,6 +607,39 @@ def test_frame_of_a_notebook_works(browser, tmp_path):
     assert pills == len(player.cards.values)
 
 
+def test_frame_that_is_shown_late_looks_the_same(browser, tmp_path):
+    """A notebook may load the page while its cell is hidden, where nothing has a size yet."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    frame, wait = play(network()).frame, WebDriverWait(browser, 20, poll_frequency=0.02)
+    place = "(r => [r.left, r.top, r.width, r.height])(e.getBoundingClientRect())"
+    places = []
+    for display in ("block", "none"):
+        path = tmp_path / f"{display}.html"
+        cell = f'<div id="cell" style="display:{display}">{frame}</div>'
+        path.write_text(f'<meta charset="utf-8">{cell}', encoding="utf-8")
+        browser.get(path.as_uri())
+        try:
+            browser.switch_to.frame(0)
+            wait.until(
+                lambda _: browser.execute_script("return document.querySelector('#count').textContent")
+            )
+            browser.switch_to.default_content()
+            browser.execute_script("document.getElementById('cell').style.display = 'block'")
+            browser.switch_to.frame(0)
+            wait.until(lambda _: browser.find_element("id", "last").is_displayed())
+            browser.find_element("id", "last").click()
+            time.sleep(0.3)
+            script = f"return [...document.querySelectorAll('main svg, .pill')].map(e => {place})"
+            places.append(browser.execute_script(script))
+        finally:
+            browser.switch_to.default_content()
+    shown, shown_late = places
+    assert len(shown) == len(shown_late) > 1
+    for ours, late in zip(shown, shown_late, strict=True):
+        assert late == pytest.approx(ours, abs=0.5)
+
+
 def test_nothing_is_cut_off_in_the_browser(page):
     """The whole picture is in view, and no number is wider than its pill."""
     page.click("last")

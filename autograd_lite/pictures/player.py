@@ -86,8 +86,12 @@ def _marked(svg: str, drawn: Cards) -> tuple[str, float]:
             pieces[k].attrib.update({"class": "value", "data-row": row.id})
             if row.gradient is not None:
                 k = next(texts)
-                for piece in (pieces[k], pieces[k - 1]):  # the number, and the pill behind it
+                number, pill = pieces[k], pieces[k - 1]
+                for piece in (number, pill):
                     piece.attrib.update({"class": "pill", "data-row": row.id})
+                # In the middle, for running sums are longer or shorter than what Graphviz placed.
+                middle = float(pill.attrib["x"]) + float(pill.attrib["width"]) / 2.0
+                number.attrib.update({"x": f"{middle:.6g}", "text-anchor": "middle"})
     height = float(picture.get("height", "0pt").removesuffix("pt")) * 4.0 / 3.0
     ET.register_namespace("", _SVG[1:-1])
     return re.sub(r">\s+<", "><", ET.tostring(picture, encoding="unicode")), height
