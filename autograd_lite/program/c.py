@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -103,6 +103,7 @@ class _Writer:
                 )
             read = {slot.space - NESTS for slot in nest.slots() if slot.space >= NESTS}
             (self.returned if nest.after else self.used).update(read)
+        self.used |= {space - NESTS for space, _ in lifted.each}
         self.products = {
             k: product
             for k in sorted(self.returned - self.used)
@@ -481,17 +482,27 @@ class _Writer:
         """The function that works on one block of samples."""
         self.done: set[tuple[int, int, int, int]] = set()
         lines = [line for k in range(len(self.lifted.nests)) for line in self.nest(k, vectors, lanes)]
+        for i, k, number, n in _runs(
+            [(i, s - NESTS, number) for i, (s, number) in enumerate(self.lifted.each)]
+        ):
+            lines += _nested(
+                [f"for (int i = 0; i < {n}; i++)", "for (int s = 0; s < count; s++)"],
+                [
+                    f"each[s * {len(self.lifted.each)} + {i} + i] = "
+                    f"((const {self.real} *)&n{k}[({number} + i) * Q])[s];"
+                ],
+            )
         # Rooms are counted in results of a block.
         rooms = [(f"n{k}", place) for k, place in self.place.items()] + [*self.columns.values()]
         return "\n".join(
             [
                 f"static void {name}(const V *restrict x, const {self.real} *restrict w,",
                 f"        const {self.real} *restrict f, V *restrict g, {self.real} *restrict sums,",
-                "        V *restrict room, int count)",
+                f"        {self.real} *restrict each, V *restrict room, int count)",
                 "{",
                 f"    enum {{ Q = {vectors} }};",
                 *[f"    V *{name} = room + {place * vectors};" for name, place in rooms],
-                "    (void)x; (void)w; (void)f; (void)g; (void)sums; (void)room; (void)count;",
+                "    (void)x; (void)w; (void)f; (void)g; (void)sums; (void)each; (void)room; (void)count;",
                 *[f"    {line}" for line in lines],
                 "}",
             ]
@@ -566,14 +577,22 @@ def _steps(extents: Sequence[int]) -> list[int]:
     return steps
 
 
+def _runs(places: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int, int]]:
+    """Runs of neighbours: (i, k, j) followed by (i + 1, k, j + 1) and so on, and how many."""
+    runs: list[tuple[int, int, int, int]] = []
+    for i, k, j in places:
+        if runs:
+            first_i, of, first_j, n = runs[-1]
+            if (i, k, j) == (first_i + n, of, first_j + n):
+                runs[-1] = (first_i, of, first_j, n + 1)
+                continue
+        runs.append((i, k, j, 1))
+    return runs
+
+
 def _copied(to: str, pairs: list[tuple[int, int]], source: str, table: str, factor: str = "") -> list[str]:
     """Statements for ``to[i] = source[j]`` of each pair: as few runs of neighbours as there are."""
-    runs: list[list[int]] = []
-    for i, j in pairs:
-        if runs and i == runs[-1][0] + runs[-1][2] and j == runs[-1][1] + runs[-1][2]:
-            runs[-1][2] += 1
-        else:
-            runs.append([i, j, 1])
+    runs = [(i, j, n) for i, _, j, n in _runs([(i, 0, j) for i, j in pairs])]
     if not runs:
         return []
     numbers = ", ".join([f"{{{i}, {j}, {n}}}" for i, j, n in runs])
@@ -666,7 +685,10 @@ def c_layout(
         room=n * vectors,
         sums=writer.sums,
         in_vectors=in_vectors,
-        samples=_samples(arguments, sizes, lanes, in_vectors) if any(nest.varies for nest in nests) else "",
+        samples=_samples(arguments, sizes, lanes, in_vectors, len(lifted.each))
+        if any(nest.varies for nest in nests)
+        else "",
+        each=f", then {len(lifted.each)} numbers for each sample" if lifted.each else "",
         v="work" if moved else "w",
         sums_at=sums_at,
         fixed_at=fixed_at,
@@ -679,20 +701,30 @@ def c_layout(
 
 def _with_results(lifted: Lifted, numpy: Any) -> Lifted:
     """The same with outputs that are all results of nests: what is an input itself is copied."""
-    nests, outputs = [*lifted.nests], [*lifted.outputs]
-    for space in (X, W, C):
-        places = [i for i, (of, _) in enumerate(outputs) if of == space]
-        if places:
-            index = numpy.array([[outputs[i][1]] for i in places])
-            for k, i in enumerate(places):
-                outputs[i] = (NESTS + len(nests), k)
+    nests, outputs, each = [*lifted.nests], [*lifted.outputs], [*lifted.each]
+
+    def copied(places: list[tuple[int, int]], space: int, varies: bool) -> None:
+        """Replace the places in this space by those of a nest that copies them."""
+        found = [i for i, (of, _) in enumerate(places) if of == space]
+        if found:
+            index = numpy.array([[places[i][1]] for i in found])
+            for k, i in enumerate(found):
+                places[i] = (NESTS + len(nests), k)
             nests.append(
-                Nest(None, len(places), "copy", runs=[Run(None, [Slot(space, index)], 1)], varies=space == X)
+                Nest(None, len(found), "copy", runs=[Run(None, [Slot(space, index)], 1)], varies=varies)
             )
-    return Lifted(nests, lifted.leaves, lifted.constants, outputs)
+
+    for space in (X, W, C):
+        copied(outputs, space, space == X)
+    for space in sorted({of for of, _ in each}):
+        if space == X or not lifted.varies(space):
+            copied(each, space, True)
+    return Lifted(nests, lifted.leaves, lifted.constants, outputs, each)
 
 
-def _samples(arguments: Sequence[tuple[str, int]], sizes: list[int], lanes: int, in_vectors: int) -> str:
+def _samples(
+    arguments: Sequence[tuple[str, int]], sizes: list[int], lanes: int, in_vectors: int, each: int
+) -> str:
     """The loops over the samples: what is left over of whole vectors first, then blocks of vectors."""
     blocks = ""
     lane = "[l]" if lanes > 1 else ""
@@ -717,7 +749,7 @@ def _samples(arguments: Sequence[tuple[str, int]], sizes: list[int], lanes: int,
         for (int l = 0; l < {lanes}; l++)
             counts[l] = l < left ? -1 : 0;
 {taken(1, "m - left + (l < left ? l : 0)")}
-        block_1(x, w, f, g, sums, room, left);
+        block_1(x, w, f, g, sums, each + (m - left) * {each}, room, left);
         for (int k = 0; k < {in_vectors}; k++)
             g[k] = (V)((M)g[k] & counts);
     }}"""
@@ -729,7 +761,7 @@ def _samples(arguments: Sequence[tuple[str, int]], sizes: list[int], lanes: int,
         blocks += f"""
     for (; done + {step} <= whole; done += {step}) {{
 {taken(size, f"done + q * {lanes} + l")}
-        block_{size}(x, w, f, g, sums, room, {step});
+        block_{size}(x, w, f, g, sums, each + done * {each}, room, {step});
     }}"""
     if lanes > 1 and in_vectors:
         added = " + ".join([f"a[{lane}]" for lane in range(lanes)])
@@ -836,7 +868,7 @@ _TEXT = """/* {name}: the sums over samples of a value and its gradient.
    void {name}(long m, const {real} *const *samples, const {real} *w, {real} *out, {real} *work)
    samples  {given}
    w        the {leaves} leaves
-   out      {outputs} sums: the value, then the derivatives
+   out      {outputs} sums: the value, then the derivatives{each}
    work     room for {work} numbers{aligned}
    C99; it needs libm and nothing else. */
 #include <{header}>
@@ -848,10 +880,10 @@ _TEXT = """/* {name}: the sums over samples of a value and its gradient.
 {blocks}
 
 static void sums_over(long m, const {real} *const *samples, const {real} *w, {real} *sums, {real} *f,
-        {real} *work)
+        {real} *each, {real} *work)
 {{
     V *g = {g}, *x = {x}, *room = x + {room};
-    (void)m; (void)samples; (void)w; (void)g; (void)x; (void)room;
+    (void)m; (void)samples; (void)w; (void)each; (void)g; (void)x; (void)room;
 {before}
     for (int k = 0; k < {in_vectors}; k++)
         g[k] = (V){{0}};
@@ -866,7 +898,7 @@ void {name}(long m, const {real} *const *samples, const {real} *w, {real} *out, 
     const {real} *v = {v};
     {real} *sums = work + {sums_at}, *f = work + {fixed_at};
 {taken}
-    sums_over(m, samples, v, sums, f, work + {blocks_at});
+    sums_over(m, samples, v, sums, f, out + {outputs}, work + {blocks_at});
 {results}
 }}
 """

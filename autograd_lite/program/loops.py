@@ -61,6 +61,7 @@ class Lifted:
     leaves: Any  # of the leaves in the order of their numbers: which they are
     constants: Any
     outputs: list[tuple[int, int]]  # space and number
+    each: list[tuple[int, int]] = field(default_factory=list)  # the same of what is returned for each sample
 
     def varies(self, space: int) -> bool:
         """Whether what is in a space differs from sample to sample."""

@@ -24,6 +24,7 @@ from typing import Any
 
 from autograd_lite.program import c
 from autograd_lite.program.loops import Lifted
+from autograd_lite.program.samples import Recorded
 
 # The text is unrolled already: -O3 takes half as long again to compile, and its code 5 % longer to run.
 FLAGS = (
@@ -115,14 +116,17 @@ class Machine:
 
     def __init__(
         self,
-        lifted: Lifted,
+        found: Lifted | Recorded,
         arguments: Sequence[tuple[str, int]],
-        data: Any,
         leaves: int,
         real: str,
         fastmath: bool,
         numpy: Any,
     ) -> None:
+        self.recorded = found if isinstance(found, Recorded) else None
+        lifted = found if isinstance(found, Lifted) else found.lifted
+        if self.recorded:
+            arguments = [("the data", self.recorded.data.shape[1])]
         self.np, self.sizes, self.leaves = numpy, [size for _, size in arguments], leaves
         self.type = numpy.dtype(real)
         number = {"float64": "double", "float32": "float"}[real]
@@ -134,18 +138,22 @@ class Machine:
             arguments=arguments,
             lanes=lanes,
             real=number,
-            recorded=data is not None,
+            recorded=bool(self.recorded),
         )
-        text = layout.text + c.descent(layout, "program", number, leaves, lanes)
+        self.outputs, self.each = len(lifted.outputs), len(lifted.each)
+        descends = self.outputs == leaves + 1  # all derivatives are sums
+        text = layout.text + (c.descent(layout, "program", number, leaves, lanes) if descends else "")
         library = built(text, FAST if fastmath else ())
-        self.run, self.run_steps = library.program, library.program_descend
-        self.run.restype, self.run_steps.restype = None, ctypes.c_long
+        self.run, self.run_steps = library.program, library.program_descend if descends else None
+        self.run.restype = None
+        if self.run_steps is not None:
+            self.run_steps.restype = ctypes.c_long
         self.pack = struct.Struct(f"{leaves}{self.type.char}").pack_into
         self.room = numpy.zeros(layout.work + 64, self.type)
         start = -self.room.ctypes.data % 64 // self.room.itemsize
         self.w, self.work = numpy.zeros(leaves, self.type), self.room[start:]
         self.lock = threading.Lock()
-        self.data: Any = None if data is None else self.rows([data])  # of a recorded batch
+        self.data: Any = self.recorded and self.rows([self.recorded.data])
 
     def rows(self, arrays: Sequence[Any]) -> Any:
         """Where the samples are: for each argument an array with a row for each, copied if it must be."""
@@ -170,11 +178,14 @@ class Machine:
     def sums(self, samples: Any, leaves: Sequence[float]) -> Any:
         """The sums of the outputs over the samples."""
         at, arrays = samples
-        out = self.np.empty(self.leaves + 1, self.type)
+        m = len(arrays[0]) if arrays else 1
+        out = self.np.empty(self.outputs + m * self.each, self.type)
         with self.lock:
             self.pack(self.w, 0, *leaves)
-            self.run(ctypes.c_long(len(arrays[0]) if arrays else 1), at, *map(_at, (self.w, out, self.work)))
-        return out
+            if self.recorded is not None and self.each:
+                arrays[0][...] = self.recorded.rows(self.w)
+            self.run(ctypes.c_long(m), at, *map(_at, (self.w, out, self.work)))
+        return out if self.recorded is None else out[self.recorded.order]
 
     def steps(self, samples: Any, w: Any, count: int) -> tuple[Any, Any, Callable[[], int]]:
         """Room for `count` step sizes and for the means before each step, and what takes the steps.
@@ -190,7 +201,7 @@ class Machine:
 
         def take(kept: Any = kept) -> int:
             with self.lock:
-                return self.run_steps(*given)  # type: ignore[no-any-return]
+                return int(self.run_steps(*given))  # type: ignore[misc]
 
         return lr, values, take
 

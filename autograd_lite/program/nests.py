@@ -13,6 +13,7 @@ from autograd_lite.primitives import Primitive
 from autograd_lite.program.arrays import ARRAY, functions
 from autograd_lite.program.code import called
 from autograd_lite.program.loops import NESTS, Lifted, Nest, Run, Slot, X, affine
+from autograd_lite.program.samples import Recorded
 
 BLOCK = 1024  # samples: some dozen rows of so many doubles fit a cache of the second level
 
@@ -32,9 +33,9 @@ def _taken(index: Any, numpy: Any) -> Any:
 class Kernel:
     """The sums over samples of a lifted program: called with a column per argument, and the leaves."""
 
-    def __init__(self, lifted: Lifted, numpy: Any, data: Any = None) -> None:
-        self.lifted, self.np = lifted, numpy
-        self.data = None if data is None else numpy.ascontiguousarray(data.T)  # of a recorded batch
+    def __init__(self, found: Lifted | Recorded, numpy: Any) -> None:
+        self.np, self.recorded = numpy, found if isinstance(found, Recorded) else None
+        self.lifted = lifted = found if isinstance(found, Lifted) else found.lifted
         # Once a block as large as this is freed, C's allocator keeps memory for the arrays of the next call,
         # which it would else return to the system and fetch anew: 7 ms instead of 2 for 10,000 samples.
         numpy.empty(2**21)
@@ -46,6 +47,7 @@ class Kernel:
         summed = {space - NESTS for space, _ in lifted.outputs}
         for nest in lifted.nests:
             (summed if nest.after else used).update([slot.space - NESTS for slot in nest.slots()])
+        used |= {space - NESTS for space, _ in lifted.each}
         self.steps: list[Step] = []
         self.after: list[tuple[int, Step]] = []
         self.totals: list[tuple[int, Step]] = []
@@ -79,16 +81,19 @@ class Kernel:
     def sums(self, samples: Any, leaves: Any) -> Any:
         """The sums of the outputs over the columns of `samples`, in blocks that stay in the cache."""
         np, lifted = self.np, self.lifted
-        given = samples if self.data is None else self.data
-        times = 1 if self.data is not None else given.shape[1]
+        given = samples if self.recorded is None else self.recorded.rows(leaves).T
+        times = given.shape[1] if self.recorded is None else 1
         leaves = leaves[lifted.leaves]
         added: list[Any] = []
+        each = np.empty((given.shape[1], len(lifted.each)))
         with np.errstate(all="ignore"):
             for start in range(0, given.shape[1], BLOCK):
                 block = given[:, start : start + BLOCK] if given.shape[1] > BLOCK else given
                 spaces: list[Any] = [block, leaves, lifted.constants]
                 for step in self.steps:
                     spaces.append(step(spaces))
+                for k, (space, number) in enumerate(lifted.each):
+                    each[start : start + BLOCK, k] = spaces[space][number]
                 totals = [total(spaces).ravel() for _, total in self.totals]
                 added = [a + b for a, b in zip(added, totals, strict=True)] if start else totals
             for (space, _), total in zip(self.totals, added, strict=True):
@@ -99,7 +104,8 @@ class Kernel:
             if self.plain:
                 numbers = [given[k].sum() if s == X else spaces[s][k] * times for s, k in self.plain]
                 found.append(np.array(numbers, dtype=float))
-        return np.concatenate(found)[self.order]
+        out = np.concatenate(found)[self.order]
+        return out if self.recorded is None else np.concatenate([out, each.ravel()])[self.recorded.order]
 
     def _result(self, spaces: list[Any], space: int, times: int) -> Any:
         return spaces[space] if times == 1 or self.lifted.varies(space) else spaces[space] * times

@@ -19,7 +19,7 @@ from autograd_lite.program.batch import split_sums
 from autograd_lite.program.descent import Descent
 from autograd_lite.program.graph import Graph
 from autograd_lite.program.run import Tape, replay
-from autograd_lite.program.samples import separated
+from autograd_lite.program.samples import Recorded, separated
 from autograd_lite.program.trace import Trace, differentiated, leaves_of, rebuilt
 from autograd_lite.program.tree import Tree
 from autograd_lite.value import Value
@@ -525,14 +525,12 @@ class Program:
             return self.loop(kind)
         if self._machine is not None and kind == "leaf":
             return self._machine
-        lifted, data = self._separated(kind, "array")
-        return nests.Kernel(lifted, np, data)
+        return nests.Kernel(self._separated(kind, "array"), np)
 
-    def _separated(self, kind: str, target: str) -> tuple[loops.Lifted, Any]:
-        """The outputs as loops, of one sample if a batch of them was recorded, and then their data."""
+    def _separated(self, kind: str, target: str) -> loops.Lifted | Recorded:
+        """The outputs as loops; of one sample if a batch of them was recorded."""
         lifted = self._lifted(kind, target)
-        found = None if self.arguments else separated(lifted, arrays.numpy())
-        return found or (lifted, None)
+        return lifted if self.arguments else separated(lifted, arrays.numpy()) or lifted
 
     # --- Machine code
 
@@ -564,14 +562,14 @@ class Program:
         if not self.leaves:
             raise TypeError(f"{self.name} has no leaves: machine code is for their gradient over a batch")
         np = arrays.numpy()
-        lifted, data = self._separated("leaf", "c")
-        if len(lifted.nests) > IRREGULAR:
-            what = f"{self.name} does not roll: {len(lifted.nests):,} loops"
+        found = self._separated("leaf", "c")
+        count = len((found if isinstance(found, loops.Lifted) else found.lifted).nests)
+        if count > IRREGULAR:
+            what = f"{self.name} does not roll: {count:,} loops"
             warnings.warn(f"{what}; the form without machine code runs", RuntimeWarning, stacklevel=2)
             return self
-        sizes = self._sizes() if data is None else [("the data", data.shape[1])]
         try:
-            machine = native.Machine(lifted, sizes, data, len(self.leaves), real, fastmath, np)
+            machine = native.Machine(found, self._sizes(), len(self.leaves), real, fastmath, np)
         except native.NoCompilerError as error:
             warnings.warn(f"{error}; the NumPy form runs instead", RuntimeWarning, stacklevel=2)
             return self

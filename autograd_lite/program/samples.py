@@ -5,18 +5,37 @@ sums with as many terms as there are samples. Such a sum says which nodes belong
 the samples spread to what these nodes are made of and to what is made of them (`_Labels`). Then one sample's
 nodes are laid beside the others': if they are the same but for numbers, these numbers are the data, and the
 program runs as one that is given samples. What comes after the sums, as a penalty on weights, stays behind.
+Leaves that only one sample uses, as the inputs that a layer made Values of, are data as well: they are read
+at each call, and the derivatives by them are results of their sample.
 
 What does not live here: how programs of samples run (`nests.py`, `c.py`).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from autograd_lite.program.loops import NESTS, C, Lifted, Nest, Run, Slot, X
+from autograd_lite.program.loops import NESTS, C, Lifted, Nest, Run, Slot, W, X
 
 LEAST = 8  # samples: fewer do not fill a vector
 SHARED, UNKNOWN = -2, -1
+
+
+@dataclass
+class Recorded:
+    """A recorded batch as a program of one sample."""
+
+    lifted: Lifted
+    data: Any  # a row for each sample
+    leaves: Any  # of the first columns: the leaves, a row for each sample, that are the data at each call
+    order: Any  # of the outputs: their places among the sums, then the results of the samples
+
+    def rows(self, numbers: Any) -> Any:
+        """The data, given the numbers of the leaves."""
+        if self.leaves.shape[1]:
+            self.data[:, : self.leaves.shape[1]] = numbers[self.leaves]
+        return self.data
 
 
 class _Labels:
@@ -24,13 +43,15 @@ class _Labels:
 
     def __init__(self, lifted: Lifted, start: Any, numpy: Any) -> None:
         self.lifted, self.start, self.np = lifted, start, numpy
-        self.least = numpy.full(start[-1], numpy.iinfo(int).max)
-        self.most = numpy.full(start[-1], UNKNOWN)
-        self.sums = numpy.zeros(start[-1], bool)  # over samples, or made of such
+        total = start[-1] + len(lifted.leaves)  # the leaves are counted after the nodes
+        self.least = numpy.full(total, numpy.iinfo(int).max)
+        self.most = numpy.full(total, UNKNOWN)
+        self.sums = numpy.zeros(total, bool)  # over samples, or made of such
 
     def own(self, k: int) -> Any:
-        """The labels of the nodes of nest k."""
-        least, most = self.least[self.start[k] :][: self.size(k)], self.most[self.start[k] :][: self.size(k)]
+        """The labels of the nodes of nest k; of the leaves for the number after the last."""
+        size = self.size(k) if k < len(self.lifted.nests) else len(self.lifted.leaves)
+        least, most = self.least[self.start[k] :][:size], self.most[self.start[k] :][:size]
         return self.np.where(least < most, SHARED, most)
 
     def size(self, k: int) -> int:
@@ -46,7 +67,15 @@ class _Labels:
 
     def read(self, nest: Nest) -> list[Any]:
         """The nodes that each operand of each node is, an array of nodes by terms for each operand."""
-        return [slot.index + self.start[slot.space - NESTS] for slot in nest.slots() if slot.space >= NESTS]
+        return [
+            slot.index + self.at(slot.space)
+            for slot in nest.slots()
+            if slot.space == W or slot.space >= NESTS
+        ]
+
+    def at(self, space: int) -> int:
+        """Where the nodes of a space are counted from."""
+        return int(self.start[-1] if space == W else self.start[space - NESTS])
 
     def spread(self) -> None:
         """From each node to its operands, then from operands to what is made of one sample's alone."""
@@ -85,13 +114,28 @@ class _Separation:
         self.constants = lifted.constants
         self.columns: dict[bytes, int] = {}
         self.data: list[Any] = []
-        total = labels.start[-1]
+        total = len(labels.most)
         self.space = numpy.full(total, -1)  # of each node: where it is now, and its number there
         self.number = numpy.full(total, -1)
         self.sample = numpy.full(total, -1)
 
-    def run(self) -> tuple[Lifted, Any]:
+    def put_leaves(self) -> Any:
+        """Tell the leaves of all from those of one sample, which become columns of the data."""
+        np, m, first = self.np, self.m, self.labels.start[-1]
+        own = self.labels.own(len(self.lifted.nests))
+        self.space[first:], self.number[first:] = W, np.arange(len(own))
+        found = np.argsort(own, kind="stable")[(own < 0).sum() :]
+        if len(found) % m or (own[found].reshape(m, -1) != np.arange(m)[:, None]).any():
+            raise _Different
+        found = found.reshape(m, -1)
+        self.space[first + found], self.number[first + found] = X, np.arange(found.shape[1])
+        self.sample[first + found] = np.arange(m)[:, None]
+        self.data = [np.zeros(m) for _ in range(found.shape[1])]
+        return self.lifted.leaves[found]
+
+    def run(self) -> Recorded:
         np, labels = self.np, self.labels
+        leaves = self.put_leaves()
         for k, nest in enumerate(self.lifted.nests):
             own = labels.own(k)
             sums = labels.sums[labels.start[k] :][: nest.size]
@@ -99,16 +143,23 @@ class _Separation:
             self.put_plain(k, nest, members[(own < 0) & ~sums], False)
             self.put_samples(k, nest, members[own >= 0], own[own >= 0])
             self.put_sums(k, nest, members[sums & (own < 0)])
-        outputs = []
+        totals: list[tuple[int, int]] = []
+        each: dict[tuple[int, int], int] = {}
+        order: list[tuple[int, int]] = []  # of an output: the sample, or −1, and the place
         for space, number in self.lifted.outputs:
-            if space >= NESTS:
-                node = labels.start[space - NESTS] + number
-                if self.sample[node] >= 0:
-                    raise _Different
-                space, number = int(self.space[node]), int(self.number[node])
-            outputs.append((space, number))
+            sample = -1
+            if space == W or space >= NESTS:
+                node = labels.at(space) + number
+                space, number, sample = (int(x[node]) for x in (self.space, self.number, self.sample))
+            if sample < 0:
+                order.append((-1, len(totals)))
+                totals.append((space, number))
+            else:
+                order.append((sample, each.setdefault((space, number), len(each))))
+        places = [k if sample < 0 else len(totals) + sample * len(each) + k for sample, k in order]
         data = np.stack(self.data, axis=1) if self.data else np.zeros((self.m, 0))
-        return Lifted(self.nests, self.lifted.leaves, self.constants, outputs), data
+        lifted = Lifted(self.nests, self.lifted.leaves, self.constants, totals, [*each])
+        return Recorded(lifted, data, leaves, np.array(places))
 
     def add(self, nest: Nest, nodes: Any, samples: Any = None) -> None:
         """Keep a nest, which stands for the nodes; or for those of each sample, a row of nodes for each."""
@@ -121,9 +172,9 @@ class _Separation:
     def moved(self, slot: Slot, index: Any, samples: Any = None) -> Slot:
         """Where operands are now: those of fixed nodes, or of samples, which the first axis counts."""
         np = self.np
-        if slot.space < NESTS:
+        if slot.space in (X, C):
             return Slot(slot.space, index)
-        nodes = index + self.labels.start[slot.space - NESTS]
+        nodes = index + self.labels.at(slot.space)
         spaces = np.unique(self.space[nodes])
         if len(spaces) != 1 or spaces[0] < 0:
             raise _Different
@@ -143,7 +194,7 @@ class _Separation:
             new.runs = [
                 Run(
                     None if run.coefficient is None else run.coefficient[members],
-                    [self.moved(slot, slot.index[members]) for slot in run.factors],
+                    [self.moved(slot, slot.index[members]) for slot in self.factors(run)],
                     run.terms,
                 )
                 for run in nest.runs
@@ -162,7 +213,7 @@ class _Separation:
         operands = [self.moved(slot, slot.index[nodes], labels) for slot in nest.operands]
         runs = []
         for run in nest.runs:
-            factors = [self.moved(slot, slot.index[nodes], labels) for slot in run.factors]
+            factors = [self.moved(slot, slot.index[nodes], labels) for slot in self.factors(run)]
             coefficient = None if run.coefficient is None else run.coefficient[nodes]
             runs.append(self.sorted_terms(coefficient, factors))
         keys = [slot.index for slot in operands if slot.space != C]
@@ -205,17 +256,14 @@ class _Separation:
         new = Nest(None, len(members), nest.name, after=True)
         place = None
         for run in nest.runs:
-            nodes = [
-                slot.index[members] + labels.start[slot.space - NESTS]
-                for slot in run.factors
-                if slot.space >= NESTS
-            ]
+            factors = self.factors(run)
             own = np.full((len(members), run.terms), UNKNOWN)
-            for x in nodes:
-                own = np.maximum(own, self.sample[x])
+            for slot in factors:
+                if slot.space == W or slot.space >= NESTS:
+                    own = np.maximum(own, self.sample[slot.index[members] + labels.at(slot.space)])
             coefficient = None if run.coefficient is None else run.coefficient[members]
             if (own == UNKNOWN).all():
-                factors = [self.moved(slot, slot.index[members]) for slot in run.factors]
+                factors = [self.moved(slot, slot.index[members]) for slot in factors]
                 new.runs.append(Run(coefficient, factors, run.terms))
                 continue
             order = np.argsort(own, axis=1, kind="stable")
@@ -234,7 +282,7 @@ class _Separation:
 
             parts = [
                 self.moved(slot, by_sample(slot.index[members]), np.arange(m)[:, None, None])
-                for slot in run.factors
+                for slot in factors
             ]
             coefficient, parts = self.sorted_terms(
                 None if coefficient is None else by_sample(coefficient), parts
@@ -256,6 +304,21 @@ class _Separation:
             self.space[mine], self.number[mine] = place.space, place.index[:, 0]
         else:
             self.add(new, mine)
+
+    def factors(self, run: Run) -> list[Slot]:
+        """The factors of a run, of which those that are leaves of all come before those of one sample."""
+        np = self.np
+        places = [k for k, slot in enumerate(run.factors) if slot.space == W]
+        if len(places) < 2:
+            return run.factors
+        index = np.stack([run.factors[k].index for k in places])
+        index = np.take_along_axis(
+            index, np.argsort(self.sample[self.labels.at(W) + index] >= 0, axis=0, kind="stable"), axis=0
+        )
+        factors = [*run.factors]
+        for k, numbers in zip(places, index, strict=True):
+            factors[k] = Slot(W, numbers)
+        return factors
 
     def sorted_terms(self, coefficient: Any, factors: list[Slot]) -> tuple[Any, list[Slot]]:
         """Terms of each node in the order of their operands, since they may differ from sample to sample."""
@@ -294,8 +357,8 @@ class _Separation:
         return Slot(X, number)
 
 
-def separated(lifted: Lifted, numpy: Any) -> tuple[Lifted, Any] | None:
-    """A recorded batch as a program of one sample, and the data of the samples, a row for each.
+def separated(lifted: Lifted, numpy: Any) -> Recorded | None:
+    """A recorded batch as a program of one sample.
 
     None if no samples are found, or if they are not computed alike.
     """
@@ -311,7 +374,7 @@ def separated(lifted: Lifted, numpy: Any) -> tuple[Lifted, Any] | None:
         for rows in (1, None):  # one of the sums, or all, if parts of a sample have nothing else in common
             labels = _Labels(lifted, start, np)
             for slot in run.factors:
-                if slot.space >= NESTS:
+                if slot.space >= NESTS:  # each of its terms is of another sample
                     nodes = start[slot.space - NESTS] + slot.index[:rows]
                     labels.put(nodes.ravel(), np.tile(np.arange(m), len(nodes)))
             for _ in range(6):
