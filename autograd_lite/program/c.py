@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from autograd_lite import primitives as table
 from autograd_lite.primitives import Primitive
 from autograd_lite.program.code import CHOICE, OR, Language
 from autograd_lite.program.graph import CONDITIONS
-from autograd_lite.program.loops import NESTS, C, Lifted, Nest, Run, Slot, W, X, affine
+from autograd_lite.program.loops import NESTS, C, Lifted, Nest, Run, Slot, W, X, affine, in_turn, stepped
 
 # So many nodes of a sum of products, for so many vectors of samples, are computed at a time: 16 sums are kept
 # in registers, where 8 hide the time that one takes. Measured with networks of 8 to 256 neurons in a layer;
@@ -101,7 +102,7 @@ class _Writer:
                     f"{nest.op.name} has no form in C: give it one by a formula written with other rows, "
                     'or source={"c": "name({0})"}; the program runs in its other forms'
                 )
-            read = {slot.space - NESTS for slot in nest.slots() if slot.space >= NESTS}
+            read = {slot.space - NESTS for slot in nest.reads() if slot.space >= NESTS}
             (self.returned if nest.after else self.used).update(read)
         self.used |= {space - NESTS for space, _ in lifted.each}
         self.products = {
@@ -212,9 +213,19 @@ class _Writer:
         text = LANGUAGE.template(nest.op).format(*texts)  # type: ignore[arg-type]
         return text if level >= least else f"({text})"
 
-    def loops(self, accesses: list[_Access], size: int) -> tuple[list[int], list[str]]:
-        """The extents of a nest and, for each access, its address in terms of i0, i1, ..."""
+    def loops(self, accesses: list[_Access], size: int, steps: int = 0) -> tuple[list[int], list[str]]:
+        """The extents of a nest and the address of each access, in terms of i0, i1, ..., and of the step."""
         np = self.np
+        if steps:
+            moves = stepped(np.stack([access.index for access in accesses]), steps, np) if accesses else None
+            size //= steps
+            if moves is None:
+                row = _sum_text("step" if size == 1 else f"{size} * step", "i0" if size > 1 else "0")
+                return [size] * (size > 1), [f"{self.lookup(access.index)}[{row}]" for access in accesses]
+            first = [_Access(access.space, index) for access, index in zip(accesses, moves[0], strict=True)]
+            extents, addresses = self.loops(first, size)
+            texts = [f"{stride} * step" if stride else "0" for stride in moves[1]]
+            return extents, [_sum_text(a, text) for a, text in zip(addresses, texts, strict=True)]
         if size == 1:
             return [], [str(int(access.index[0])) for access in accesses]
         if not accesses:
@@ -234,6 +245,36 @@ class _Writer:
         return self.tables[key][0]
 
     # --- Statements
+
+    def nests(self, vectors: int, lanes: int, after: bool = False) -> list[str]:
+        """The nests, those of a roll in a loop over its steps."""
+        lines = []
+        for group in in_turn(self.lifted.nests):
+            body = [line for k in group for line in self.nest(k, vectors, lanes, after)]
+            if not body:
+                continue
+            lines += [line for k in group for line in self.started(k, vectors)]
+            steps = self.lifted.nests[group[0]].steps
+            lines += _nested([f"for (int step = 0; step < {steps}; step++)"], body) if steps else body
+        return lines
+
+    def started(self, k: int, vectors: int) -> list[str]:
+        """The results of a nest that are copied from others."""
+        lines, at, varies = [], 0, self.lifted.nests[k].varies
+        q = "q" if vectors > 1 and varies else ""
+        for slot in self.lifted.nests[k].start:
+            access = _Access(slot.space, slot.index[:, 0])
+            extents, (address,) = self.loops([access], len(slot.index))
+            target = self.target(k, _plus(at, _address(0, _steps(extents))), q)
+            heads = [*_heads(extents), *(["for (int q = 0; q < Q; q++)"] if q else [])]
+            lines += _nested(heads, [f"{target} = {self.element(access, address, q)};"])
+            at += len(slot.index)
+        return lines
+
+    def row(self, nest: Nest, extents: list[int]) -> str:
+        """Which node of the nest the loops are at."""
+        row = _address(0, _steps(extents))
+        return _sum_text(row, f"{nest.rows // nest.steps} * step") if nest.steps else row
 
     def nest(self, k: int, vectors: int, lanes: int, after: bool = False) -> list[str]:
         """A nest as loops over its nodes and the samples of a block."""
@@ -268,16 +309,19 @@ class _Writer:
         accesses: list[_Access] = []
         operands = [self.access(nest, slot) for slot in nest.operands]
         text = self.operation(nest, [(slot.space, slot.index[:, 0]) for slot in operands], accesses, CHOICE)
-        extents, addresses = self.loops(accesses, nest.size)
+        extents, addresses = self.loops(accesses, nest.rows, nest.steps)
         q = "q" if vectors > 1 else ""
         lane = "l" if lanes > 1 else None
+        inner = []
         for a, (access, address) in enumerate(zip(accesses, addresses, strict=True)):
             varies = self.lifted.varies(access.space)
-            text = text.replace(
-                f"@{a}@", self.element(access, address, q if varies else "", lane if varies else None)
-            )
-        node = _address(0, _steps(extents))
-        inner = []
+            element = self.element(access, address, q if varies else "", lane if varies else None)
+            if nest.op is table.where:
+                # All is read before the choice: of a choice that reads, GCC 12 made loops that read wrong.
+                inner.append(f"const {self.real} a{a} = {element};")
+                element = f"a{a}"
+            text = text.replace(f"@{a}@", element)
+        node = _plus(nest.size - nest.rows, self.row(nest, extents))
         total = f"g[{_plus(self.sum_place.get(k, 0), node)}]" + (f"[{lane}]" if lane else "")
         if k in self.place or not nest.varies:
             inner.append(f"{self.target(k, node, q, lane)} = {text};")
@@ -311,8 +355,9 @@ class _Writer:
                 offset = slot.index - slot.index[:, :1]
                 steps.append(offset[0] if (offset == offset[0]).all() else slot.index)
             plans.append((run, own, steps, coefficient))
-        extents, addresses = self.loops(accesses, nest.size)
-        node = _address(0, _steps(extents))
+        extents, addresses = self.loops(accesses, nest.rows, nest.steps)
+        row = self.row(nest, extents)
+        node = _plus(nest.size - nest.rows, row)
 
         def term(plan: Any, q: str) -> str:
             _, own, _, coefficient = plan
@@ -368,7 +413,7 @@ class _Writer:
                     moved = [
                         _sum_text(addresses[a], f"{self.lookup(step)}[t0]")
                         if step.ndim == 1
-                        else f"{self.lookup(step.ravel())}[({node}) * {run.terms} + t0]"
+                        else f"{self.lookup(step.ravel())}[({row}) * {run.terms} + t0]"
                         for a, step in zip(own, steps, strict=True)
                     ]
                 factors = [(accesses[a], address) for a, address in zip(own, moved, strict=True)]
@@ -481,7 +526,7 @@ class _Writer:
     def block(self, vectors: int, lanes: int, name: str) -> str:
         """The function that works on one block of samples."""
         self.done: set[tuple[int, int, int, int]] = set()
-        lines = [line for k in range(len(self.lifted.nests)) for line in self.nest(k, vectors, lanes)]
+        lines = self.nests(vectors, lanes)
         for i, k, number, n in _runs(
             [(i, s - NESTS, number) for i, (s, number) in enumerate(self.lifted.each)]
         ):
@@ -628,8 +673,7 @@ def c_layout(
     sizes = sorted({vectors, 1}, reverse=True)
     blocks = [writer.block(size, lanes, f"block_{size}") for size in sizes]
     blocks = [writer.block(size, lanes, f"block_{size}") for size in sizes] if writer.columns else blocks
-    before = [line for k in range(len(nests)) for line in writer.nest(k, 1, 0)]
-    after = [line for k in range(len(nests)) for line in writer.nest(k, 1, 0, after=True)]
+    before, after = writer.nests(1, 0), writer.nests(1, 0, after=True)
     summed: list[tuple[int, int]] = []
     fixed: list[tuple[int, int]] = []
     for i, (space, number) in enumerate(lifted.outputs):

@@ -12,7 +12,8 @@ from typing import Any
 from autograd_lite.primitives import Primitive
 from autograd_lite.program.arrays import ARRAY, functions
 from autograd_lite.program.code import called
-from autograd_lite.program.loops import NESTS, Lifted, Nest, Run, Slot, X, affine
+from autograd_lite.program.graph import CONDITIONS
+from autograd_lite.program.loops import NESTS, Lifted, Nest, Run, Slot, X, affine, in_turn
 from autograd_lite.program.samples import Recorded
 
 BLOCK = 1024  # samples: some dozen rows of so many doubles fit a cache of the second level
@@ -46,8 +47,9 @@ class Kernel:
         used: set[int] = set()
         summed = {space - NESTS for space, _ in lifted.outputs}
         for nest in lifted.nests:
-            (summed if nest.after else used).update([slot.space - NESTS for slot in nest.slots()])
+            (summed if nest.after else used).update([slot.space - NESTS for slot in nest.reads()])
         used |= {space - NESTS for space, _ in lifted.each}
+        self.functions: dict[str, Any] = {}
         self.steps: list[Step] = []
         self.after: list[tuple[int, Step]] = []
         self.totals: list[tuple[int, Step]] = []
@@ -56,8 +58,13 @@ class Kernel:
                 self.totals.append((NESTS + k, self._total(k, nest, k in used)))
             if nest.after:
                 self.after.append((NESTS + k, self._step(nest)))
-            idle = nest.after or (nest.varies and k not in used)
-            self.steps.append((lambda spaces: None) if idle else self._step(nest))
+        for group in in_turn(lifted.nests):
+            nest = lifted.nests[group[0]]
+            idle = nest.after or (nest.varies and group[0] not in used)
+            if nest.steps:
+                self.steps += self._by_steps(group)
+            else:
+                self.steps.append((lambda spaces: None) if idle else self._started(nest))
         self.parts = sorted({space for space, _ in lifted.outputs if space >= NESTS})
         starts, at = {}, 0
         for space in self.parts:
@@ -118,6 +125,47 @@ class Kernel:
             return lambda spaces: spaces[space][take][:, None]
         return lambda spaces: spaces[space][take]
 
+    def _started(self, nest: Nest) -> Step:
+        """A nest whose first results may be copied from others."""
+        step = self._step(nest)
+        if not nest.start:
+            return step
+        firsts = [self._operand(slot, nest.varies) for slot in nest.start]
+        return lambda spaces: self.np.concatenate([*[first(spaces) for first in firsts], step(spaces)])
+
+    def _by_steps(self, group: list[int]) -> list[Step]:
+        """Nests that run together, step by step: each result has its array, the last one's step fills all."""
+        np, nests = self.np, [self.lifted.nests[k] for k in group]
+        steps = nests[0].steps
+        parts: list[tuple[int, int, int, Step]] = []  # the space, the rows, and what they are set to
+        for k, nest in zip(group, nests, strict=True):
+            at = 0
+            for slot in nest.start:
+                parts.append((NESTS + k, at, at + len(slot.index), self._operand(slot, nest.varies)))
+                at += len(slot.index)
+        for t in range(steps):
+            for k, nest in zip(group, nests, strict=True):
+                n, at = nest.rows // steps, nest.size - nest.rows
+                step = self._step(nest.part(t * n, (t + 1) * n))
+                parts.append((NESTS + k, at + t * n, at + (t + 1) * n, step))
+
+        def room(nest: Nest) -> Step:
+            kind = bool if nest.op in CONDITIONS else float
+            if nest.varies:
+                return lambda spaces: np.empty((nest.size, spaces[X].shape[1]), kind)
+            return lambda spaces: np.empty(nest.size, kind)
+
+        *first, last = map(room, nests)
+
+        def filled(spaces: list[Any]) -> Any:
+            found = last(spaces)
+            whole = [*spaces, found]
+            for space, start, end, step in parts:
+                whole[space][start:end] = step(whole)
+            return found
+
+        return [*first, filled]
+
     def _step(self, nest: Nest) -> Step:
         if nest.op is None:
             runs = [self._run(run, nest) for run in nest.runs]
@@ -135,7 +183,9 @@ class Kernel:
         letters = [f"a{k}" for k in range(len(operands))]
         template = ARRAY.template(nest.op)
         text = template.format(", ".join(letters)) if template.endswith("({})") else template.format(*letters)
-        function = eval(f"lambda {', '.join(letters)}: {text}", self.bound)
+        if text not in self.functions:
+            self.functions[text] = eval(f"lambda {', '.join(letters)}: {text}", self.bound)
+        function = self.functions[text]
         if len(operands) == 2:
             x, y = operands
             return self._whole(lambda spaces: function(x(spaces), y(spaces)), nest)
@@ -143,7 +193,7 @@ class Kernel:
 
     def _whole(self, step: Step, nest: Nest) -> Step:
         """A step whose result has a row for each node, and a column for each sample if it varies."""
-        np, n = self.np, nest.size
+        np, n = self.np, nest.rows
         if not nest.varies:
             return lambda spaces: np.broadcast_to(step(spaces), (n,))
 
@@ -158,7 +208,7 @@ class Kernel:
         np = self.np
         constant = run.coefficient
         if not run.factors:
-            number = np.ones(nest.size) if constant is None else constant.sum(axis=1)
+            number = np.ones(nest.rows) if constant is None else constant.sum(axis=1)
             column = number[:, None] if nest.varies else number
             return lambda spaces: column
         if run.terms == 1:
@@ -182,7 +232,7 @@ class Kernel:
             if (moving[0].index[0] == moving[0].index[0][0]).all() and run.terms > 1:
                 take = moving[0].index[0]  # the same row again and again
             if not fixed:
-                weights = np.ones((nest.size, run.terms)) if constant is None else constant
+                weights = np.ones((nest.rows, run.terms)) if constant is None else constant
                 return lambda spaces: weights @ spaces[space][take]
             if len(fixed) == 1:
                 get = self._matrix(fixed[0])

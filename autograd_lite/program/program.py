@@ -9,6 +9,7 @@ import re
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +19,7 @@ from autograd_lite.program import arrays, c, lift, loops, mathematics, native, n
 from autograd_lite.program.batch import split_sums
 from autograd_lite.program.descent import Descent
 from autograd_lite.program.graph import Graph
+from autograd_lite.program.rolls import rolled
 from autograd_lite.program.run import Tape, replay
 from autograd_lite.program.samples import Recorded, separated
 from autograd_lite.program.trace import Trace, differentiated, leaves_of, rebuilt
@@ -169,6 +171,9 @@ class Program:
 
     def _lifted(self, kind: str, target: str) -> loops.Lifted:
         """The outputs and the gradients as loops."""
+        return rolled(self._nests(kind, target), arrays.numpy())
+
+    def _nests(self, kind: str, target: str) -> loops.Lifted:
         np = arrays.numpy()
         if isinstance(self._origin, Value):
             return lift.lift_recorded(self._origin, target, np)
@@ -529,8 +534,10 @@ class Program:
 
     def _separated(self, kind: str, target: str) -> loops.Lifted | Recorded:
         """The outputs as loops; of one sample if a batch of them was recorded."""
-        lifted = self._lifted(kind, target)
-        return lifted if self.arguments else separated(lifted, arrays.numpy()) or lifted
+        np = arrays.numpy()
+        lifted = self._nests(kind, target)
+        found = None if self.arguments else separated(lifted, np)
+        return replace(found, lifted=rolled(found.lifted, np)) if found else rolled(lifted, np)
 
     # --- Machine code
 
