@@ -12,12 +12,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import engine, programs
 from tests.benchmarks.measuring import PACKAGES, Skipped, Table
 
 Runs = dict[str, list[dict[str, Any]]]  # of each row, the figures of each round
+README = Path(__file__).parents[2] / "README.md"
 OTHERS = [engine for engine in PACKAGES if engine != "autograd_lite"]
 TABLES = [*engine.TABLES, *programs.TABLES]
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1") | {
@@ -77,8 +79,8 @@ def _ratio(runs: Runs, row: str, to: str) -> float | None:
     return statistics.median(one["seconds"] / other["seconds"] for one, other in pairs)
 
 
-def _report(table: Table, rounds: int) -> list[str]:
-    """Print a table; return its lines in the summary, one for each row that others are compared with."""
+def _measured_table(table: Table, rounds: int) -> tuple[list[str], list[str]]:
+    """The lines of a table, and its lines of the summary: one for each row that others are compared with."""
     against = table.against or tuple(table.rows)[:1]
     runs: Runs = {row: [] for row in table.rows}
     for k in range(rounds):
@@ -87,11 +89,12 @@ def _report(table: Table, rounds: int) -> list[str]:
                 _progress(f"{table.title}: round {k + 1}, {row}")
                 done.append(_measured(table.title, row))
     _progress("")
-    print(f"\n**{table.title}**\n\n| | median | least … most |", *[f"÷ {name} |" for name in against])
-    print("|---|--:|--:|" + "--:|" * len(against))
+    lines = ["", f"**{table.title}**", ""]
+    lines.append(f"| | median | least … most | {' | '.join(f'÷ {name}' for name in against)} |")
+    lines.append(f"|---|--:|--:|{'--:|' * len(against)}")
     for row, done in runs.items():
         if "skipped" in done[0]:
-            print(f"| {row} | {done[0]['skipped']} | |" + " |" * len(against))
+            lines.append(f"| {row} | {done[0]['skipped']} | |{' |' * len(against)}")
             continue
         seconds = [run["seconds"] for run in done]
         others = [name for name in done[0] if name != "seconds"]
@@ -104,8 +107,9 @@ def _report(table: Table, rounds: int) -> list[str]:
         for name in against:
             ratio = _ratio(runs, row, name)
             cells.append(f"{_printed(ratio)} ×" if ratio else "")
-        print(f"| {' | '.join(cells)} |", flush=True)
-    return [_short(table.title.partition(":")[0], runs, name) for name in against if _ratio(runs, name, name)]
+        lines.append(f"| {' | '.join(cells)} |")
+    compared = [name for name in against if len(runs) > 1 and "skipped" not in runs[name][0]]
+    return lines, [_short(table.title.partition(":")[0], runs, name) for name in compared]
 
 
 def _short(title: str, runs: Runs, ours: str) -> str:
@@ -118,11 +122,21 @@ def _short(title: str, runs: Runs, ours: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def _put_into_readme(head: list[str], short: list[str], tables: list[str]) -> None:
+    """Replace what stands between README's marks."""
+    before, start, rest = README.read_text(encoding="utf-8").partition("<!-- figures -->\n")
+    _, end, after = rest.partition("<!-- end of figures -->\n")
+    told = ["<details>", "<summary>All tables, with medians and spreads</summary>", *tables, "", "</details>"]
+    figures = "\n".join([*head, *short, "", *told, ""])
+    README.write_text(before + start + figures + end + after, encoding="utf-8")
+
+
 def main() -> None:
     """Print the tables, or with ``--measure`` one row's figures as JSON."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", metavar="WORD", help="only tables whose title has this in it")
+    parser.add_argument("--readme", action="store_true", help="put the tables into README.md too")
     parser.add_argument("--measure", nargs=2, metavar=("TITLE", "ROW"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
@@ -130,13 +144,27 @@ def main() -> None:
         return
     installed = [package for package in PACKAGES.values() if importlib.util.find_spec(package)]
     versions = [f"{package} {importlib.metadata.version(package)}" for package in installed]
-    print(f"CPython {platform.python_version()}, {platform.machine()}, one thread; {', '.join(versions)}.")
-    print(f"CPU time of a process for each row; medians of {arguments.rounds} rounds, ratios within a round.")
-    short = [
-        line for table in TABLES if arguments.only in table.title for line in _report(table, arguments.rounds)
+    head = [
+        f"CPython {platform.python_version()}, {platform.machine()}, float64, one thread;",
+        f"{', '.join(versions)}.",
+        f"CPU time of a process for each row, medians of {arguments.rounds} rounds.",
     ]
-    print("\n**How many times as long the others take**\n")
-    print(f"| | autograd_lite | {' | '.join(OTHERS)} |\n|---|--:|{'--:|' * len(OTHERS)}", *short, sep="\n")
+    print(*head, sep="\n")
+    tables: list[str] = []
+    short = [
+        "",
+        f"| how many times as long others take | autograd_lite | {' | '.join(OTHERS)} |",
+        f"|---|--:|{'--:|' * len(OTHERS)}",
+    ]
+    for table in TABLES:
+        if arguments.only in table.title:
+            lines, compared = _measured_table(table, arguments.rounds)
+            print(*lines, sep="\n", flush=True)
+            tables += lines
+            short += compared
+    print(*short, sep="\n")
+    if arguments.readme:
+        _put_into_readme(head, short, tables)
 
 
 if __name__ == "__main__":

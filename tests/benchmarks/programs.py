@@ -261,6 +261,27 @@ def by_hand_c() -> dict[str, float]:
     return timed(lambda: library.step(len(X), *pointers, LR))
 
 
+def by_hand_numpy() -> dict[str, float]:
+    import numpy as np
+
+    X, y = _arrays(1)
+    (W1, b1), (W2, b2), (W3, b3) = _weights(DEMO)
+
+    def step() -> None:
+        h1 = np.maximum(X @ W1 + b1, 0.0)
+        h2 = np.maximum(h1 @ W2 + b2, 0.0)
+        margin = 1.0 - y * (h2 @ W3 + b3)[:, 0]
+        np.maximum(margin, 0.0).mean()
+        d3 = np.where(margin > 0.0, -y / len(y), 0.0)[:, None]
+        d2 = d3 @ W3.T * (h2 > 0.0)
+        d1 = d2 @ W2.T * (h1 > 0.0)
+        for W, b, h, d in ((W3, b3, h2, d3), (W2, b2, h1, d2), (W1, b1, X, d1)):
+            W -= LR * (h.T @ d)
+            b -= LR * d.sum(axis=0)
+
+    return timed(step)
+
+
 LR = 1e-6  # so small that the work stays the same, however many steps
 
 
@@ -528,6 +549,7 @@ TABLES = [
                 step_descend, DEMO, _one, machine=True, steps=100
             ),
             "by hand: C": by_hand_c,
+            "by hand: NumPy": by_hand_numpy,
             "CasADi": partial(step_casadi, DEMO, _one),
             "JAX: jit": partial(step_jax, DEMO, _one),
             "PyTorch": partial(step_torch, DEMO, _one),
