@@ -35,6 +35,11 @@ ENGINES = {
     "xad": "XAD",
     "casadi": "CasADi",
 }
+HELPERS = {
+    "torch": ["pydot"],
+    "casadi": ["pydot"],
+    "jax": ["flatbuffers"],
+}  # what they draw or serialize with
 LIMIT = 120  # seconds for a process
 
 
@@ -985,11 +990,16 @@ def _tried_apart(engine: str, name: str) -> dict[str, bool | str]:
     return cells
 
 
+def missing(engine: str) -> list[str]:
+    """What would have to be installed for an engine to be tried."""
+    return [name for name in [engine, *HELPERS.get(engine, [])] if not importlib.util.find_spec(name)]
+
+
 def column(engine: str) -> list[str]:
     """What stands in the table under an engine."""
     tried = Feature.__subclasses__()
-    if not importlib.util.find_spec(engine):
-        return ["not installed" for _ in tried]
+    if missing(engine):
+        return [f"no {missing(engine)[0]}" for _ in tried]
     cells = _tried_apart(engine, "")
     for row in tried:
         if row.alone:
