@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import itertools
 import re
 import subprocess
 import sys
@@ -68,6 +69,27 @@ def test_imports_have_no_cycle():
     graph = {module: imports(module) & MODULES.keys() for module in MODULES}
     assert any(graph.values()), "no import between the package's modules was found"
     graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, naming the modules
+
+
+def test_imports_point_up_the_map_in_the_readme():
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    rows = itertools.takewhile(bool, lines[lines.index("| module | what it holds |") + 2 :])
+    row_of = {
+        f"autograd_lite.{name.removesuffix('.py').rstrip('/')}": number
+        for number, row in enumerate(rows)
+        for name in re.findall(r"`([^`]+)`", row.split("|")[1])
+    }
+
+    def place(module: str) -> int:
+        return next(row_of[name] for name in (module, module.rpartition(".")[0]) if name in row_of)
+
+    upwards = [
+        f"{module} imports {name}"
+        for module in MODULES.keys() - {"autograd_lite"}
+        for name in imports(module) & MODULES.keys() - {"autograd_lite"}
+        if place(name) > place(module)
+    ]
+    assert upwards == []
 
 
 @pytest.mark.parametrize("module", MODULES)
