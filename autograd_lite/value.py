@@ -308,16 +308,17 @@ def affine(W: Sequence[Sequence[Any]], x: Sequence[Any], b: Sequence[Any] | None
     place = _place() if _scoped else None
     try:
         numbers = [xi._data for xi in x]
-        inputs, by_w_b = tuple(x), [*rule((), numbers, b[:1])]  # one of each serves all rows
-        for w, bi in zip(W, b, strict=True):
-            row_numbers = [wi._data for wi in w]
+        rows = [tuple([wi._data for wi in w]) for w in W]
+        # One object of each of these serves all rows. To the rule a row of numbers is like a number.
+        inputs, by_w_b, by_x = tuple(x), [*rule((), numbers, b[:1])], rule(rows, (), ())
+        for w, bi, weights, by_xi in zip(W, b, rows, by_x, strict=True):
             node = new(Value)
-            node._data = value(row_numbers, numbers, (bi._data,))
+            node._data = value(weights, numbers, (bi._data,))
             node.primitive = row
             node._x = (*w, bi)
             node._dx = by_w_b
             node._y = inputs
-            node._dy = rule(row_numbers, (), ())
+            node._dy = by_xi
             node._scratch = None
             node.grad = None
             if place is not None:
