@@ -240,3 +240,20 @@ def test_what_only_looks_alike_is_left_alone():
     kernel = nests.Kernel(program._lifted("leaf", "array"), np)
     got = kernel.sums(np.zeros((0, 1)), np.array([leaf.data for leaf in program.leaves]))
     agree(got.tolist(), [loss.data, *[leaf.grad for leaf in program.leaves]])
+
+
+def test_what_is_too_irregular_runs_on_the_tape(monkeypatch):
+    monkeypatch.setattr("autograd_lite.program.lift.MOST_GROUPS", 20)
+    run = chain(random.Random(7))
+    X = sequences(6, 30)
+    program = compile(run, X[0].tolist())
+    _, want = eager(run, X.tolist(), program.leaves)
+    value, gradients = program.batch(X, reduce="sum")
+    agree([value, *gradients], want)
+    with pytest.warns(RuntimeWarning, match="does not roll"):
+        program.native()
+    start = [leaf.data for leaf in program.leaves]
+    (mean,) = program.descend(X, lr=0.25, steps=1)
+    assert mean == pytest.approx(want[0] / 6, rel=1e-13)
+    moved = [p - 0.25 * g / 6 for p, g in zip(start, want[1:], strict=True)]
+    assert [leaf.data for leaf in program.leaves] == pytest.approx(moved, rel=1e-12)

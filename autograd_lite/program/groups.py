@@ -124,7 +124,7 @@ def of_recording(
             operands.append(-len(constants))
         else:
             operands.append(at[y])
-    nodes.labels = {i: label for i, node in enumerate(order) if (label := getattr(node, "_label", None))}
+    nodes.labels = {i: node._label for i, node in enumerate(order) if hasattr(node, "_label") and node._label}
     return nodes, leaves
 
 

@@ -30,7 +30,14 @@ from autograd_lite.value import Value
 # An operation with so many different numbers among its operands takes them as they come: a form for each of
 # them, which might be simpler, would not pay.
 MANY_NUMBERS = 64
+# Groups take a tenth of a millisecond each: a graph with more of them is no regular one, or a chain so long
+# that the tape has run it a hundred times before its loops are found.
+MOST_GROUPS = 10_000
 _KEEP = frozenset({table.sum, table.dot})
+
+
+class IrregularError(ValueError):
+    """A graph has so many groups of nodes that loops do not pay."""
 
 
 class Vector(NamedTuple):
@@ -96,23 +103,21 @@ class _Form:
 
     def groups(self, spaces: tuple[int, ...], wanted: tuple[int, ...] | None, np: Any) -> _FormGroups:
         """The groups of the value, or of the partials `wanted`; inputs of one space are alike."""
-        key = (spaces, wanted)
+        first: dict[int, int] = {}
+        alike = tuple([s if s <= C else first.setdefault(s, NESTS + len(first)) for s in spaces])
+        key = (alike, wanted)
         if key not in self._cache:
-            self._cache[key] = _FormGroups(self, spaces, wanted, np)
+            self._cache[key] = _FormGroups(self, alike, wanted, np)
         return self._cache[key]  # type: ignore[no-any-return]
 
 
 class _FormGroups:
-    """The nodes of a form in groups, for operands in given spaces."""
+    """The nodes of a form in groups, for operands of given shapes."""
 
-    def __init__(self, form: _Form, spaces: tuple[int, ...], wanted: tuple[int, ...] | None, np: Any) -> None:
+    def __init__(self, form: _Form, given: tuple[int, ...], wanted: tuple[int, ...] | None, np: Any) -> None:
         self.ops: list[Op] = []
-        first: dict[int, int] = {}
-        shapes = {}
-        for i, space in zip(form.arguments, spaces, strict=True):
-            if i is not None:
-                shapes[i] = space if space <= C else first.setdefault(space, NESTS + len(first))
-        own = shapes[form.adjoint] = NESTS + len(first)
+        shapes = {i: shape for i, shape in zip(form.arguments, given, strict=True) if i is not None}
+        own = shapes[form.adjoint] = max(*given, C) + 1
         outputs = [form.out] if wanted is None else [form.gradients[j] for j in wanted]
         self.nodes, self.went = groups.of_graph(form.graph, outputs, self._write, shapes)
         self.outputs = [self.went[i] for i in outputs]
@@ -368,6 +373,8 @@ class Lift:
         np = self.np
         self.nodes = nodes
         self.grouped = groups.grouped(nodes, [i for i in outputs if i >= 0], np)
+        if len(self.grouped.groups) > MOST_GROUPS:
+            raise IrregularError(f"{len(self.grouped.groups):,} kinds of nodes are too many to be loops")
         self.build = _Builder(leaves, np)
         n = self.grouped.size
         self.number = np.full((n + len(self.grouped.constants), 1), -1, dtype=np.int64)

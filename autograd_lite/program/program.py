@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from autograd_lite.collector import collector_paused
@@ -20,7 +20,7 @@ from autograd_lite.program.batch import split_sums
 from autograd_lite.program.descent import Descent
 from autograd_lite.program.graph import Graph
 from autograd_lite.program.rolls import rolled
-from autograd_lite.program.run import Tape, replay
+from autograd_lite.program.run import Tape, TapeKernel, replay
 from autograd_lite.program.samples import Recorded, separated
 from autograd_lite.program.trace import Trace, differentiated, leaves_of, rebuilt
 from autograd_lite.program.tree import Tree
@@ -213,7 +213,9 @@ class Program:
     def _rolls(self) -> bool:
         """Whether a recorded loss is a few loops, which NumPy runs in less time than the tape its nodes."""
         kernel = None if self.arguments or not self.leaves else self.kernel("leaf")
-        return isinstance(kernel, nests.Kernel) and LOOP * len(kernel.lifted.nests) < self._operations
+        if not isinstance(kernel, nests.Kernel):
+            return False
+        return LOOP * sum([max(nest.steps, 1) for nest in kernel.lifted.nests]) < self._operations
 
     def _title(self) -> str:
         signature = f"{self.name}({', '.join(given for given, _ in self.arguments)})"
@@ -390,13 +392,22 @@ class Program:
         numbers = self._flat(arguments)
         if not self.scalar or self._tape is None:
             return self._settled(arguments, kind)
-        value, adjoints = self._tape.run(numbers, leaves)
-        gradients = [0.0 if i is None else adjoints[i] + 0.0 for i in self._inputs(kind)]
+        value, gradients = self._taped(kind, numbers, leaves)
         if kind == "leaf":
             return value, gradients
         rest = iter(gradients)
         built = [tree.build(rest) for _, tree in self.arguments]
         return value, built[0] if len(built) == 1 else tuple(built)
+
+    def _taped(
+        self, kind: str, numbers: Sequence[float], leaves: Sequence[float]
+    ) -> tuple[float, list[float]]:
+        """The value and the gradient for one sample by the tape; by the eager engine if there are choices."""
+        if self._tape is None:
+            (value, *_), gradients = self._eager(numbers, leaves, kind)
+            return value, gradients
+        value, adjoints = self._tape.run(numbers, leaves)
+        return value, [0.0 if i is None else adjoints[i] + 0.0 for i in self._inputs(kind)]
 
     @cached_property
     def _tape(self) -> Tape | None:
@@ -530,7 +541,10 @@ class Program:
             return self.loop(kind)
         if self._machine is not None and kind == "leaf":
             return self._machine
-        return nests.Kernel(self._separated(kind, "array"), np)
+        try:
+            return nests.Kernel(self._separated(kind, "array"), np)
+        except lift.IrregularError:
+            return TapeKernel(partial(self._taped, kind), np)
 
     def _separated(self, kind: str, target: str) -> loops.Lifted | Recorded:
         """The outputs as loops; of one sample if a batch of them was recorded."""
@@ -569,10 +583,13 @@ class Program:
         if not self.leaves:
             raise TypeError(f"{self.name} has no leaves: machine code is for their gradient over a batch")
         np = arrays.numpy()
-        found = self._separated("leaf", "c")
-        count = len((found if isinstance(found, loops.Lifted) else found.lifted).nests)
-        if count > IRREGULAR:
-            what = f"{self.name} does not roll: {count:,} loops"
+        try:
+            found = self._separated("leaf", "c")
+            count = len((found if isinstance(found, loops.Lifted) else found.lifted).nests)
+            if count > IRREGULAR:
+                raise lift.IrregularError(f"{count:,} loops are too many for a compiler")
+        except lift.IrregularError as error:
+            what = f"{self.name} does not roll: {error}"
             warnings.warn(f"{what}; the form without machine code runs", RuntimeWarning, stacklevel=2)
             return self
         try:

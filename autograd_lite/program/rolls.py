@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from autograd_lite.collector import collector_paused
 from autograd_lite.program.graph import CONDITIONS
 from autograd_lite.program.loops import NESTS, Lifted, Nest, Run, Slot, W
 
@@ -25,14 +26,16 @@ def rolled(lifted: Lifted, np: Any) -> Lifted:
     """The same program, with repeated blocks of nests as loops."""
     if len(lifted.nests) < 2 * FEWEST:
         return lifted
-    return _Rolls(lifted, np).run()
+    with collector_paused():
+        return _Rolls(lifted, np).run()
 
 
 class _Rolls:
     def __init__(self, lifted: Lifted, np: Any) -> None:
         self.lifted, self.np = lifted, np
         self.old = lifted.nests
-        self.reads = [[slot.space - NESTS for slot in nest.slots()] for nest in self.old]
+        self.slots = [[*nest.slots()] for nest in self.old]
+        self.reads = [[slot.space - NESTS for slot in slots] for slots in self.slots]
         self.new: list[Nest] = []
         self.home: list[tuple[int, int]] = []  # of each old nest: the new one, and its first row there
         self.seen: list[tuple[int, int]] = []  # the same, for those who read it later
@@ -48,7 +51,7 @@ class _Rolls:
                 continue
             self.home.append((len(self.new), 0))
             self.seen.append((len(self.new), 0))
-            self.new.append(self.merged(old[k], [self.moved(slot) for slot in old[k].slots()]))
+            self.new.append(self.merged(old[k], [self.moved(slot) for slot in self.slots[k]]))
             k += 1
         return replace(
             self.lifted,
@@ -157,7 +160,7 @@ class _Rolls:
                 for s in range(len(inner[j])):
                     found, each = inner[j][s], []
                     for t in range(steps):
-                        slot = self.slot(old[k + t * p + j], s)
+                        slot = self.slots[k + t * p + j][s]
                         if found is None:
                             each.append(self.moved(slot))
                         else:
@@ -199,9 +202,6 @@ class _Rolls:
                 self.home.append(at)
                 self.seen.append(at)
         return True
-
-    def slot(self, nest: Nest, s: int) -> Slot:
-        return [*nest.slots()][s]
 
     def moved(self, slot: Slot) -> Slot:
         """An operand in the new nests."""

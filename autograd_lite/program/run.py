@@ -5,7 +5,7 @@ A tape takes the place of source where a graph is so large that compiling it wou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd_lite import primitives as table
@@ -95,3 +95,27 @@ class Tape:
                 for k, partial in zip(operands, partials.pop(), strict=True):
                     adjoints[k] += upstream * partial
         return v[self.output], adjoints
+
+
+class TapeKernel:
+    """Sums over samples by the tape, one sample after the other: for what is no loops."""
+
+    def __init__(
+        self, run: Callable[[Sequence[float], Sequence[float]], tuple[float, list[float]]], numpy: Any
+    ) -> None:
+        self.run, self.np = run, numpy
+
+    def samples(self, columns: Sequence[Any]) -> Any:
+        """The columns as `sums` takes them."""
+        return self.np.stack(columns, axis=1) if columns else self.np.zeros((1, 0))
+
+    def sums(self, samples: Any, leaves: Any) -> Any:
+        """The sums of the value and of the gradients over the samples."""
+        given = leaves.tolist() if hasattr(leaves, "tolist") else leaves
+        rows = [self.run(sample, given) for sample in samples.tolist()]
+        return self.np.array([[value, *gradients] for value, gradients in rows]).sum(axis=0)
+
+    def __call__(self, columns: Sequence[Any], leaves: Sequence[float]) -> tuple[float, list[float]]:
+        """The sums over the samples of the value and of the gradients."""
+        value, *gradients = self.sums(self.samples(columns), leaves).tolist()
+        return value, gradients
