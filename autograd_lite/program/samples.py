@@ -369,21 +369,35 @@ def separated(lifted: Lifted, numpy: Any) -> Recorded | None:
         for run in nest.runs:
             if run.terms >= LEAST and any(slot.space >= NESTS for slot in run.factors):
                 candidates.setdefault(run.terms, []).append((nest.size, k, run))
+    best: Recorded | None = None
     for m, found in sorted(candidates.items(), key=lambda item: -sum(size for size, _, _ in item[1])):
         _, _, run = max(found, key=lambda entry: (len(entry[2].factors), entry[1]))
         for rows in (1, None):  # one of the sums, or all, if parts of a sample have nothing else in common
-            labels = _Labels(lifted, start, np)
-            for slot in run.factors:
-                if slot.space >= NESTS:  # each of its terms is of another sample
-                    nodes = start[slot.space - NESTS] + slot.index[:rows]
-                    labels.put(nodes.ravel(), np.tile(np.arange(m), len(nodes)))
-            for _ in range(6):
-                before = labels.most.copy()
-                labels.spread()
-                if (labels.most == before).all():
-                    break
-            try:
-                return _Separation(lifted, labels, m, np).run()
-            except _Different:
-                continue
-    return None
+            recorded = _of_samples(lifted, start, m, run, rows, np)
+            if recorded is not None:
+                break
+        else:
+            continue
+        if best is None or recorded.leaves.size < best.leaves.size:
+            best = recorded
+        if not best.leaves.size:
+            break  # else the neurons of a layer may have been taken for samples, with leaves of their own
+    return best
+
+
+def _of_samples(lifted: Lifted, start: Any, m: int, run: Run, rows: int | None, np: Any) -> Recorded | None:
+    """The separation that begins with the terms of a run, of its first rows, as those of m samples."""
+    labels = _Labels(lifted, start, np)
+    for slot in run.factors:
+        if slot.space >= NESTS:
+            nodes = start[slot.space - NESTS] + slot.index[:rows]
+            labels.put(nodes.ravel(), np.tile(np.arange(m), len(nodes)))
+    for _ in range(6):
+        before = labels.most.copy()
+        labels.spread()
+        if (labels.most == before).all():
+            break
+    try:
+        return _Separation(lifted, labels, m, np).run()
+    except _Different:
+        return None
