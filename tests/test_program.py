@@ -690,8 +690,8 @@ def test_misuse_is_refused():
             one.batch(np.ones(3), **options)
     with pytest.raises(TypeError, match="1 batches"):
         one.batch(np.ones(3), np.ones(3))
-    with pytest.raises(TypeError, match="no leaves"):
-        one.native()
+    with pytest.raises(ValueError, match="threads"):
+        one.native(threads=0)
     with pytest.raises(ValueError, match="float16"):
         one.native("float16")
     with pytest.raises(TypeError, match="takes no arguments"):

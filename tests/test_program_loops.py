@@ -11,7 +11,7 @@ import pytest
 
 import autograd_lite as ag
 from autograd_lite import Value, dot, nn, relu, tanh
-from autograd_lite.program import compile, loops, native, nests
+from autograd_lite.program import compile, lift, loops, native, nests
 from autograd_lite.program import program as program_module
 from tests.program_graphs import KINDS, graph
 
@@ -258,17 +258,90 @@ def test_without_a_compiler_the_numpy_form_runs(monkeypatch):
     assert program.batch(np.array([1.0, 2.0]), reduce="sum") == (6.0, [3.0])
 
 
-def test_a_graph_that_does_not_roll_is_not_given_to_the_compiler(monkeypatch):
-    monkeypatch.setattr(program_module, "IRREGULAR", 50)
+@needs_cc
+@pytest.mark.parametrize("seed", range(len(KINDS) * 2))
+def test_instructions_agree(seed, monkeypatch):
+    monkeypatch.setattr(native, "IRREGULAR", -1)
+    test_machine_code_agrees(seed)
+
+
+@needs_cc
+def test_a_graph_that_does_not_roll_is_interpreted(monkeypatch):
     choose = random.Random(0)
-    pool = [Value(0.5), Value(0.25)]
-    for _ in range(100):
-        pool.append(tanh(choose.choice(pool) * choose.choice(pool) + choose.choice(pool)))
-    program = compile(ag.sum(pool))
-    want = program()
-    with pytest.warns(RuntimeWarning, match="does not roll"):
-        program.native()
-    assert program() == want
+    pool = [Value(choose.uniform(-1.0, 1.0)) for _ in range(5)]
+    leaves = [*pool]
+    for _ in range(3000):
+        x, y = choose.choice(pool), choose.choice(pool)
+        pool.append(
+            choose.choice([lambda x, y: tanh(x + y), lambda x, y: x * y, lambda x, y: ag.sin(x)])(x, y)
+        )
+    loss = ag.sum(pool[-500:])
+    loss.backward()
+    program = compile(loss).native()
+    assert program._machine.tables
+    monkeypatch.setattr(lift, "MOST_GROUPS", 50)  # where the loops are not even looked for
+    assert compile(loss).native()() == program()
+    value, gradients = program()
+    found = dict(zip(program.leaves, gradients, strict=True))
+    agree([value, *[found[leaf] for leaf in leaves]], [loss.data, *[leaf.grad for leaf in leaves]], 1e-12)
+
+
+def same(a, b):
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return all(same(x, y) for x, y in zip(a, b, strict=True))
+    return np.asarray(a) == pytest.approx(np.asarray(b), rel=1e-13, abs=1e-14)
+
+
+@needs_cc
+@pytest.mark.parametrize("irregular", [False, True])
+def test_results_of_each_sample_in_machine_code(irregular, monkeypatch):
+    if irregular:
+        monkeypatch.setattr(native, "IRREGULAR", -1)
+    model, X, y = demo()
+    k = Value(0.7, "k")
+    functions = [
+        (lambda x, y: tanh(1.0 - y * model(x)), ([0.0, 0.0], 0.0), (X, y)),
+        (
+            lambda x: k * x["a"] + ag.where(x["b"] > 0.0, k, x["a"]),
+            ({"a": 0.0, "b": 0.0},),
+            ({"a": y, "b": X[:, 0]},),
+        ),
+        (lambda x, y: ag.exp(x[0]) * y + x[1] ** 2, ([0.0, 0.0], 0.0), (X, y)),
+        (lambda x: {"s": ag.sin(x[0]), "t": [x[1], 2.0, x[0] * x[1]]}, ([0.0, 0.0],), (X,)),
+    ]
+    for function, example, batch in functions:
+        program, machine = [compile(function, *example) for _ in range(2)]
+        machine.native()
+        for m in (1, 8, 21):
+            rows = [{key: x[:m] for key, x in b.items()} if isinstance(b, dict) else b[:m] for b in batch]
+            for wrt in ("leaves", "arguments") if program.leaves else (None,):
+                assert same(
+                    machine.batch(*rows, reduce=None, wrt=wrt), program.batch(*rows, reduce=None, wrt=wrt)
+                )
+            if program.scalar:
+                assert same(machine.batch(*rows, wrt="arguments"), program.batch(*rows, wrt="arguments"))
+    with pytest.raises(ValueError, match="sample 2: log"):
+        compile(lambda x: ag.log(x), 1.0).native().batch([1.0, 2.0, -1.0], reduce=None)
+
+
+@needs_cc
+def test_threads_share_the_samples():
+    model, X, y = demo()
+    many, labels = np.tile(X, (5, 1)), np.tile(y, 5)
+    programs = [compile(lambda x, y: tanh(1.0 - y * model(x)), [0.0, 0.0], 0.0) for _ in range(2)]
+    programs[1].native(threads=3)
+    a, b = [program.batch(many, labels) for program in programs]
+    assert same(a, b)
+    assert programs[1].batch(many, labels) == b
+    start = [p.data for p in programs[0].leaves]
+    values = [programs[1].descend(many, labels, steps=3)]
+    for p, number in zip(programs[0].leaves, start, strict=True):
+        p.data = number
+    values.append(programs[0].descend(many, labels, steps=3))
+    assert same(*values)
+    assert same(*[program.batch(many, labels, reduce=None) for program in programs])
 
 
 def test_affine_addresses():

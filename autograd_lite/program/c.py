@@ -20,7 +20,7 @@ from typing import Any
 from autograd_lite import primitives as table
 from autograd_lite.primitives import Primitive
 from autograd_lite.program.code import CHOICE, OR, Language
-from autograd_lite.program.graph import CONDITIONS
+from autograd_lite.program.graph import CONDITIONS, Op
 from autograd_lite.program.loops import NESTS, C, Lifted, Nest, Run, Slot, W, X, affine, in_turn, stepped
 
 # So many nodes of a sum of products, for so many vectors of samples, are computed at a time: 16 sums are kept
@@ -50,7 +50,6 @@ class Layout:
 
     text: str
     work: int
-    nests: int
     scale: str  # "m" where samples are given: then the outputs are sums over them
 
 
@@ -79,6 +78,15 @@ class _Product:
         return row * _whole(self.columns, lanes) + column
 
 
+def check_row(op: Op | None) -> None:
+    """Raise `ValueError` if a row has no form in C."""
+    if isinstance(op, Primitive) and "c" not in op.source:
+        raise ValueError(
+            f"{op.name} has no form in C: give it one by a formula written with other rows, "
+            'or source={"c": "name({0})"}; the program runs in its other forms'
+        )
+
+
 class _Writer:
     """Writes nests for blocks of `vectors` vectors of `lanes` samples; 0 lanes: what no sample changes."""
 
@@ -97,11 +105,7 @@ class _Writer:
         self.returned = {space - NESTS for space, _ in lifted.outputs}
         self.used: set[int] = set()
         for nest in nests:
-            if isinstance(nest.op, Primitive) and "c" not in nest.op.source:
-                raise ValueError(
-                    f"{nest.op.name} has no form in C: give it one by a formula written with other rows, "
-                    'or source={"c": "name({0})"}; the program runs in its other forms'
-                )
+            check_row(nest.op)
             read = {slot.space - NESTS for slot in nest.reads() if slot.space >= NESTS}
             (self.returned if nest.after else self.used).update(read)
         self.used |= {space - NESTS for space, _ in lifted.each}
@@ -696,7 +700,6 @@ def c_layout(
         data.append(
             f"static const {real} c[] = {{{', '.join(_number(float(x)) for x in lifted.constants)}}};"
         )
-    bits = 8 if real == "double" else 4
     sums_at = _whole(len(leaves), 16) if moved else 0
     fixed_at = sums_at + _whole(writer.sums, 16)
     blocks_at = fixed_at + _whole(writer.fixed, 16)
@@ -706,7 +709,6 @@ def c_layout(
     text = _TEXT.format(
         name=name,
         real=real,
-        header="math.h" if real == "double" else "tgmath.h",
         given=f"of each argument the numbers of m samples, one sample after the other: {shapes}"
         if arguments
         else "none: m is 1",
@@ -714,11 +716,7 @@ def c_layout(
         outputs=len(lifted.outputs),
         work=work,
         aligned=", its start a multiple of 64 bytes" if lanes > 1 else "",
-        vector=_VECTOR.format(
-            real=real, size=lanes * bits, bits=bits, integer="long long" if bits == 8 else "int"
-        )
-        if lanes > 1
-        else f"typedef {real} V;",
+        types=types(real, lanes),
         turn=_turn(lanes, real, bool(writer.columns)) if lanes > 1 else "",
         data="\n".join(data),
         blocks="\n\n".join(blocks) if any(nest.varies for nest in nests) else "",
@@ -740,7 +738,17 @@ def c_layout(
         taken="\n".join(f"    {line}" for line in taken).replace("v[", "((" + real + " *)v)["),
         results="\n".join(f"    {line}" for line in results),
     )
-    return Layout(text, work, len(nests), scale)
+    return Layout(text, work, scale)
+
+
+def types(real: str, lanes: int) -> str:
+    """The header, and the type of the numbers of several samples."""
+    if lanes == 1:
+        vector = f"typedef {real} V;"
+    else:
+        bits, integer = (8, "long long") if real == "double" else (4, "int")
+        vector = _VECTOR.format(real=real, size=lanes * bits, bits=bits, integer=integer)
+    return f"#include <{'math.h' if real == 'double' else 'tgmath.h'}>\n\n{vector}"
 
 
 def _with_results(lifted: Lifted, numpy: Any) -> Lifted:
@@ -915,9 +923,7 @@ _TEXT = """/* {name}: the sums over samples of a value and its gradient.
    out      {outputs} sums: the value, then the derivatives{each}
    work     room for {work} numbers{aligned}
    C99; it needs libm and nothing else. */
-#include <{header}>
-
-{vector}
+{types}
 {turn}
 {data}
 

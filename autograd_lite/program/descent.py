@@ -31,8 +31,9 @@ class Descent:
         np = arrays.numpy()
         machine = isinstance(self.kernel, native.Machine)
         self.w = np.array(self.program._numbers(), self.kernel.type if machine else float)
-        if machine and self.kernel.run_steps is not None:
-            self._size, self._value, self._step = self.kernel.steps(self.samples, self.w, 1)
+        steps = self.kernel.steps(self.samples, self.w, 1) if machine else None
+        if steps is not None:
+            self._size, self._value, self._step = steps
         return self
 
     def __exit__(self, *_: object) -> None:

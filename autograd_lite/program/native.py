@@ -18,11 +18,14 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from autograd_lite.program import c
+from autograd_lite.program import c, instructions
+from autograd_lite.program.graph import Graph
 from autograd_lite.program.loops import Lifted
 from autograd_lite.program.samples import Recorded
 
@@ -34,6 +37,11 @@ FLAGS = (
 # What -ffast-math allows of reassociation, but not that option itself: with it GCC links start-up code that,
 # once the library is loaded, makes the whole process, Python's floats included, take subnormal numbers for 0.
 FAST = ("-fassociative-math", "-freciprocal-math", "-fno-signed-zeros", "-fno-trapping-math")
+
+
+# A C compiler takes some 0.3 ms for a loop: where there are more of them, instructions are interpreted.
+IRREGULAR = 1000
+ALONE = 64  # samples from which a thread of its own is worth its start, some 30 µs
 
 
 class NoCompilerError(RuntimeError):
@@ -116,31 +124,50 @@ class Machine:
 
     def __init__(
         self,
-        found: Lifted | Recorded,
+        found: Lifted | Recorded | tuple[Graph, Sequence[int]],
+        each: bool,
         arguments: Sequence[tuple[str, int]],
         leaves: int,
         real: str,
         fastmath: bool,
+        threads: int,
         numpy: Any,
     ) -> None:
         self.recorded = found if isinstance(found, Recorded) else None
-        lifted = found if isinstance(found, Lifted) else found.lifted
         if self.recorded:
             arguments = [("the data", self.recorded.data.shape[1])]
         self.np, self.sizes, self.leaves = numpy, [size for _, size in arguments], leaves
         self.type = numpy.dtype(real)
         number = {"float64": "double", "float32": "float"}[real]
         lanes = 64 // self.type.itemsize if arguments else 1
-        layout = c.c_layout(
-            lifted,
-            numpy,
-            name="program",
-            arguments=arguments,
-            lanes=lanes,
-            real=number,
-            recorded=bool(self.recorded),
-        )
-        self.outputs, self.each = len(lifted.outputs), len(lifted.each)
+        self.tables: list[Any] = []
+        if isinstance(found, tuple):
+            layout, self.tables = instructions.layout(
+                *found,
+                numpy,
+                added=not each,
+                name="program",
+                arguments=arguments,
+                leaves=leaves,
+                lanes=lanes,
+                real=number,
+            )
+            self.tables[1] = self.tables[1].astype(self.type)
+            self.outputs, self.each = (0, len(found[1])) if each else (len(found[1]), 0)
+        else:
+            lifted = found if isinstance(found, Lifted) else found.lifted
+            if each:
+                lifted = replace(lifted, outputs=[], each=lifted.outputs)
+            layout = c.c_layout(
+                lifted,
+                numpy,
+                name="program",
+                arguments=arguments,
+                lanes=lanes,
+                real=number,
+                recorded=self.recorded is not None,
+            )
+            self.outputs, self.each = len(lifted.outputs), len(lifted.each)
         descends = self.outputs == leaves + 1  # all derivatives are sums
         text = layout.text + (c.descent(layout, "program", number, leaves, lanes) if descends else "")
         library = built(text, FAST if fastmath else ())
@@ -149,16 +176,17 @@ class Machine:
         if self.run_steps is not None:
             self.run_steps.restype = ctypes.c_long
         self.pack = struct.Struct(f"{leaves}{self.type.char}").pack_into
-        self.room = numpy.zeros(layout.work + 64, self.type)
-        start = -self.room.ctypes.data % 64 // self.room.itemsize
-        self.w, self.work = numpy.zeros(leaves, self.type), self.room[start:]
+        self.w = numpy.zeros(leaves, self.type)
+        self.work = [_aligned(layout.work, self.type, numpy) for _ in range(threads)]
+        self.pool = ThreadPoolExecutor(threads) if threads > 1 else None
         self.lock = threading.Lock()
         self.data: Any = self.recorded and self.rows([self.recorded.data])
 
     def rows(self, arrays: Sequence[Any]) -> Any:
         """Where the samples are: for each argument an array with a row for each, copied if it must be."""
         arrays = [self.np.ascontiguousarray(array, self.type) for array in arrays]
-        return (ctypes.c_void_p * len(arrays))(*[array.ctypes.data for array in arrays]), arrays
+        pointers = [array.ctypes.data for array in (*arrays, *self.tables)]
+        return (ctypes.c_void_p * len(pointers))(*pointers), arrays
 
     def samples(self, columns: Sequence[Any]) -> Any:
         """The rows of columns."""
@@ -175,6 +203,10 @@ class Machine:
         value, *gradients = self.sums(self.samples(columns), leaves).tolist()
         return value, gradients
 
+    def each_sample(self, samples: Any, leaves: Sequence[float]) -> Any:
+        """The outputs of each sample, a row for each, of a program of which nothing is added up."""
+        return self.sums(samples, leaves).reshape(-1, self.each)
+
     def sums(self, samples: Any, leaves: Sequence[float]) -> Any:
         """The sums of the outputs over the samples."""
         at, arrays = samples
@@ -184,26 +216,53 @@ class Machine:
             self.pack(self.w, 0, *leaves)
             if self.recorded is not None and self.each:
                 arrays[0][...] = self.recorded.rows(self.w)
-            self.run(ctypes.c_long(m), at, *map(_at, (self.w, out, self.work)))
+            if self.pool is None or m < ALONE * len(self.work):
+                self.run(ctypes.c_long(m), at, *map(_at, (self.w, out, self.work[0])))
+            else:
+                self.run_parts(arrays, m, out)
         return out if self.recorded is None else out[self.recorded.order]
 
-    def steps(self, samples: Any, w: Any, count: int) -> tuple[Any, Any, Callable[[], int]]:
+    def run_parts(self, arrays: Sequence[Any], m: int, out: Any) -> None:
+        """Each thread takes some samples that follow each other; the sums are added up in their order."""
+        parts = len(self.work)
+        bounds = [m * k // parts for k in range(parts + 1)]
+        outs, done = [], []
+        for start, end, work in zip(bounds, bounds[1:], self.work, strict=False):
+            at, _ = self.rows([array[start:end] for array in arrays])
+            outs.append(self.np.empty(self.outputs + (end - start) * self.each, self.type))
+            given = (ctypes.c_long(end - start), at, *map(_at, (self.w, outs[-1], work)))
+            done.append(self.pool.submit(self.run, *given))  # type: ignore[union-attr]
+        for future in done:
+            future.result()
+        out[: self.outputs] = sum(part[: self.outputs] for part in outs)
+        out[self.outputs :] = self.np.concatenate([part[self.outputs :] for part in outs])
+
+    def steps(self, samples: Any, w: Any, count: int) -> tuple[Any, Any, Callable[[], int]] | None:
         """Room for `count` step sizes and for the means before each step, and what takes the steps.
 
         It moves the leaves `w` and returns how many steps it took: fewer where numbers end to be finite.
+        None where the steps have to be taken one by one: with threads, and with data that are leaves.
         """
+        if self.run_steps is None or self.pool is not None:
+            return None
         at, arrays = samples
         lr, values = self.np.empty(count, self.type), self.np.empty(count, self.type)
         out = self.np.empty(self.leaves + 1, self.type)
-        kept = (arrays, lr, w, values, out, self.work)
+        kept = (arrays, lr, w, values, out, self.work[0])
         m = ctypes.c_long(len(arrays[0]) if arrays else 1)
-        given = (ctypes.c_long(count), _at(lr), m, at, *map(_at, (w, values, out, self.work)))
+        given = (ctypes.c_long(count), _at(lr), m, at, *map(_at, (w, values, out, self.work[0])))
 
         def take(kept: Any = kept) -> int:
             with self.lock:
                 return int(self.run_steps(*given))  # type: ignore[misc]
 
         return lr, values, take
+
+
+def _aligned(size: int, kind: Any, numpy: Any) -> Any:
+    """Room for numbers whose start is a multiple of 64 bytes."""
+    room = numpy.zeros(size + 64, kind)
+    return room[-room.ctypes.data % 64 // room.itemsize :]
 
 
 def _at(array: Any) -> ctypes.c_void_p:

@@ -19,6 +19,7 @@ from autograd_lite.program import arrays, c, lift, loops, mathematics, native, n
 from autograd_lite.program.batch import split_sums
 from autograd_lite.program.descent import Descent
 from autograd_lite.program.graph import Graph
+from autograd_lite.program.native import Machine, NoCompilerError
 from autograd_lite.program.rolls import rolled
 from autograd_lite.program.run import Tape, TapeKernel, replay
 from autograd_lite.program.samples import Recorded, separated
@@ -31,8 +32,6 @@ from autograd_lite.value import Value
 STRAIGHT_LINE = 20_000
 # NumPy takes some 3 µs for a loop, the tape half a microsecond for an operation and its derivative.
 LOOP = 6
-# A C compiler takes about 0.2 ms a loop; a program with more of them is no regular one.
-IRREGULAR = 20_000
 
 
 def compile(function: Callable[..., Any] | Value, *example: Any, name: str | None = None) -> Program:
@@ -124,7 +123,10 @@ class Program:
         self._count = sum(len(tree.paths) for _, tree in arguments)
         self._gradients: dict[str, list[int]] = {}
         self._kernels: dict[str, Callable[..., Any]] = {}
-        self._machine: native.Machine | None = None
+        self._machine: Machine | None = None
+        self._native: tuple[str, bool, int] | None = (
+            None  # how machine code is made: number, fastmath, threads
+        )
         self._arrays = any("array" in _kinds(tree) for _, tree in arguments)
 
     def __repr__(self) -> str:
@@ -146,7 +148,7 @@ class Program:
             "_operations",
         )
         state = {slot: self.__dict__[slot] for slot in (*kept, "_gradients", "_arrays")}
-        state |= {"_kernels": {}, "_machine": None}
+        state |= {"_kernels": {}, "_machine": None, "_native": None}
         state["leaves"] = [Value(leaf.data, leaf.label) for leaf in self.leaves]
         return state
 
@@ -459,9 +461,9 @@ class Program:
                 out /= m
             value, *gradients = out.tolist()
         else:
-            columns, m = self._columns(batches)
             if reduce is None or kind == "argument":
-                return self._per_sample(columns, m, leaves, kind, reduce)
+                return self._per_sample(batches, leaves, kind, reduce)
+            columns, m = self._columns(batches)
             value, gradients = split_sums(self, kind, columns, m, leaves, executor, deterministic)
             if not math.isfinite(value) or not all(map(math.isfinite, gradients)):
                 self._locate(columns, m, leaves, kind)
@@ -498,7 +500,7 @@ class Program:
         """The samples as a kernel takes them; arrays are not copied where machine code can read them."""
         if not self.arguments and not batches:
             return kernel.samples([]), 1
-        if isinstance(kernel, native.Machine) and len(batches) == len(self.arguments):
+        if isinstance(kernel, Machine) and len(batches) == len(self.arguments):
             sizes = {tree.rows(x) for (_, tree), x in zip(self.arguments, batches, strict=True)}
             if len(sizes) == 1 and 0 not in sizes:
                 return kernel.rows(batches), sizes.pop()
@@ -570,39 +572,58 @@ class Program:
         """The loops that were found, as nested ``for`` loops: a layer of a network is one."""
         return loops.shown(self._lifted("leaf" if self.leaves else "argument", "array"), arrays.numpy())
 
-    def native(self, real: str = "float64", *, fastmath: bool = False) -> Program:
-        """Compile sums over samples, or the calls of a recorded loss, to machine code; return the program.
+    def native(self, real: str = "float64", *, fastmath: bool = False, threads: int = 1) -> Program:
+        """Compile batches, or the calls of a recorded loss, to machine code; return the program.
 
         `real` is "float64" or "float32". ``fastmath=True`` lets the compiler reorder sums and assume that
-        all numbers are finite. Without a C compiler here, or NumPy, a warning says so and the program stays
-        as it is. Raises `ValueError` if a row of one's own has no form in C, with its name.
+        all numbers are finite. The samples of a large batch are shared out among `threads`; with their number
+        the last bits of sums change. Without a C compiler here, or NumPy, a warning says so and the program
+        stays as it is. Raises `ValueError` if a row of one's own has no form in C, with its name.
         """
         if real not in ("float64", "float32"):
             raise ValueError(f"real must be 'float64' or 'float32', got {real!r}")
-        self._needs_scalar()
-        if not self.leaves:
-            raise TypeError(f"{self.name} has no leaves: machine code is for their gradient over a batch")
-        np = arrays.numpy()
+        if threads < 1:
+            raise ValueError(f"threads must be 1 or more, got {threads}")
+        if not self.leaves and not self.arguments:
+            raise TypeError(f"{self.name} has no leaves and no arguments: it is one number")
+        added = self.scalar and bool(self.leaves)
+        kind = "leaf" if added else "argument"
         try:
-            found = self._separated("leaf", "c")
-            count = len((found if isinstance(found, loops.Lifted) else found.lifted).nests)
-            if count > IRREGULAR:
-                raise lift.IrregularError(f"{count:,} loops are too many for a compiler")
-        except lift.IrregularError as error:
-            what = f"{self.name} does not roll: {error}"
-            warnings.warn(f"{what}; the form without machine code runs", RuntimeWarning, stacklevel=2)
+            self._native = (real, fastmath, threads)
+            machine = self._made(kind) if added else self._each(kind)
+        except (NoCompilerError, ModuleNotFoundError) as error:
+            self._native = None
+            form = "NumPy" if isinstance(error, NoCompilerError) else "Python"
+            warnings.warn(f"{error}; the {form} form runs instead", RuntimeWarning, stacklevel=2)
             return self
-        try:
-            machine = native.Machine(found, self._sizes(), len(self.leaves), real, fastmath, np)
-        except native.NoCompilerError as error:
-            warnings.warn(f"{error}; the NumPy form runs instead", RuntimeWarning, stacklevel=2)
-            return self
-        self._machine = machine
-        self._kernels.pop("leaf", None)
-        for cached in ("_by_arguments", "leaf_function"):
-            if not self.arguments:
-                self.__dict__.pop(cached, None)
+        if added:
+            self._machine = machine
+            self._kernels.pop("leaf", None)
+            for cached in ("_by_arguments", "leaf_function"):
+                if not self.arguments:
+                    self.__dict__.pop(cached, None)
         return self
+
+    def _made(self, kind: str, each: bool = False) -> Machine:
+        """Machine code for sums over samples, or for the outputs of each of them."""
+        assert self._native is not None
+        np = arrays.numpy()
+        found: Any
+        try:
+            found = self._lifted(kind, "c") if each else self._separated(kind, "c")
+            lifted = found if isinstance(found, loops.Lifted) else found.lifted
+            irregular = len(lifted.nests) > native.IRREGULAR
+        except lift.IrregularError:
+            irregular = True
+        if irregular:
+            found = (self.graph, self._nodes(kind))
+        return Machine(found, each, self._sizes(), len(self.leaves), *self._native, np)
+
+    def _each(self, kind: str) -> Machine:
+        name = f"each {kind}"
+        if name not in self._kernels:
+            self._kernels[name] = self._made(kind, each=True)
+        return self._kernels[name]  # type: ignore[return-value]
 
     def loop(self, kind: str) -> Callable[..., Any]:
         """The sums as a Python loop over samples, in one function: for where there is no NumPy."""
@@ -624,22 +645,26 @@ class Program:
 
         return sums
 
-    def _per_sample(
-        self, columns: list[Any], m: int, leaves: list[float], kind: str, reduce: str | None
-    ) -> Any:
+    def _per_sample(self, batches: Sequence[Any], leaves: list[float], kind: str, reduce: str | None) -> Any:
         np = arrays.numpy()
-        run = arrays.array_function(
-            self.graph,
-            self._nodes(kind),
-            np,
-            name=f"{self.name}_batch",
-            n=self._count,
-            leaves=len(self.leaves),
-        )
-        with np.errstate(all="ignore"):
-            out = [np.broadcast_to(np.asarray(x, dtype=float), m).copy() for x in run(columns, leaves)]
+        if self._native is not None:
+            machine = self._each(kind)
+            samples, m = self._samples(machine, batches)
+            out = [*machine.each_sample(samples, leaves).T.astype(float, copy=True)]
+        else:
+            columns, m = self._columns(batches)
+            run = arrays.array_function(
+                self.graph,
+                self._nodes(kind),
+                np,
+                name=f"{self.name}_batch",
+                n=self._count,
+                leaves=len(self.leaves),
+            )
+            with np.errstate(all="ignore"):
+                out = [np.broadcast_to(np.asarray(x, dtype=float), m).copy() for x in run(columns, leaves)]
         if not all(np.isfinite(x).all() for x in out):
-            self._locate(columns, m, leaves, kind)
+            self._locate(self._columns(batches)[0], m, leaves, kind)
         rest = iter(out)
         value = self.result.build(rest)
         if not self.scalar:
