@@ -509,6 +509,8 @@ def test_ctrl_c_leaves_no_file(run):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell starts what runs in its background, as these tests may, with Ctrl-C ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     shown = ""
     while "loss" not in shown:  # the bar: training is under way
