@@ -296,13 +296,14 @@ def grouped(nodes: Nodes, outputs: Iterable[int], np: Any) -> Grouped:
     factors, factor_term = factors[by_term], factor_term[by_term]
     shaped = _shaped(code, roots, operand, start, term_root, several, factors, np)
 
-    # By shape, then by node, then by kind; the factors of a term by shape.
+    # By shape, then by node, then by kind. The factors of a term by shape, and by how often they are used: of
+    # a weight and an input that are both leaves, the one that more nodes share comes first in all terms.
     shape = shaped.shape
     order = np.lexsort((shaped.kind, term_root, shape[term_root]))
     back[order] = np.arange(len(order))
     coefficient, several, kind = coefficient[order], several[order], shaped.kind[order]
     term_shape = shape[term_root[order]]
-    factors = factors[np.lexsort((factors, shape[factors], back[factor_term]))]
+    factors = factors[np.lexsort((factors, -uses[factors], shape[factors], back[factor_term]))]
     factor_at = np.cumsum(several) - several
     roots = roots[np.argsort(shape[roots], kind="stable")]
     ends = range(len(shaped.made) + 1)

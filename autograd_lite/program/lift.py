@@ -204,7 +204,11 @@ class _Builder:
         return self.np.array(self.numbers)[index]
 
     def _key(self, vector: Vector) -> Any:
-        return self.leaf[vector.index] if vector.space == W else vector.index
+        """What rows are ordered by: leaves without a number come after the others, in the order they have."""
+        if vector.space != W:
+            return vector.index
+        number = self.leaf[vector.index]
+        return self.np.where(number < 0, len(self.leaf) + vector.index, number)
 
     def _placed(self, keys: list[Any], columns: list[Any], n: int) -> tuple[Any, Any]:
         """Rows in the order of the keys, equal ones once; and for each of n rows its place among those."""
