@@ -1,7 +1,15 @@
-"""Random graphs, regular and irregular, as a whole recorded loss and as a loss of one sample."""
+"""Random graphs, regular and irregular, as a whole recorded loss and as a loss of one sample.
 
+``python -m tests.program_graphs [COUNT [FIRST]]`` compares all forms of so many with the eager engine.
+"""
+
+import collections
 import itertools
+import math
 import random
+import sys
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import autograd_lite as ag
@@ -140,3 +148,92 @@ def graph(seed: int) -> tuple[str, Any, list[list[float]], list[float]]:
     m = choose.randint(1, 21)
     X = [[choose.uniform(-1.0, 1.0) for _ in range(n)] for _ in range(m)]
     return kind.__name__, loss, X, [choose.uniform(-1.0, 1.0) for _ in range(m)]
+
+
+def eager(loss: Any, X: Any, t: Any, leaves: list[Value]) -> tuple[Any, list[float]]:
+    """The sum of the losses, and its value and gradients by the eager engine."""
+    for leaf in leaves:
+        leaf.grad = None
+    total = ag.sum([loss(x, ti) for x, ti in zip(X, t, strict=True)])
+    if isinstance(total, Value):
+        total.backward()
+    return total, [total.data if isinstance(total, Value) else total, *[leaf.grad or 0.0 for leaf in leaves]]
+
+
+def off(got: list[float], want: list[float]) -> float:
+    """The largest difference, in units of the largest number, or of 1."""
+    scale = max(1.0, *map(abs, want))
+    return max(abs(a - b) / scale for a, b in zip(got, want, strict=True))
+
+
+def _chooses(total: Value) -> bool:
+    """Whether a `where` was recorded, which took its branch: a program cannot be made of that."""
+    return any(node.primitive is TABLE["where"] for node in ag.topological_order(total))
+
+
+def forms(seed: int) -> Iterator[tuple[str, float]]:
+    """The forms of a graph, and how far the numbers of each are from those of the eager engine."""
+    import numpy as np
+
+    from autograd_lite.program import Program, compile, native
+
+    _, loss, X, t = graph(seed)
+    program = compile(loss, X[0], t[0])
+    leaves = program.leaves
+    total, want = eager(loss, X, t, leaves)
+    if not leaves:
+        return
+    recorded = isinstance(total, Value) and not _chooses(total)
+
+    def batch(program: Program) -> float:
+        value, gradients = program.batch(np.array(X), np.array(t), reduce="sum")
+        return off([value, *gradients], want)
+
+    def whole(program: Program) -> float:
+        value, *gradients = program.kernel("leaf")([], [leaf.data for leaf in program.leaves])  # type: ignore[misc]
+        found = dict(zip(program.leaves, gradients[0], strict=True))
+        return off([value, *[found.get(leaf, 0.0) for leaf in leaves]], want)
+
+    yield "NumPy", batch(program)
+    yield "C", batch(program.native())
+    machine = native.IRREGULAR
+    native.IRREGULAR = -1
+    try:
+        yield "C, interpreted", batch(compile(loss, X[0], t[0]).native())
+        if recorded:
+            yield "C, interpreted, recorded", whole(compile(total).native())
+    finally:
+        native.IRREGULAR = machine
+    if recorded:
+        yield "NumPy, recorded", whole(compile(total))
+        yield "C, recorded", whole(compile(total).native())
+
+
+def main(count: int = 5000, first: int = 0) -> None:
+    """Print the graphs that are off by more than 1e-13, and the worst of each form and kind."""
+    from autograd_lite.program import native
+
+    native.FLAGS = (*native.FLAGS, "-O1", "-fno-tree-vectorize")  # the C compiler takes most of the time
+    worst: dict[tuple[str, str], float] = collections.defaultdict(float)
+    failed, start = 0, time.time()
+    for seed in range(first, first + count):
+        kind = KINDS[seed % len(KINDS)].__name__
+        try:
+            for form, far in forms(seed):
+                worst[kind, form] = max(worst[kind, form], far)
+                if not far <= 1e-13 or math.isnan(far):
+                    failed += 1
+                    print(f"{seed} {kind}, {form}: off by {far:.2g}", flush=True)
+        except Exception as error:
+            failed += 1
+            print(f"{seed} {kind}: {error!r}", flush=True)
+        if seed % 500 == 499:
+            print(f"# {seed + 1} graphs, {failed} failures, {time.time() - start:.0f} s", flush=True)
+    for (kind, form), far in sorted(worst.items()):
+        print(f"{kind:12}{form:26}{far:.1e}")
+    print(f"{count} graphs, {failed} failures")
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

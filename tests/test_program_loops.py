@@ -13,7 +13,7 @@ import autograd_lite as ag
 from autograd_lite import Value, dot, nn, relu, tanh
 from autograd_lite.program import compile, lift, loops, native, nests
 from autograd_lite.program import program as program_module
-from tests.program_graphs import KINDS, graph
+from tests.program_graphs import KINDS, eager, graph
 
 has_cc = any(map(shutil.which, ("cc", "gcc", "clang")))
 needs_cc = pytest.mark.skipif(not has_cc, reason="there is no C compiler")
@@ -22,15 +22,6 @@ needs_cc = pytest.mark.skipif(not has_cc, reason="there is no C compiler")
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-
-
-def eager(loss, X, t, leaves):
-    for leaf in leaves:
-        leaf.grad = None
-    total = ag.sum([loss(x, ti) for x, ti in zip(X, t, strict=True)])
-    if isinstance(total, Value):
-        total.backward()
-    return total, [total.data if isinstance(total, Value) else total, *[leaf.grad or 0.0 for leaf in leaves]]
 
 
 def agree(got, want, tolerance=1e-13):
@@ -385,6 +376,14 @@ def test_threads_share_the_samples():
     values.append(programs[0].descend(many, labels, steps=3))
     assert same(*values)
     assert same(*[program.batch(many, labels, reduce=None) for program in programs])
+
+
+@needs_cc
+def test_what_nothing_reads_is_added_to_nothing():
+    _, loss, X, t = graph(55)  # a result that is not used was added to another's sum
+    program = compile(loss, X[0], t[0])
+    want = program.batch(np.array(X), np.array(t))
+    assert same(program.native().batch(np.array(X), np.array(t)), want)
 
 
 def test_affine_addresses():

@@ -144,7 +144,7 @@ class _Writer:
     def product_of_matrices(self, k: int) -> _Product | None:
         """A nest as a product of matrices over the samples, if it is one."""
         nest = self.lifted.nests[k]
-        if nest.op is not None or len(nest.runs) != 1 or nest.runs[0].terms != 1:
+        if nest.op is not None or nest.steps or len(nest.runs) != 1 or nest.runs[0].terms != 1:
             return None
         (run,) = nest.runs
         varies = [self.lifted.varies(slot.space) for slot in run.factors]
@@ -285,6 +285,8 @@ class _Writer:
         nest = self.lifted.nests[k]
         if k in self.inlined or nest.varies != bool(lanes) or nest.after != after:
             return []
+        if nest.varies and k not in self.place and k not in self.sum_place:
+            return []  # nothing reads it
         title = f"/* {nest.name}: {nest.size} of {len(list(nest.slots()))} operands */"
         if nest.op is not None:
             return [title, *self.elementwise(k, nest, vectors, lanes)]
