@@ -77,7 +77,7 @@ def xad_gradient(function: Callable[[Any], Any], at: float) -> float:
 
 
 class Drawn(Feature):
-    """draws the graph, with its values and its gradients on it"""
+    """draws the graph, with values and gradients"""
 
     def autograd_lite():
         from autograd_lite import Value, draw
@@ -99,14 +99,14 @@ class Drawn(Feature):
 
         graph = torch.fx.symbolic_trace(lambda w: torch.tanh(w * 3.0))
         text = FxGraphDrawer(graph, "loss").get_dot_graph().to_string()
-        return "the graph" if "tanh" in text else False
+        return "graph only" if "tanh" in text else False
 
     def jax():
         import jax
 
         lowered = jax.jit(lambda w: jax.numpy.tanh(w * 3.0)).lower(0.5)
         text = lowered.compiler_ir(dialect="hlo").as_hlo_dot_graph()
-        return "the graph" if "tanh" in text else False
+        return "graph only" if "tanh" in text else False
 
     def autograd():
         import autograd
@@ -123,11 +123,11 @@ class Drawn(Feature):
         from casadi.tools.graph import dotgraph
 
         text = dotgraph(casadi.tanh(casadi.SX.sym("w") * 3)).to_string()
-        return "the graph" if "tanh" in text else False
+        return "graph only" if "tanh" in text else False
 
 
 class Explained(Feature):
-    """writes a gradient as the chain rule in symbols, formulas and numbers"""
+    """writes out the chain rule: symbols, formulas, numbers"""
 
     def autograd_lite():
         from autograd_lite import Value, explain
@@ -176,7 +176,7 @@ class Explained(Feature):
 
 
 class Source(Feature):
-    """writes the gradient as source code that runs without the package"""
+    """writes the gradient as source that runs without it"""
 
     def autograd_lite():
         from autograd_lite import compile
@@ -244,7 +244,7 @@ def found(size: Callable[[int], int]) -> bool:
 
 
 class Rolled(Feature):
-    """finds the loops of a network again in what was recorded number by number"""
+    """finds a network's loops again in scalar code"""
 
     def autograd_lite():
         from autograd_lite import Value, compile
@@ -330,7 +330,7 @@ def exact(derivative: Callable[[float], Any]) -> bool:
 
 
 class Saturated(Feature):
-    """right to the last digits where σ saturates: σ′(±700) = 9.86·10⁻³⁰⁵"""
+    """exact where σ saturates: σ′(±700) = 9.86·10⁻³⁰⁵"""
 
     def autograd_lite():
         from autograd_lite import grad, sigmoid
@@ -371,7 +371,7 @@ class Saturated(Feature):
 
 
 class Domain(Feature):
-    """an operation outside its domain raises there, with the names of its operands"""
+    """outside its domain an operation raises, with names"""
 
     def autograd_lite():
         from autograd_lite import Value, log
@@ -426,7 +426,7 @@ class Domain(Feature):
 
 
 class Changed(Feature):
-    """a number that is changed after recording never changes the gradient in silence"""
+    """numbers changed after recording: no silent error"""
 
     def autograd_lite():
         from autograd_lite import Value
@@ -509,7 +509,7 @@ def refused(v: Any, error: Any = TypeError) -> bool:
 
 
 class Dropped(Feature):
-    """`float(v)` and `math.exp(v)` refuse instead of dropping the gradient in silence"""
+    """`float(v)`, `math.exp(v)` refuse to drop the gradient"""
 
     def autograd_lite():
         from autograd_lite import Value
@@ -553,7 +553,7 @@ class Dropped(Feature):
 
 
 class Twice(Feature):
-    """`backward` twice, or from two results with common parts, adds what it should and nothing else"""
+    """`backward` twice, or over shared parts, adds up"""
 
     # s = a², u = 3s, v = 5s at a = 2: du/da = 12, dv/da = 20; both, and the second once more: 52.
 
@@ -633,7 +633,7 @@ class Twice(Feature):
 
 
 class Deep(Feature):
-    """a graph 1,000,000 operations deep is recorded, differentiated and freed"""
+    """a graph 1,000,000 operations deep"""
 
     alone = True
     depth = 1_000_000
@@ -701,7 +701,7 @@ class Deep(Feature):
 
 
 class Pickled(Feature):
-    """what was recorded can be pickled, and differentiates elsewhere"""
+    """what was recorded can be pickled"""
 
     wanted = math.sin(2.0) + 2.0 * math.cos(2.0)  # of x sin x, at 2
 
@@ -761,7 +761,7 @@ class Pickled(Feature):
 
 
 class Order(Feature):
-    """derivatives of any order: d³/dx³ x⁴"""
+    """derivatives of any order"""
 
     def autograd_lite():
         from autograd_lite import grad
@@ -807,7 +807,7 @@ class Order(Feature):
 
 
 class Own(Feature):
-    """a primitive of your own, sin(x)/x given by its value and one rule, differentiates to any order"""
+    """your own primitive by one rule, to any order"""
 
     first = (math.cos(2.0) - math.sin(2.0) / 2.0) / 2.0  # at 2
     second = (-math.sin(2.0) - 2.0 * first) / 2.0
@@ -908,7 +908,7 @@ class Own(Feature):
 
 
 class Arrays(Feature):
-    """takes whole arrays as values, with products of matrices"""
+    """whole arrays as values, products of matrices"""
 
     # The gradient of Σ (A x) by A's first row is x.
 
