@@ -40,7 +40,7 @@ HELPERS = {
     "casadi": ["pydot"],
     "jax": ["flatbuffers"],
 }  # what they draw or serialize with
-LIMIT = 120  # seconds for a process
+LIMIT = 300  # seconds for a process
 
 
 class Feature:
@@ -653,7 +653,10 @@ class Deep(Feature):
         h = Value(1.0)
         for _ in range(Deep.depth):
             h = h * 1.0
-        return not refuses(RecursionError, h.backward)
+        if not refuses(RecursionError, h.backward):
+            return True
+        sys.setrecursionlimit(10**9)
+        return "raised limit" if not refuses(RecursionError, h.backward) else False
 
     def torch():
         import torch
