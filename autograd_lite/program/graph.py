@@ -24,6 +24,8 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 CONDITIONS = {*COMPARISONS, "and", "or", "not"}
 INPUTS = {"argument", "leaf"}
+# What is written out in sums of products where loops are looked for, and kept as it is elsewhere.
+LINEAR = (table.add, table.sub, table.neg, table.sum, table.mul, table.dot)
 
 
 class Graph:

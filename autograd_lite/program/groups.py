@@ -14,18 +14,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from autograd_lite import primitives as table
-from autograd_lite.functional import Variable
-from autograd_lite.program.graph import Graph, Op
-from autograd_lite.value import Value, topological_order
+from autograd_lite.program.graph import LINEAR, Graph, Op
+from autograd_lite.program.loops import C, W, X
+from autograd_lite.program.recording import LEAF, Recording
 
-# Codes of nodes: inputs, by the shape that they have, are below 0; then come the linear operations, which are
-# written out in sums of products, then the others, in any order.
-LINEAR = (table.add, table.sub, table.neg, table.sum, table.mul, table.dot)
+# Codes of nodes: inputs, by the shape that they have (X, W, C or more), are below 0; then come the linear
+# operations, which are written out in sums of products, then the others, in any order.
 ADD, SUB, NEG, SUM, MUL, DOT = range(6)
 _CODE: dict[Op, int] = {op: code for code, op in enumerate(LINEAR)}
-
-X, W, C = 0, 1, 2  # shapes of inputs: arguments, leaves, constants
 
 # Of one operation: which code, and which of the operands, are taken in its place.
 Writing = tuple[int, tuple[int | float, ...]]
@@ -70,62 +66,53 @@ class Nodes:
         self.operands += operands
         return len(self.codes) - 1
 
-    def made(self, op: Op, operands: Sequence[int], numbers: tuple[float | None, ...]) -> int:
-        """A new node of any operation; `numbers` holds its constants, None for an operand that is a node."""
+    def written(
+        self, op: Op, operands: Sequence[int], numbers: tuple[float | None, ...]
+    ) -> tuple[int, Sequence[int]]:
+        """Code and operands of any operation; `numbers` holds its constants, None for what is a node."""
         code = _CODE.get(op)
-        if code is None:
-            key = (op, numbers)
-            if key not in self._written:
-                self._written[key] = self._write(op, numbers)
-            code, taken = self._written[key]
-            operands = [operands[k] if type(k) is int else self.constant(k) for k in taken]
-        return self.node(code, operands)
+        if code is not None:
+            return code, operands
+        key = (op, numbers)
+        if key not in self._written:
+            self._written[key] = self._write(op, numbers)
+        code, taken = self._written[key]
+        return code, [operands[k] if type(k) is int else self.constant(k) for k in taken]
 
 
 def of_recording(
-    root: Value, write: Callable[[Op, tuple[float | None, ...]], Writing]
-) -> tuple[Nodes, list[Value]]:
-    """The nodes that a recorded Value was made from, it being the last, and the leaves among them."""
+    recording: Recording, write: Callable[[Op, tuple[float | None, ...]], Writing], np: Any
+) -> Nodes:
+    """The nodes of a recorded loss, which is the last of them."""
     nodes = Nodes(write)
-    leaves: list[Value] = []
-    order = topological_order(root)
-    at = dict(zip(order, range(len(order)), strict=True))
-    codes, counts, operands, constants = nodes.codes, nodes.counts, nodes.operands, nodes.constants
-    for node in order:
-        row = node.primitive
-        if row is None:
-            if isinstance(node, Variable):  # of a derivative within: it was made a number
-                nodes.node(SUM, [nodes.constant(node.data)])
-            else:
-                nodes.input(W, len(leaves))
-                leaves.append(node)
-            continue
-        code = _CODE.get(row)
-        x = node._x
-        if code is None or type(x) is tuple:
-            given: tuple[Any, ...] = node.operands
-            numbers = tuple([k if type(k) is float else None for k in given])
-            nodes.made(row, [nodes.constant(k) if type(k) is float else at[k] for k in given], numbers)
-            continue
-        codes.append(code)
-        # By far the most have one or two operands, in slots: see `Value`.
-        y = node._y
-        if type(x) is float:
-            constants.append(x)
-            operands.append(-len(constants))
-        else:
-            operands.append(at[x])
-        if y is None:
-            counts.append(1)
-            continue
-        counts.append(2)
-        if type(y) is float:
-            constants.append(y)
-            operands.append(-len(constants))
-        else:
-            operands.append(at[y])
-    nodes.labels = {i: node._label for i, node in enumerate(order) if hasattr(node, "_label") and node._label}
-    return nodes, leaves
+    codes, counts = np.array(recording.codes), np.array(recording.counts)
+    operands = np.array(recording.operands, dtype=np.int64)
+    nodes.constants = recording.constants.tolist()
+    leaves = np.flatnonzero(codes == LEAF)
+    nodes.place = dict(zip(leaves.tolist(), range(len(leaves)), strict=True))
+    others = np.flatnonzero(codes > DOT)
+    codes[leaves] = -1 - W
+    users = np.repeat(np.arange(len(codes)), counts)
+    starts = np.cumsum(counts) - counts
+    # What is not linear is written anew, one by one, in place of what was recorded.
+    to: list[int] = []
+    taken: list[int] = []
+    rest = np.flatnonzero(codes[users] <= DOT)
+    for i, code, start, count in zip(
+        *[each[others].tolist() for each in (np.arange(len(codes)), codes, starts, counts)], strict=True
+    ):
+        given = recording.operands[start : start + count].tolist()
+        numbers = tuple([None if k >= 0 else recording.constants[-1 - k] for k in given])
+        codes[i], written = nodes.written(recording.rows[code], given, numbers)
+        counts[i] = len(written)
+        to += [i] * len(written)
+        taken += written
+    if to:
+        users = np.concatenate([users[rest], to])
+        operands = np.concatenate([operands[rest], taken])[np.argsort(users, kind="stable")]
+    nodes.codes, nodes.counts, nodes.operands = codes, counts, operands
+    nodes.labels = recording.labels
+    return nodes
 
 
 def of_graph(
@@ -151,7 +138,7 @@ def of_graph(
         else:
             operands = graph.operands[i]
             numbers = tuple([None if went[k] >= 0 else graph.constants[k] for k in operands])
-            went[i] = nodes.made(op, [went[k] for k in operands], numbers)
+            went[i] = nodes.node(*nodes.written(op, [went[k] for k in operands], numbers))
         if i in graph.labels and went[i] >= 0 and graph.operands[i]:
             nodes.labels[went[i]] = graph.labels[i]
     return nodes, went

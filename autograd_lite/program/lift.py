@@ -21,11 +21,11 @@ from typing import Any, NamedTuple
 from autograd_lite import primitives as table
 from autograd_lite.collector import collector_paused
 from autograd_lite.program import groups
-from autograd_lite.program.graph import CONDITIONS, Graph, Op
-from autograd_lite.program.groups import DOT, LINEAR, SUM, C, Group, Nodes, W, Writing, X
-from autograd_lite.program.loops import NESTS, Lifted, Nest, Run, Slot
+from autograd_lite.program.graph import CONDITIONS, LINEAR, Graph, Op
+from autograd_lite.program.groups import DOT, SUM, Group, Nodes, Writing
+from autograd_lite.program.loops import NESTS, C, Lifted, Nest, Run, Slot, W, X
+from autograd_lite.program.recording import Recording
 from autograd_lite.program.trace import differentiated, lowered
-from autograd_lite.value import Value
 
 # An operation with so many different numbers among its operands takes them as they come: a form for each of
 # them, which might be simpler, would not pay.
@@ -657,12 +657,12 @@ def lift_gradient(graph: Graph, output: int, kind: str, count: int, target: str,
         return _with_gradient(lifting, nodes, went[output], X if kind == "argument" else W, count)
 
 
-def lift_recorded(root: Value, target: str, np: Any) -> Lifted:
-    """The loops of a recorded Value and of its derivatives by its leaves, in topological order."""
+def lift_recorded(recording: Recording, target: str, np: Any) -> Lifted:
+    """The loops of a recorded loss and of its derivatives by its leaves."""
     with collector_paused():
         lifting = Lift(target, np, derives=True)
-        nodes, leaves = groups.of_recording(root, lifting.write)
-        return _with_gradient(lifting, nodes, len(nodes) - 1, W, len(leaves))
+        nodes = groups.of_recording(recording, lifting.write, np)
+        return _with_gradient(lifting, nodes, len(nodes) - 1, W, len(nodes.place))
 
 
 def _with_gradient(lifting: Lift, nodes: Nodes, root: int, by: int, count: int) -> Lifted:

@@ -20,10 +20,11 @@ from autograd_lite.program.batch import split_sums
 from autograd_lite.program.descent import Descent
 from autograd_lite.program.graph import Graph
 from autograd_lite.program.native import Machine, NoCompilerError
+from autograd_lite.program.recording import Recording, recorded
 from autograd_lite.program.rolls import rolled
 from autograd_lite.program.run import Tape, TapeKernel, replay
 from autograd_lite.program.samples import Recorded, separated
-from autograd_lite.program.trace import Trace, differentiated, leaves_of, rebuilt
+from autograd_lite.program.trace import Trace, differentiated, rebuilt
 from autograd_lite.program.tree import Tree
 from autograd_lite.value import Value
 
@@ -52,9 +53,10 @@ def compile(function: Callable[..., Any] | Value, *example: Any, name: str | Non
         if example:
             raise TypeError("compile(loss) takes no example: its leaves are its parameters")
         with collector_paused():
-            leaves, operations = leaves_of(function)
+            recording, leaves = recorded(function)
         title = name or function.label or "program"
-        return Program(function, operations, Tree(0.0, "the loss", []), [], leaves, _identifier(title))
+        result = Tree(0.0, "the loss", [])
+        return Program(recording, recording.operations, result, [], leaves, _identifier(title))
     trace = Trace(Graph(share=False))
     names = _argument_names(function, len(example))
     trees = [Tree(x, f"the example {given}", []) for given, x in zip(names, example, strict=True)]
@@ -106,14 +108,14 @@ class Program:
 
     def __init__(
         self,
-        origin: tuple[Graph, list[int]] | Value,
+        origin: tuple[Graph, list[int]] | Recording,
         operations: int,
         result: Tree,
         arguments: list[tuple[str, Tree]],
         leaves: list[Value],
         name: str,
     ) -> None:
-        self._origin = origin  # the graph and its outputs, or the recorded loss that they are written from
+        self._origin = origin
         self._operations = operations
         self.result = result
         self.arguments = arguments
@@ -136,7 +138,6 @@ class Program:
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        self._listed()
         kept = (
             "_origin",
             "result",
@@ -154,22 +155,23 @@ class Program:
 
     # --- What is computed
 
+    @cached_property
     def _listed(self) -> tuple[Graph, list[int]]:
-        if isinstance(self._origin, Value):
+        """The graph and its outputs."""
+        if isinstance(self._origin, Recording):
             with collector_paused():
-                trace = Trace(Graph())
-                self._origin = trace.graph, [trace.index(self._origin)]
+                return self._origin.graph()
         return self._origin
 
     @property
     def graph(self) -> Graph:
         """The operations; those of a recorded loss are listed once something asks for them one by one."""
-        return self._listed()[0]
+        return self._listed[0]
 
     @property
     def outputs(self) -> list[int]:
         """The nodes of ``graph`` that are returned."""
-        return self._listed()[1]
+        return self._listed[1]
 
     def _lifted(self, kind: str, target: str) -> loops.Lifted:
         """The outputs and the gradients as loops."""
@@ -177,7 +179,7 @@ class Program:
 
     def _nests(self, kind: str, target: str) -> loops.Lifted:
         np = arrays.numpy()
-        if isinstance(self._origin, Value):
+        if isinstance(self._origin, Recording):
             return lift.lift_recorded(self._origin, target, np)
         if self.scalar and lift.derives(self.graph):
             count = self._count if kind == "argument" else len(self.leaves)

@@ -259,16 +259,6 @@ class Trace:
             value.judge.reset(before)
 
 
-def leaves_of(root: Value) -> tuple[list[Value], int]:
-    """The leaves that a recorded Value was made from, in topological order, and the number of operations."""
-    order = topological_order(root)
-    if any(node.primitive is table.where for node in order):
-        raise TraceError(_TAKEN)
-    made = [node for node in order if node.primitive is None]
-    # A variable of a derivative within the function was made a number.
-    return [node for node in made if not isinstance(node, Variable)], len(order) - len(made)
-
-
 # --- Rewriting graphs ------------------------------------------------------------------------------
 
 
