@@ -73,7 +73,7 @@ class Nodes:
         code = _CODE.get(op)
         if code is not None:
             return code, operands
-        key = (op, numbers)
+        key = (op, tuple([None if number is None else number.hex() for number in numbers]))  # -0.0 is not 0.0
         if key not in self._written:
             self._written[key] = self._write(op, numbers)
         code, taken = self._written[key]
