@@ -2,6 +2,7 @@
 
 import base64
 import itertools
+import json
 import math
 import os
 import re
@@ -13,6 +14,7 @@ import xml.etree.ElementTree as ET
 from collections import Counter
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from pathlib import Path
 
 import graphviz
 import pytest
@@ -1146,3 +1148,57 @@ def test_pictures_can_be_made_by_hand():
     picture.node("a")
     assert str(picture) in ("", "drawing needs Graphviz")
     assert exp(0.0) == 1.0
+
+
+# --- In a browser ---------------------------------------------------------------------------------
+
+ROOT = Path(__file__).parent.parent
+
+# Texts that run out of the picture, over an edge of what is filled, or by more than a space into each other,
+# where letters are 20 % larger than they were drawn: no common font is as much wider than Arial.
+IN_A_WIDE_FONT = """
+const picture = document.querySelector("svg")
+const parts = kinds => [...picture.querySelectorAll(kinds)].filter(part => !part.closest(".edge"))
+const texts = parts("text"), place = part => part.getBoundingClientRect()
+for (const text of texts) text.setAttribute("font-size", 1.2 * text.getAttribute("font-size"))
+const shapes = parts("path, polygon").map(place)
+const middle = r => (r.top + r.bottom) / 2
+const common = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left)
+const outside = (a, b) => common(a, b) < a.width - 1
+const within = (a, b) => b.top < middle(a) && middle(a) < b.bottom
+const meet = (a, b) => common(a, b) > 4 && Math.abs(middle(a) - middle(b)) < 4
+return texts.filter((text, k) => {
+  const r = place(text)
+  return outside(r, place(picture))
+    || shapes.some(s => common(r, s) > 1 && outside(r, s) && within(r, s))
+    || texts.some((other, j) => j < k && meet(r, place(other)))
+}).map(text => text.textContent)
+"""
+
+
+def cut_in_a_wide_font(browser, tmp_path, svg):
+    page = tmp_path / "picture.html"
+    page.write_text(f'<meta charset="utf-8">{svg[svg.index("<svg") :]}', encoding="utf-8")
+    browser.get(page.as_uri())
+    assert browser.execute_script("return document.querySelectorAll('text').length") > 0
+    return browser.execute_script(IN_A_WIDE_FONT)
+
+
+@pytest.mark.parametrize("options", [{}, {"collapse": "layer"}, {"theme": "dark"}])
+@pytest.mark.parametrize("name", ["network", "not_finite", "batch", "recurrent", "folded"])
+def test_nothing_is_cut_off_in_a_wide_font(name, options, renderer, browser, tmp_path):
+    svg = draw(GRAPHS[name](), **options).pipe("svg", encoding="utf-8")
+    assert cut_in_a_wide_font(browser, tmp_path, svg) == []
+
+
+def test_stored_pictures_are_not_cut_off_in_a_wide_font(browser, tmp_path):
+    stored = {path.name: path.read_text(encoding="utf-8") for path in ROOT.glob("notebooks/pictures/*.svg")}
+    for path in ROOT.glob("notebooks/*.ipynb"):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            for output in cell.get("outputs", ()):
+                svg = "".join(output.get("data", {}).get("image/svg+xml", ()))
+                if svg:
+                    stored[f"{path.name} {cell['id']}"] = svg
+    assert len(stored) > 1
+    cut = {name: cut_in_a_wide_font(browser, tmp_path, svg) for name, svg in stored.items()}
+    assert not any(cut.values()), cut

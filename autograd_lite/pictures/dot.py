@@ -82,14 +82,45 @@ def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-# How wide letters are in Helvetica, as parts of the font size. What is estimated too narrow shifts its row.
-_WIDTHS = dict.fromkeys("iljtfI.,:;'|!()[] \u00a0·⁻⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉ᵢⱼ", 0.34) | dict.fromkeys(
-    "mwMW%@", 0.86
+# How wide letters are in Arial, in thousandths of the font size; what it lacks, as other fonts have it.
+# fmt: off
+_WIDTHS = {letter: width / 1000.0 for width, letters in {
+    0: "\u0302\u0303\u0304\u0307", 190: "'′", 222: "ijl", 260: "|", 278: " \u00a0!,./:;I[\\]ft·",
+    333: "()-`r¹²³{}", 355: '"', 389: "*", 400: "⁰⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", 469: "^",
+    500: "Jcksvxyzŷλ∂‖", 528: "⁻", 549: "√÷≤≥", 556: "#$0123456789?L_abdeghnopquθδ", 578: "αβμ",
+    584: "+<=>~−×", 611: "FTZ", 618: "σΣ", 648: "φ", 667: "&ABEKPSVXY∇", 722: "CDHNRUw∞", 778: "GOQ",
+    833: "Mm½", 889: "%", 944: "W", 1000: "…", 1015: "@",
+}.items() for letter in letters}
+# fmt: on
+
+
+def _width(text: str, size: float, style: str = "") -> float:
+    bold = 1.1 if "B" in style else 1.0
+    widths = [_WIDTHS.get(c, 0.6 if c < "\u2e80" else 1.0) * (bold if c.isalpha() else 1.0) for c in text]
+    return size * sum(widths)
+
+
+def _room(text: str, size: float, style: str = "") -> float:
+    """The width of a column for `text`: what Graphviz measures wider than its column shifts its row."""
+    return 1.1 * _width(text, size, style)
+
+
+_SET = re.compile(
+    rf'(<text [^>]*font-family="{_FONT}"(?: font-weight="(bold)")?[^>]* font-size="([\d.]+)"[^>]*)>([^<]*)<'
 )
 
 
-def _width(text: str, size: float) -> float:
-    return size * sum([_WIDTHS.get(c, 0.58 if c < "\u2e80" else 1.0) for c in text])
+def _held(svg: str) -> str:
+    """The picture with each text as wide as in Arial, as it was placed, whatever font the reader has."""
+
+    def held(match: re.Match[str]) -> str:
+        text = html.unescape(match[4])
+        if not _WIDTHS.keys() >= set(text):
+            return match[0]  # not known well enough
+        width = _width(text, float(match[3]), "B" if match[2] else "")
+        return f'{match[1]} textLength="{width:.1f}" lengthAdjust="spacingAndGlyphs">{match[4]}<'
+
+    return _SET.sub(held, svg)
 
 
 # --- From cards to DOT ----------------------------------------------------------------------------
@@ -143,11 +174,11 @@ class _Painter:
         fill, border = theme.cards[card.kind]
         gradients = [row.gradient for row in card.rows if row.gradient is not None]
         is_alarming = not all(map(math.isfinite, gradients))
-        names = [sum([_width(text, size) for text, size, _, _ in self.name(row)]) for row in card.rows]
+        names = [sum([_room(*part[:2], part[3]) for part in self.name(row)]) for row in card.rows]
         widths = (
             math.ceil(max(36.0, *names)),
-            math.ceil(max(46.0, *[_width(short(row.data), 11) for row in card.rows])),
-            math.ceil(max(60.0, *[_width(short(g), 10) + 4.0 for g in gradients])) if gradients else 0,
+            math.ceil(max(46.0, *[_room(short(row.data), 11) for row in card.rows])),
+            math.ceil(max(60.0, *[_room(short(g), 10) + 4.0 for g in gradients])) if gradients else 0,
         )
         note = [_table([_cell(_text(card.note, 10, theme.muted))])] if card.note else []
         if card.title:
@@ -432,7 +463,8 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
             )
         else:
             drawn = _draw_here(self.source, format, engine)
-        drawn = self._with_both_themes(drawn, format)
+        if format == "svg":
+            drawn = self._with_both_themes(_held(drawn.decode()).encode())
         return drawn if encoding is None else drawn.decode(encoding)
 
     def render(
@@ -503,8 +535,8 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         wanted = set(bundle if include is None else include) - set(exclude or ())
         return {kind: form for kind, form in bundle.items() if kind in wanted}
 
-    def _with_both_themes(self, drawn: bytes, file_format: str) -> bytes:
-        if file_format != "svg" or not self.dark:
+    def _with_both_themes(self, drawn: bytes) -> bytes:
+        if not self.dark:
             return drawn
         rules = "".join(
             [

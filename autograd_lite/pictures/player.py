@@ -89,7 +89,9 @@ def _marked(svg: str, drawn: Cards) -> tuple[str, float]:
                 number, pill = pieces[k], pieces[k - 1]
                 for piece in (number, pill):
                     piece.attrib.update({"class": "pill", "data-row": row.id})
-                # In the middle, for running sums are longer or shorter than what Graphviz placed.
+                # In the middle, as wide as it is: running sums are longer or shorter than what was placed.
+                for held in ("textLength", "lengthAdjust"):
+                    number.attrib.pop(held, None)
                 middle = float(pill.attrib["x"]) + float(pill.attrib["width"]) / 2.0
                 number.attrib.update({"x": f"{middle:.6g}", "text-anchor": "middle"})
     height = float(picture.get("height", "0pt").removesuffix("pt")) * 4.0 / 3.0
