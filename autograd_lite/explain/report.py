@@ -115,7 +115,7 @@ class GradientReport(Shown):
         return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table><p>{self._conclusion}</p>"
 
 
-_HEADS = ("layer", "parameters", "|gradient| min", "¼", "½", "¾", "max", "dead", "saturated", "update/weight")
+_HEADS = ("layer", "params", "|gradient| min", "¼", "½", "¾", "max", "dead", "saturated", "update / weight")
 
 
 def gradient_report(model: Module, lr: float = 0.1) -> GradientReport:
