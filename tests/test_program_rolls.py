@@ -242,6 +242,18 @@ def test_what_only_looks_alike_is_left_alone():
     agree(got.tolist(), [loss.data, *[leaf.grad for leaf in program.leaves]])
 
 
+def test_a_step_with_its_operands_the_other_way_round_is_no_step_of_the_loop():
+    w, c = weights(random.Random(1), 2)
+    other = ag.sin(c)
+    h = ag.hypot(ag.sin(w) * 2.0, other)
+    for t in range(10):
+        h = ag.hypot(other, h) if t == 4 else ag.hypot(h, other)
+    program = compile(h)
+    h.backward()
+    value, gradients = program.kernel("leaf")([], [leaf.data for leaf in program.leaves])
+    agree([value, *gradients], [h.data, *[leaf.grad for leaf in program.leaves]])
+
+
 def test_what_is_too_irregular_runs_on_the_tape(monkeypatch):
     monkeypatch.setattr("autograd_lite.program.lift.MOST_GROUPS", 20)
     run = chain(random.Random(7))

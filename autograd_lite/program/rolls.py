@@ -108,7 +108,7 @@ class _Rolls:
                     continue
                 # What stands before the blocks: one nest, or one row of such. Or it is what the first step
                 # starts from, where those of the other steps are in the blocks.
-                if b >= k or (self.seen[a][0] != self.seen[b][0] and b - a != p):
+                if a >= k or b >= k or (self.seen[a][0] != self.seen[b][0] and b - a != p):
                     return (i - k) // p + 1
         return steps
 
