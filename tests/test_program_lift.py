@@ -73,8 +73,19 @@ def test_numbers_do_not_tell_nodes_apart():
     assert sum(sizes) == 4 + 3  # x⁰, x¹, x² and 1/x are no powers, nor are their slopes, nor that of x³
 
 
-def test_more_numbers_than_forms_pay_for():
-    w = values(lift.MANY_NUMBERS + 40)
+def test_more_numbers_than_forms_pay_for(monkeypatch):
+    made = []
+
+    class Counted(lift._Form):
+        def __init__(self, *given):
+            made.append(given)
+            super().__init__(*given)
+
+    monkeypatch.setattr(lift, "_Form", Counted)
+    monkeypatch.setattr(lift, "MANY_NUMBERS", 20)
+    w = values(60)
+    compile(ag.sum([wi ** (0.5 + 0.01 * k) for k, wi in enumerate(w)]))._lifted("leaf", "array")
+    assert sorted([numbers.count(None) for _, numbers, *_ in made]) == [1] * 20 + [2]
     agrees(ag.sum([wi ** (0.5 + 0.01 * k) for k, wi in enumerate(w)]))
     agrees(ag.sum([ag.clip(wi, 0.6, 1.0 + 0.003 * k) for k, wi in enumerate(w)]))
 

@@ -179,7 +179,7 @@ class _Builder:
     def __init__(self, leaves: int, np: Any) -> None:
         self.np = np
         self.nests: list[Nest] = []
-        self.numbers: list[float] = []  # the constants
+        self.numbers = np.empty(64)  # the constants, with room for more
         self.leaf = np.full(leaves, -1, dtype=np.int64)  # the number of each leaf, once it has one
         self.leaves = 0
         self._numbers: dict[int, int] = {}
@@ -194,14 +194,16 @@ class _Builder:
         at = []
         for key, number in zip(bits.tolist(), bits.view(float).tolist(), strict=True):
             if key not in self._numbers:
-                self._numbers[key] = len(self.numbers)
-                self.numbers.append(number)
+                if len(self._numbers) == len(self.numbers):
+                    self.numbers = np.concatenate([self.numbers, np.empty_like(self.numbers)])
+                self.numbers[len(self._numbers)] = number
+                self._numbers[key] = len(self._numbers)
             at.append(self._numbers[key])
         return Vector(C, np.array(at, dtype=np.int64)[inverse].reshape(values.shape))
 
     def values(self, index: Any) -> Any:
         """The numbers of a vector of constants."""
-        return self.np.array(self.numbers)[index]
+        return self.numbers[index]
 
     def _key(self, vector: Vector) -> Any:
         """What rows are ordered by: leaves without a number come after the others, in the order they have."""
@@ -325,7 +327,7 @@ class _Builder:
         used = [slot.index.ravel() for slot in slots]
         used.append(np.array([k for space, k in outputs if space == C], dtype=np.int64))
         kept = np.unique(np.concatenate(used))
-        renumbered = np.zeros(len(self.numbers), dtype=np.int64)
+        renumbered = np.zeros(len(self._numbers), dtype=np.int64)
         renumbered[kept] = np.arange(len(kept))
         for slot in slots:
             slot.index = renumbered[slot.index]
@@ -338,7 +340,7 @@ class _Builder:
         leaves = np.zeros(self.leaves, dtype=np.int64)
         numbered = np.flatnonzero(self.leaf >= 0)
         leaves[self.leaf[numbered]] = numbered
-        constants = np.array(self.numbers, dtype=float)[kept]
+        constants = self.numbers[kept]
         return Lifted(self.nests, leaves, constants, ends)
 
 
@@ -350,6 +352,7 @@ class Lift:
         self.forms: list[_Form] = []
         self._codes: dict[Any, int] = {}
         self._numbered: dict[Any, int] = {}
+        self._general: dict[Any, Writing] = {}
 
     # --- Operations that are not linear
 
@@ -358,12 +361,17 @@ class Lift:
         pattern = (op, tuple([number is None for number in numbers]))
         self._numbered[pattern] = self._numbered.get(pattern, 0) + 1
         if self._numbered[pattern] > MANY_NUMBERS:
-            form = _Form(op, (None,) * len(numbers), self.target, self.derives)
-        else:
-            form = _Form(op, numbers, self.target, self.derives)
-            linear = form.linear()
-            if linear is not None:
-                return linear
+            numbers = (None,) * len(numbers)
+            if (op, numbers) in self._general:
+                return self._general[op, numbers]
+        form = _Form(op, numbers, self.target, self.derives)
+        written = form.linear() or self.coded(form)
+        if self._numbered[pattern] > MANY_NUMBERS:
+            self._general[op, numbers] = written
+        return written
+
+    def coded(self, form: _Form) -> Writing:
+        """The code of a form, its own or that of one alike, and its operands, then its constants."""
         code = self._codes.setdefault(form.signature, len(self.forms))
         if code == len(self.forms):
             self.forms.append(form)

@@ -33,6 +33,8 @@ from autograd_lite.value import Value
 STRAIGHT_LINE = 20_000
 # NumPy takes some 3 µs for a loop, the tape half a microsecond for an operation and its derivative.
 LOOP = 6
+# To look for samples takes a quarter of a millisecond for a nest: of a long recurrence that is too much.
+MANY_NESTS = 3_000
 
 
 def compile(function: Callable[..., Any] | Value, *example: Any, name: str | None = None) -> Program:
@@ -554,7 +556,7 @@ class Program:
         """The outputs as loops; of one sample if a batch of them was recorded."""
         np = arrays.numpy()
         lifted = self._nests(kind, target)
-        found = None if self.arguments else separated(lifted, np)
+        found = None if self.arguments or len(lifted.nests) > MANY_NESTS else separated(lifted, np)
         return replace(found, lifted=rolled(found.lifted, np)) if found else rolled(lifted, np)
 
     # --- Machine code

@@ -221,7 +221,7 @@ class Trace:
     def _lift(self, root: Value) -> int:
         lifted = self._lifted
         if root not in lifted:
-            for node in topological_order(root):
+            for node in topological_order(root) if root.primitive is not None else [root]:
                 if node in lifted:
                     continue
                 row = node.primitive
