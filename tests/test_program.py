@@ -7,6 +7,7 @@ import math
 import multiprocessing
 import pickle
 import random
+import shutil
 import subprocess
 import sys
 import traceback
@@ -337,6 +338,58 @@ def test_labels_that_are_no_names():
     assert program(0.0) == (7.0, 1.0)
 
 
+@pytest.mark.parametrize("label", ["w₁", "x²", "ﬁ", "class", "None", "_", "total_0", "①", "", "x" * 300])
+def test_labels_of_any_kind(label):
+    """The other leaf has a name that Python takes for the same as one of these."""
+    v, w = Value(0.5, label), Value(3.0, "fi")
+    loss = ag.tanh(v * w) + v
+    loss.label = label
+    loss.backward()
+    value, gradients = compile(loss)()
+    found = dict(zip(compile(loss).leaves, gradients, strict=True))
+    assert (value, found[v], found[w]) == (loss.data, v.grad, w.grad)
+    program = compile(lambda x: v * x + w, 1.0)
+    assert program.loop("leaf")([[1.0, 2.0]], [v.data for v in program.leaves]) == (7.5, [3.0, 2.0])
+
+
+@pytest.mark.parametrize("name", ["exp", "class", "None", "double", "main", "sums_over", "V", "θ", "x²"])
+def test_names_that_a_program_cannot_have(name, tmp_path):
+    w = Value(0.5)
+    program = compile(lambda x: exp(x) * w, 1.0, name=name)
+    assert program(0.0) == (0.5, 0.5)
+    assert program.function(np)(0.0, [0.5]) == (0.5, 0.5)
+    if shutil.which("cc"):
+        (tmp_path / "program.c").write_text(program.c_source)
+        command = ["cc", "-std=c99", "-pedantic", "-Werror", "-c", "program.c"]
+        subprocess.run(command, cwd=tmp_path, check=True)
+
+
+def test_parameters_whose_names_the_text_has_for_something_else():
+    w = Value(2.0, "w")
+
+    def hidden(exp, leaves, _, x):
+        return ag.exp(exp) * leaves * _ * x[1] * w
+
+    program = compile(hidden, 1.0, 1.0, 1.0, [1.0, 1.0])
+    names = {}
+    exec(program.source, names)
+    want = (60.0, (60.0, 20.0, 12.0, [0.0, 60.0]))
+    assert names["hidden"](0.0, 3.0, 5.0, [7.0, 1.0], [4.0]) == want
+    w.data = 4.0
+    assert program(0.0, 3.0, 5.0, [7.0, 1.0]) == want
+    assert compile(lambda x2, *rest: x2 * rest[0], 1.0, 1.0)(2.0, 3.0) == (6.0, (3.0, 2.0))
+
+
+def test_keys_of_any_kind():
+    example = {f"the  key, number {k}  ": 1.0 for k in range(9)} | {(1, "a"): 1.0, "it's": 1.0, '"': 1.0}
+    program = compile(lambda d: ag.sum([x * x for x in d.values()]), example)
+    assert program(example) == (12.0, dict.fromkeys(example, 2.0))
+    with pytest.raises(TypeError, match="example d has the key inf, which"):
+        compile(lambda d: d[math.inf], {math.inf: 1.0})
+    with pytest.raises(TypeError, match="d must be a dict with the keys"):
+        compile(lambda d: d["a"] * 2.0, {"a": 1.0})({"b": 1.0})
+
+
 # --- Primitives of one's own --------------------------------------------------------------------------
 
 
@@ -360,6 +413,13 @@ def test_a_row_of_ones_own_is_written_out_by_its_forward_function(own):
     assert "sin(x) / x" in program.source
     w = Value(2.0)
     assert "sin(" in compile(lambda x: sinc(w * x), 1.0).c_source
+
+
+def test_a_row_of_ones_own_has_its_name_to_itself(own):
+    bent = own("bent", lambda x: x if x > 0.0 else 0.5 * x, lambda out, x: (where(x > 0.0, 1.0, 0.5),))
+    w = Value(2.0, "bent")
+    program = compile(lambda x: bent(x) * w, 1.0, name="bent")
+    assert program.function()(-3.0, [2.0]) == (-3.0, 1.0)
 
 
 def test_a_row_of_ones_own_that_branches_runs_as_it_is_and_has_no_form_in_c(own):

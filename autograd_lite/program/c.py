@@ -35,6 +35,15 @@ def _number(x: float) -> str:
     return "NAN" if x != x else "INFINITY" if x > 0.0 else "-INFINITY"
 
 
+# What the function cannot be called: words of the language, and names that the text has for something else.
+TAKEN = frozenset(
+    re.findall(
+        r"\w+",
+        """auto break case char const continue default do double else enum extern float for goto if inline int
+        long register restrict return short signed sizeof static struct switch typedef union unsigned void
+        volatile while; main; V M MIX c turn columns sums_over block_1 block_2""",
+    )
+)
 LANGUAGE = Language(
     "c", {"and": "{0} && {1}", "or": "{0} || {1}", "not": "!{0}"}, (CHOICE, (OR, OR, CHOICE)), number=_number
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import keyword
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -69,9 +70,14 @@ def called(template: str) -> set[str]:
 
 def identifier(label: str, taken: set[str]) -> str:
     """A name for a label, which is none that is taken, and is from now on."""
-    name = re.sub(r"\W+", "_", label).strip("_") or "v"
-    if name[0].isdigit() or keyword.iskeyword(name):
-        name = f"v{name}" if name[0].isdigit() else f"{name}_"
+    # Python reads names in this normal form: ﬁ and fi are one. It makes x₁ and x² names, too.
+    normal = unicodedata.normalize("NFKC", label)
+    words = "".join([x if f"a{x}".isidentifier() else " " for x in normal]).split()
+    name = "_".join(words).strip("_") or "v"
+    if keyword.iskeyword(name):
+        name = f"{name}_"
+    elif not name.isidentifier():
+        name = f"v{name}"
     candidate, k = name, 1
     while candidate in taken:
         k += 1
@@ -132,9 +138,14 @@ class Printer:
         self.graph = graph
         self.language = language
         self.outputs = outputs
-        self.taken = {*taken, *given}
         self.longest = longest
         self.live = graph.live(outputs)
+        rows = {op for i in self.live if (op := graph.ops[i]) not in INPUTS and op != "constant"}
+        functions = set().union(*[called(language.template(row)) for row in rows])
+        self.taken = {*taken, *given, *functions}
+        # Parameters keep their names, but for those that the text uses for something else.
+        hidden = {*functions, "leaves", "_"}
+        self.given = {x: identifier(x, self.taken) if x in hidden else x for x in given}
         self.names: dict[int, str] = {}
         self.called: set[str] = set()  # functions that the text needs
         self.opaque: dict[str, Primitive] = {}  # rows that are called as they are
@@ -144,7 +155,7 @@ class Printer:
             if graph.ops[i] in INPUTS:
                 label = graph.labels[i]
                 own = graph.ops[i] == "argument" and label in given
-                self.names[i] = label if own else identifier(label, self.taken)
+                self.names[i] = self.given[label] if own else identifier(label, self.taken)
 
     def statements(self, kept: Iterable[int] = ()) -> Iterator[Statement]:
         """The statements in an order that can be run; `kept` nodes get a variable whatever their use."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import math
 import pickle
-import re
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -14,9 +13,10 @@ from functools import cached_property, partial
 from typing import Any
 
 from autograd_lite.collector import collector_paused
-from autograd_lite.primitives import Primitive, real
+from autograd_lite.primitives import TABLE, Primitive, real
 from autograd_lite.program import arrays, c, lift, loops, mathematics, native, nests, python
 from autograd_lite.program.batch import split_sums
+from autograd_lite.program.code import identifier
 from autograd_lite.program.descent import Descent
 from autograd_lite.program.graph import Graph
 from autograd_lite.program.native import Machine, NoCompilerError
@@ -89,8 +89,8 @@ def compile(function: Callable[..., Any] | Value, *example: Any, name: str | Non
 
 
 def _identifier(title: str) -> str:
-    name = re.sub(r"\W+", "_", title).strip("_")
-    return name if name.isidentifier() and name != "lambda" else "program"
+    """A function's name for a title: no name of a function that its text may call."""
+    return identifier("program" if title == "<lambda>" else title, {*dir(math), *TABLE})
 
 
 def _argument_names(function: Callable[..., Any], n: int) -> list[str]:
@@ -99,7 +99,8 @@ def _argument_names(function: Callable[..., Any], n: int) -> list[str]:
     except (ValueError, TypeError):
         parameters = []
     names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)][:n]
-    return names + [f"x{k + 1}" for k in range(len(names), n)]
+    taken = {*names}
+    return names + [identifier(f"x{k + 1}", taken) for k in range(len(names), n)]
 
 
 class Program:
@@ -304,7 +305,7 @@ class Program:
             else:
                 returned = self._by_arguments(*arguments)
             settled = self.scalar and returned[0] - returned[0]  # which is 0, or NaN
-        except (ArithmeticError, ValueError, TypeError):
+        except (ArithmeticError, ValueError, TypeError, LookupError):
             settled = True
         if settled:
             return self._settled(arguments, "argument" if self.arguments else "leaf")
@@ -330,7 +331,7 @@ class Program:
         try:
             value, gradients = self.leaf_function(*arguments, self._numbers())
             settled = value - value  # 0, or NaN
-        except (ArithmeticError, ValueError, TypeError):
+        except (ArithmeticError, ValueError, TypeError, LookupError):
             settled = True
         if settled:
             value, gradients = self._settled(arguments, "leaf")
@@ -566,7 +567,8 @@ class Program:
         """The sums over samples as plain C99, one documented function that needs libm and nothing else."""
         np = arrays.numpy()
         lifted = self._lifted("leaf" if self.leaves else "argument", "c")
-        return c.c_layout(lifted, np, name=self.name, arguments=self._sizes(), lanes=1).text
+        name = identifier(self.name.encode("ascii", "replace").decode(), {*c.TAKEN})
+        return c.c_layout(lifted, np, name=name, arguments=self._sizes(), lanes=1).text
 
     def _sizes(self) -> list[tuple[str, int]]:
         return [(given, len(tree.paths)) for given, tree in self.arguments]

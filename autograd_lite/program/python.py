@@ -9,7 +9,6 @@ import itertools
 import linecache
 import math
 import re
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -22,6 +21,22 @@ from autograd_lite.program.tree import Tree
 _numbers = itertools.count(1)
 
 
+_WORD = re.compile(r"""(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^\s'"])+""")
+
+
+def _filled(text: str, margin: str) -> list[str]:
+    """The text on lines of at most 100 characters where it may be: broken at spaces that are in no string."""
+    lines = [margin]
+    for word in _WORD.findall(text):
+        if lines[-1] == margin:
+            lines[-1] += word
+        elif len(lines[-1]) + len(word) < 100:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(margin + word)
+    return lines
+
+
 def _wrapped(line: str) -> Iterator[str]:
     """A statement on lines of at most 100 characters, in parentheses where that takes several."""
     if len(line) <= 100:
@@ -31,14 +46,7 @@ def _wrapped(line: str) -> Iterator[str]:
     text, hash_, comment = text.partition("  # ")
     margin = " " * (len(head) - len(head.lstrip()) + 4)
     yield f"{head}= ({hash_}{comment}"
-    yield from textwrap.wrap(
-        text,
-        100,
-        initial_indent=margin,
-        subsequent_indent=margin,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    yield from _filled(text, margin)
     yield margin[4:] + ")"
 
 
@@ -79,7 +87,7 @@ def _wrapped_names(line: str) -> Iterator[str]:
     else:
         head, _, names = line.partition("import ")
         yield f"{head}import ("
-        yield from textwrap.wrap(names + ",", 96, initial_indent="    ", subsequent_indent="    ")
+        yield from _filled(names + ",", "    ")
         yield ")"
 
 
@@ -114,7 +122,7 @@ def function_source(
     lines += _block(printer, first, "    ", True)
     lines += ["    # backward"] if rest else []
     lines += _block(printer, rest, "    ", True)
-    parameters = [given for given, _ in arguments] + (["leaves"] if leaves else [])
+    parameters = [printer.given[given] for given, _ in arguments] + (["leaves"] if leaves else [])
     text = [
         *_header(printer, title),
         "",
@@ -129,11 +137,7 @@ def function_source(
 def _wrapped_return(text: str) -> list[str]:
     if len(text) < 90:
         return [f"    return {text}"]
-    return [
-        "    return (",
-        *textwrap.wrap(text, 96, initial_indent="        ", subsequent_indent="        "),
-        "    )",
-    ]
+    return ["    return (", *_filled(text, " " * 8), "    )"]
 
 
 def _unpacked(printer: Printer, arguments: Sequence[tuple[str, Tree]], leaves: int) -> Iterator[str]:
@@ -150,6 +154,7 @@ def _unpacked(printer: Printer, arguments: Sequence[tuple[str, Tree]], leaves: i
         k += n
         if set(names) == {"_"}:
             continue
+        given = printer.given[given]
         target = tree.pattern(iter(names))
         if target is not None:
             if target != given:
@@ -169,10 +174,7 @@ def _wrapped_pattern(line: str) -> list[str]:
         return [line]
     margin = " " * (len(line) - len(line.lstrip()) + 4)
     opened, last = re.search(r"[(\[]", line).start() + 1, max(line.rfind(")"), line.rfind("]"))  # type: ignore[union-attr]
-    names = textwrap.wrap(
-        line[opened:last], 100, initial_indent=margin, subsequent_indent=margin, break_long_words=False
-    )
-    return [line[:opened], *names, margin[4:] + line[last:]]
+    return [line[:opened], *_filled(line[opened:last], margin), margin[4:] + line[last:]]
 
 
 def loop_source(
@@ -180,7 +182,8 @@ def loop_source(
 ) -> tuple[str, dict[str, Primitive]]:
     """The text of a function that adds the outputs up over samples, each a flat tuple of `n` numbers."""
     low, out = lowered(graph, list(outputs), "python")
-    printer = Printer(low, out, PYTHON, {*dir(math), "math", name, "samples", "leaves"})
+    totals = [f"total_{k}" for k in range(len(out))]
+    printer = Printer(low, out, PYTHON, {*dir(math), "math", name, "samples", "leaves", *totals})
     place = {
         (low.ops[i], low.numbers[i]): printer.names[i]
         for i in printer.live
@@ -190,7 +193,6 @@ def loop_source(
     if leaves:
         names = [place.get(("leaf", i), "_") for i in range(leaves)]
         lines += _wrapped_pattern(f"    ({', '.join(names)},) = leaves")
-    totals = [f"total_{k}" for k in range(len(out))]
     lines += [f"    {total} = 0.0" for total in totals]
     names = [place.get(("argument", i), "_") for i in range(n)]
     lines += _wrapped_pattern(f"    for ({', '.join(names)},) in samples:" if n else "    for _ in samples:")

@@ -5,6 +5,7 @@ What does not live here: what is done with the numbers (`__init__.py`).
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -30,6 +31,9 @@ class Tree:
         elif isinstance(example, dict):
             self.kind = "dict"
             self.keys = list(example)
+            for key in self.keys:
+                if not _is_literal(key):
+                    raise TypeError(f"{what} has the key {key!r}, which the text of a program cannot name")
             children = list(example.values())
         elif isinstance(example, list | tuple):
             self.kind = type(example)
@@ -175,3 +179,11 @@ class Tree:
         if any(isinstance(part, dict | tuple) or part.shape != parts[0].shape for part in parts):
             return tuple(parts)
         return numpy.stack(parts, axis=1)
+
+
+def _is_literal(key: Any) -> bool:
+    """Whether a key, as it is printed, is itself."""
+    try:
+        return bool(ast.literal_eval(repr(key)) == key)
+    except (ValueError, SyntaxError):
+        return False
