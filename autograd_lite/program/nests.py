@@ -1,34 +1,227 @@
-"""Nests run by NumPy: matrix products and whole-array functions, built once for a program.
+"""Nests run by NumPy: matrix products and whole-array functions, printed once as the text of a function.
 
-Results of a nest are an array with a row per node and, if they vary, a column per sample. What does not live
-here: where the nests come from (`loops.py`).
+The result of nest k is the array ``nk``, with a row per node and, if it varies, a column per sample; ``x``
+are the arguments, ``w`` the leaves, ``c`` the constants, ``m`` is the number of samples. What does not live
+here: where the nests come from (`lift.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from typing import Any
 
 from autograd_lite.primitives import Primitive
+from autograd_lite.program import python
 from autograd_lite.program.arrays import ARRAY, functions
 from autograd_lite.program.code import called
 from autograd_lite.program.graph import CONDITIONS
-from autograd_lite.program.loops import NESTS, Lifted, Nest, Run, Slot, X, affine, in_turn
+from autograd_lite.program.loops import NESTS, C, Lifted, Nest, Run, Slot, W, X, affine, in_turn
 from autograd_lite.program.samples import Recorded
 
 BLOCK = 1024  # samples: some dozen rows of so many doubles fit a cache of the second level
 
-Step = Callable[[list[Any]], Any]
 
+class _Writer:
+    """The text of the nests, and what it names."""
 
-def _taken(index: Any, numpy: Any) -> Any:
-    """What takes the rows of an index: a slice where they follow each other."""
-    if len(index) == 1 or (index == index[0]).all():
-        return slice(int(index[0]), int(index[0]) + 1)
-    step = int(index[1] - index[0])
-    if step > 0 and (numpy.diff(index) == step).all():
-        return slice(int(index[0]), int(index[-1]) + 1, step)
-    return index
+    def __init__(self, lifted: Lifted, numpy: Any) -> None:
+        self.lifted, self.np = lifted, numpy
+        rows = [nest.op for nest in lifted.nests if nest.op is not None]
+        names = {name for op in rows for name in called(ARRAY.template(op))}
+        opaque = {op.name: op for op in rows if isinstance(op, Primitive) and "array" not in op.source}
+        self.bound = functions(numpy, names, opaque) | {"np": numpy}
+
+    def name(self, space: int) -> str:
+        return {X: "x", W: "w", C: "c"}.get(space) or f"n{space - NESTS}"
+
+    def bind(self, value: Any) -> str:
+        """A name for an array."""
+        name = f"k{len(self.bound)}"
+        self.bound[name] = value
+        return name
+
+    def size(self, space: int) -> int | None:
+        return self.lifted.nests[space - NESTS].size if space >= NESTS else None
+
+    def rows(self, space: int, index: Any) -> tuple[str, int]:
+        """The rows of an index, and how many there are: one, where it is the same again and again."""
+        np, name = self.np, self.name(space)
+        first = int(index[0])
+        if (index == first).all():
+            return (name if self.size(space) == 1 else f"{name}[{first}:{first + 1}]"), 1
+        step, n = int(index[1]) - first, len(index)
+        if step > 0 and (np.diff(index) == step).all():
+            if step == 1 and first == 0 and n == self.size(space):
+                return name, n
+            return f"{name}[{first}:{int(index[-1]) + 1}{f':{step}' if step > 1 else ''}]", n
+        return f"{name}[{self.bind(index)}]", n
+
+    def operand(self, slot: Slot, varies: bool) -> tuple[str, int, bool]:
+        """The first term of an operand: its text, its rows, and whether it has a column for each sample."""
+        space, index = slot.space, slot.index[:, 0]
+        if space == C:
+            values = self.lifted.constants[index]
+            if (values == values[0]).all() and math.isfinite(values[0]):
+                text = repr(float(values[0]))
+                return (f"({text})" if text[0] == "-" else text), 1, False
+        text, n = self.rows(space, index)
+        moves = self.lifted.varies(space)
+        return (text if moves or not varies else f"{text}[:, None]"), n, moves
+
+    def nest(self, nest: Nest) -> str:
+        """The expression of a nest, with a row for each node, and a column for each sample if it varies."""
+        if nest.op is not None:
+            operands = [self.operand(slot, nest.varies) for slot in nest.operands]
+            template, texts = ARRAY.template(nest.op), [text for text, _, _ in operands]
+            one = template.endswith("({})")
+            text = template.format(", ".join(texts)) if one else template.format(*texts)
+            whole = self.whole(nest, operands)
+        else:
+            # A product of matrices comes first: all rows and columns are there, the rest is added to them.
+            runs = sorted([self.run(run, nest) for run in nest.runs], key=lambda run: not run[1])
+            text, whole = " + ".join([text for text, _ in runs]), runs[0][1]
+        return text if whole else self.broadcast(text, nest.rows, nest.varies)
+
+    def whole(self, nest: Nest, operands: Sequence[tuple[str, int, bool]]) -> bool:
+        """Whether what is made of these operands has all rows and columns, one of them being an array."""
+        rows = any(n == nest.rows for _, n, _ in operands)
+        columns = not nest.varies or any(moves for _, _, moves in operands)
+        return rows and columns and any(text[0].isalpha() for text, _, _ in operands)
+
+    def broadcast(self, text: str, rows: int, varies: bool) -> str:
+        return f"np.broadcast_to({text}, {f'({rows}, m)' if varies else rows})"
+
+    def run(self, run: Run, nest: Nest) -> tuple[str, bool]:
+        """The expression of a run, and whether it has all the rows and columns of the nest."""
+        np, constant = self.np, run.coefficient
+        if not run.factors:
+            numbers = np.ones(nest.rows) if constant is None else constant.sum(axis=1)
+            if (numbers == numbers[0]).all() and math.isfinite(numbers[0]):
+                text = repr(float(numbers[0]))
+                return (f"({text})" if text[0] == "-" else text), False
+            return self.bind(numbers[:, None] if nest.varies else numbers), not nest.varies
+        if run.terms == 1:
+            operands = [self.operand(slot, nest.varies) for slot in run.factors]
+            text = " * ".join([text for text, _, _ in operands])
+            if constant is not None:
+                if (constant == constant.flat[0]).all() and math.isfinite(constant.flat[0]):
+                    text += f" * {float(constant.flat[0])!r}"
+                else:
+                    operands.append(
+                        (self.bind(constant if nest.varies else constant[:, 0]), nest.rows, False)
+                    )
+                    text += f" * {operands[-1][0]}"
+            return text, self.whole(nest, operands)
+        fixed = [slot for slot in run.factors if not self.lifted.varies(slot.space)]
+        moving = [slot for slot in run.factors if self.lifted.varies(slot.space)]
+        if (
+            nest.varies
+            and len(moving) == 1
+            and len(fixed) <= 1
+            and (moving[0].index == moving[0].index[0]).all()
+        ):
+            index = moving[0].index[0]
+            columns = (
+                f"{self.name(moving[0].space)}[{self.bind(index)}]"
+                if (index == index[0]).all()
+                else self.rows(moving[0].space, index)[0]
+            )
+            if not fixed:
+                weights = np.ones((nest.rows, run.terms)) if constant is None else constant
+                return f"{self.bind(weights)} @ {columns}", True
+            matrix = self.matrix(fixed[0])
+            if constant is not None:
+                matrix = f"({matrix} * {self.bind(constant)})"
+            return f"{matrix} @ {columns}", True
+        if not nest.varies:  # all terms at once
+            text = " * ".join([f"{self.name(slot.space)}[{self.bind(slot.index)}]" for slot in run.factors])
+            if constant is not None:
+                text += f" * {self.bind(constant)}"
+            return f"({text}).sum(axis=1)", True
+        terms = [
+            self.run(
+                Run(
+                    None if constant is None else constant[:, t : t + 1],
+                    [Slot(slot.space, slot.index[:, t : t + 1]) for slot in run.factors],
+                    1,
+                ),
+                nest,
+            )
+            for t in range(run.terms)
+        ]
+        return f"({' + '.join([text for text, _ in terms])})", any(whole for _, whole in terms)
+
+    def matrix(self, slot: Slot) -> str:
+        """A fixed operand as a matrix of nodes by terms: a view where its addresses advance by strides."""
+        np, name, index = self.np, self.name(slot.space), slot.index
+        for order, turned in ((index, ""), (index.T, ".T")):
+            first = int(index[0, 0])
+            if (order.ravel() == first + np.arange(index.size)).all():
+                return f"{name}[{first}:{first + index.size}].reshape{order.shape}{turned}"
+        return f"{name}[{self.bind(index)}]"
+
+    def started(self, nest: Nest) -> str:
+        """The expression of a nest whose first results may be copied from others."""
+        if not nest.start:
+            return self.nest(nest)
+        firsts = [self.filled(slot, nest.varies) for slot in nest.start]
+        return f"np.concatenate([{', '.join([*firsts, self.nest(nest)])}])"
+
+    def filled(self, slot: Slot, varies: bool) -> str:
+        """Copies, with a row for each."""
+        text, n, moves = self.operand(slot, varies)
+        rows = len(slot.index)
+        return (
+            text
+            if n == rows and moves == varies and text[0].isalpha()
+            else self.broadcast(text, rows, varies)
+        )
+
+    def by_steps(self, group: list[int]) -> list[str]:
+        """Nests that run together, step by step: each result has its array, which the steps fill."""
+        nests = [self.lifted.nests[k] for k in group]
+        steps = nests[0].steps
+        lines = []
+        for k, nest in zip(group, nests, strict=True):
+            shape = f"({nest.size}, m)" if nest.varies else str(nest.size)
+            lines.append(f"n{k} = np.empty({shape}{', bool' if nest.op in CONDITIONS else ''})")
+            at = 0
+            for slot in nest.start:
+                lines.append(f"n{k}[{at}:{at + len(slot.index)}] = {self.filled(slot, nest.varies)}")
+                at += len(slot.index)
+        for t in range(steps):
+            for k, nest in zip(group, nests, strict=True):
+                n, at = nest.rows // steps, nest.size - nest.rows
+                part = self.nest(nest.part(t * n, (t + 1) * n))
+                lines.append(f"n{k}[{at + t * n}:{at + (t + 1) * n}] = {part}")
+        return lines
+
+    def total(self, k: int, stored: bool) -> str:
+        """The sum over the samples of a result that varies."""
+        nest = self.lifted.nests[k]
+        if stored:
+            return f"n{k}.sum(axis=1)"
+        if nest.op is None and not nest.start and len(nest.runs) == 1:
+            (run,) = nest.runs
+            moving = [slot for slot in run.factors if self.lifted.varies(slot.space)]
+            if run.terms == 1 and len(run.factors) == 2 and len(moving) == 2:
+                found = affine(self.np.stack([slot.index[:, 0] for slot in moving]), self.np)
+                if found is not None and len(found[0]) == 2:
+                    (n1, n2), (first, second) = found
+                    if first[1] == 0 and second[0] == 0:
+                        return self.outer(run, moving[0], moving[1], n1, n2)
+                    if first[0] == 0 and second[1] == 0:
+                        return self.outer(run, moving[1], moving[0], n1, n2)
+        return f"({self.started(nest)}).sum(axis=1)"
+
+    def outer(self, run: Run, rows: Slot, columns: Slot, n1: int, n2: int) -> str:
+        """Σ over samples of rows[i] · columns[j]: a matrix product."""
+        a, _ = self.rows(rows.space, rows.index[::n2, 0])
+        b, _ = self.rows(columns.space, columns.index[:n2, 0])
+        if run.coefficient is None:
+            return f"({a} @ {b}.T).ravel()"
+        return f"(({a} @ {b}.T) * {self.bind(run.coefficient.reshape(n1, n2))}).ravel()"
 
 
 class Kernel:
@@ -40,41 +233,52 @@ class Kernel:
         # Once a block as large as this is freed, C's allocator keeps memory for the arrays of the next call,
         # which it would else return to the system and fetch anew: 7 ms instead of 2 for 10,000 samples.
         numpy.empty(2**21)
-        rows = [nest.op for nest in lifted.nests if nest.op is not None]
-        names = {name for op in rows for name in called(ARRAY.template(op))}
-        opaque = {op.name: op for op in rows if isinstance(op, Primitive) and "array" not in op.source}
-        self.bound = functions(numpy, names, opaque)
+        nests, writer = lifted.nests, _Writer(lifted, numpy)
         used: set[int] = set()
-        summed = {space - NESTS for space, _ in lifted.outputs}
-        for nest in lifted.nests:
-            (summed if nest.after else used).update([slot.space - NESTS for slot in nest.reads()])
+        read = {space - NESTS for space, _ in lifted.outputs if space >= NESTS}
+        for nest in nests:
+            (read if nest.after else used).update([slot.space - NESTS for slot in nest.reads()])
         used |= {space - NESTS for space, _ in lifted.each}
-        self.functions: dict[str, Any] = {}
-        self.steps: list[Step] = []
-        self.after: list[tuple[int, Step]] = []
-        self.totals: list[tuple[int, Step]] = []
-        for k, nest in enumerate(lifted.nests):
-            if k in summed and nest.varies:
-                self.totals.append((NESTS + k, self._total(k, nest, k in used)))
+        lines = ["m = x.shape[1]"]
+        after = []
+        for group in in_turn(nests):
+            k, nest = group[0], nests[group[0]]
             if nest.after:
-                self.after.append((NESTS + k, self._step(nest)))
-        for group in in_turn(lifted.nests):
-            nest = lifted.nests[group[0]]
-            idle = nest.after or (nest.varies and group[0] not in used)
-            if nest.steps:
-                self.steps += self._by_steps(group)
-            else:
-                self.steps.append((lambda spaces: None) if idle else self._started(nest))
+                after += writer.by_steps(group) if nest.steps else [f"n{k} = {writer.started(nest)}"]
+            elif nest.steps:
+                lines += writer.by_steps(group)
+            elif k in used or not nest.varies:
+                lines.append(f"n{k} = {writer.started(nest)}")
+        summed = [k for k in sorted(read) if k >= 0 and nests[k].varies]
+        fixed = [k for k in sorted(read) if k >= 0 and not nests[k].varies and not nests[k].after]
+        each = [writer.rows(space, numpy.array([number]))[0] for space, number in lifted.each]
+        totals = ", ".join([writer.total(k, k in used) for k in summed])
+        lines.append(f"return [{totals}], [{', '.join([f'n{k}' for k in fixed])}], [{', '.join(each)}]")
         self.parts = sorted({space for space, _ in lifted.outputs if space >= NESTS})
+        given = ", ".join([f"n{k}" for k in (*summed, *fixed)])
+        parts = ", ".join([f"n{space - NESTS}" for space in self.parts])
+        text = "\n    ".join(["def block(x, w, c):", *lines])
+        text += "\n\n" + "\n    ".join([f"def parts(w, c, {given}):", *after, f"return [{parts}]"])
+        text += "\n\nfunctions = block, parts\n"
+        both: Any = python.load(text, "functions", writer.bound)
+        self.block, self.after = both
         starts, at = {}, 0
         for space in self.parts:
             starts[space] = at
-            at += lifted.nests[space - NESTS].size
+            at += nests[space - NESTS].size
         self.plain = [(space, number) for space, number in lifted.outputs if space < NESTS]
         rest = iter(range(at, at + len(self.plain)))
-        self.order = numpy.array(
-            [starts[s] + number if s >= NESTS else next(rest) for s, number in lifted.outputs]
-        )
+        order = [starts[s] + number if s >= NESTS else next(rest) for s, number in lifted.outputs]
+        if self.recorded is not None:
+            places = [
+                *order,
+                *range(
+                    at + len(self.plain), at + len(self.plain) + len(lifted.each) * len(self.recorded.data)
+                ),
+            ]
+            order = [places[k] for k in self.recorded.order]
+        self.order = numpy.array(order)
+        self.times = [space - NESTS in fixed for space in self.parts]
 
     def samples(self, columns: list[Any]) -> Any:
         """The columns as `sums` takes them."""
@@ -87,229 +291,26 @@ class Kernel:
 
     def sums(self, samples: Any, leaves: Any) -> Any:
         """The sums of the outputs over the columns of `samples`, in blocks that stay in the cache."""
-        np, lifted = self.np, self.lifted
-        given = samples if self.recorded is None else self.recorded.rows(leaves).T
-        times = given.shape[1] if self.recorded is None else 1
-        leaves = leaves[lifted.leaves]
-        added: list[Any] = []
-        each = np.empty((given.shape[1], len(lifted.each)))
+        np, constants = self.np, self.lifted.constants
+        x = samples if self.recorded is None else self.recorded.rows(leaves).T
+        m = x.shape[1]
+        w = leaves[self.lifted.leaves]
         with np.errstate(all="ignore"):
-            for start in range(0, given.shape[1], BLOCK):
-                block = given[:, start : start + BLOCK] if given.shape[1] > BLOCK else given
-                spaces: list[Any] = [block, leaves, lifted.constants]
-                for step in self.steps:
-                    spaces.append(step(spaces))
-                for k, (space, number) in enumerate(lifted.each):
-                    each[start : start + BLOCK, k] = spaces[space][number]
-                totals = [total(spaces).ravel() for _, total in self.totals]
-                added = [a + b for a, b in zip(added, totals, strict=True)] if start else totals
-            for (space, _), total in zip(self.totals, added, strict=True):
-                spaces[space] = total
-            for space, step in self.after:
-                spaces[space] = step(spaces)
-            found = [self._result(spaces, space, times) for space in self.parts]
+            totals, fixed, each = self.block(x if m <= BLOCK else x[:, :BLOCK], w, constants)
+            for start in range(BLOCK, m, BLOCK):
+                more, fixed, rows = self.block(x[:, start : start + BLOCK], w, constants)
+                totals = [a + b for a, b in zip(totals, more, strict=True)]
+                each = [np.concatenate([a, b], axis=1) for a, b in zip(each, rows, strict=True)]
+            found = self.after(w, constants, *totals, *fixed)
+            times = m if self.recorded is None else 1
+            if times > 1:
+                found = [
+                    part * m if is_fixed else part for part, is_fixed in zip(found, self.times, strict=True)
+                ]
             if self.plain:
-                numbers = [given[k].sum() if s == X else spaces[s][k] * times for s, k in self.plain]
+                values = {X: x, W: w, C: constants}
+                numbers = [x[k].sum() if s == X else values[s][k] * times for s, k in self.plain]
                 found.append(np.array(numbers, dtype=float))
-        out = np.concatenate(found)[self.order]
-        return out if self.recorded is None else np.concatenate([out, each.ravel()])[self.recorded.order]
-
-    def _result(self, spaces: list[Any], space: int, times: int) -> Any:
-        return spaces[space] if times == 1 or self.lifted.varies(space) else spaces[space] * times
-
-    # --- One nest
-
-    def _operand(self, slot: Slot, varies: bool) -> Step:
-        take, space = _taken(slot.index[:, 0], self.np), slot.space
-        if varies and not self.lifted.varies(space):
-            return lambda spaces: spaces[space][take][:, None]
-        return lambda spaces: spaces[space][take]
-
-    def _started(self, nest: Nest) -> Step:
-        """A nest whose first results may be copied from others."""
-        step = self._step(nest)
-        if not nest.start:
-            return step
-        firsts = [self._operand(slot, nest.varies) for slot in nest.start]
-        return lambda spaces: self.np.concatenate([*[first(spaces) for first in firsts], step(spaces)])
-
-    def _by_steps(self, group: list[int]) -> list[Step]:
-        """Nests that run together, step by step: each result has its array, the last one's step fills all."""
-        np, nests = self.np, [self.lifted.nests[k] for k in group]
-        steps = nests[0].steps
-        parts: list[tuple[int, int, int, Step]] = []  # the space, the rows, and what they are set to
-        for k, nest in zip(group, nests, strict=True):
-            at = 0
-            for slot in nest.start:
-                parts.append((NESTS + k, at, at + len(slot.index), self._operand(slot, nest.varies)))
-                at += len(slot.index)
-        for t in range(steps):
-            for k, nest in zip(group, nests, strict=True):
-                n, at = nest.rows // steps, nest.size - nest.rows
-                step = self._step(nest.part(t * n, (t + 1) * n))
-                parts.append((NESTS + k, at + t * n, at + (t + 1) * n, step))
-
-        def room(nest: Nest) -> Step:
-            kind = bool if nest.op in CONDITIONS else float
-            if nest.varies:
-                return lambda spaces: np.empty((nest.size, spaces[X].shape[1]), kind)
-            return lambda spaces: np.empty(nest.size, kind)
-
-        *first, last = map(room, nests)
-
-        def filled(spaces: list[Any]) -> Any:
-            found = last(spaces)
-            whole = [*spaces, found]
-            for space, start, end, step in parts:
-                whole[space][start:end] = step(whole)
-            return found
-
-        return [*first, filled]
-
-    def _step(self, nest: Nest) -> Step:
-        if nest.op is None:
-            runs = [self._run(run, nest) for run in nest.runs]
-            if len(runs) == 1:
-                return runs[0]
-
-            def added(spaces: list[Any]) -> Any:
-                total = runs[0](spaces) + runs[1](spaces)
-                for run in runs[2:]:
-                    total = total + run(spaces)
-                return total
-
-            return self._whole(added, nest)
-        operands = [self._operand(slot, nest.varies) for slot in nest.operands]
-        letters = [f"a{k}" for k in range(len(operands))]
-        template = ARRAY.template(nest.op)
-        text = template.format(", ".join(letters)) if template.endswith("({})") else template.format(*letters)
-        if text not in self.functions:
-            self.functions[text] = eval(f"lambda {', '.join(letters)}: {text}", self.bound)
-        function = self.functions[text]
-        if len(operands) == 2:
-            x, y = operands
-            return self._whole(lambda spaces: function(x(spaces), y(spaces)), nest)
-        return self._whole(lambda spaces: function(*[x(spaces) for x in operands]), nest)
-
-    def _whole(self, step: Step, nest: Nest) -> Step:
-        """A step whose result has a row for each node, and a column for each sample if it varies."""
-        np, n = self.np, nest.rows
-        if not nest.varies:
-            return lambda spaces: np.broadcast_to(step(spaces), (n,))
-
-        def full(spaces: list[Any]) -> Any:
-            found = step(spaces)
-            shape = (n, spaces[X].shape[1])
-            return found if found.shape == shape else np.broadcast_to(found, shape)
-
-        return full
-
-    def _run(self, run: Run, nest: Nest) -> Step:
-        np = self.np
-        constant = run.coefficient
-        if not run.factors:
-            number = np.ones(nest.rows) if constant is None else constant.sum(axis=1)
-            column = number[:, None] if nest.varies else number
-            return lambda spaces: column
-        if run.terms == 1:
-            operands = [self._operand(slot, nest.varies) for slot in run.factors]
-            scale = None if constant is None else (constant if nest.varies else constant[:, 0])
-            if scale is not None and (scale == scale.flat[0]).all():
-                scale = float(scale.flat[0])
-
-            def product(spaces: list[Any]) -> Any:
-                found = operands[0](spaces)
-                for x in operands[1:]:
-                    found = found * x(spaces)
-                return found if scale is None else found * scale
-
-            return self._whole(product, nest)
-        fixed = [slot for slot in run.factors if not self.lifted.varies(slot.space)]
-        moving = [slot for slot in run.factors if self.lifted.varies(slot.space)]
-        if nest.varies and len(moving) == 1 and (moving[0].index == moving[0].index[0]).all():
-            take = _taken(moving[0].index[0], np)
-            space = moving[0].space
-            if (moving[0].index[0] == moving[0].index[0][0]).all() and run.terms > 1:
-                take = moving[0].index[0]  # the same row again and again
-            if not fixed:
-                weights = np.ones((nest.rows, run.terms)) if constant is None else constant
-                return lambda spaces: weights @ spaces[space][take]
-            if len(fixed) == 1:
-                get = self._matrix(fixed[0])
-                if constant is None:
-                    return lambda spaces: get(spaces) @ spaces[space][take]
-                return lambda spaces: (get(spaces) * constant) @ spaces[space][take]
-        # Term by term, or all at once where nothing varies.
-        indices = [(slot.space, slot.index) for slot in run.factors]
-        if not nest.varies:
-
-            def at_once(spaces: list[Any]) -> Any:
-                space, index = indices[0]
-                found = spaces[space][index]
-                for space, index in indices[1:]:
-                    found = found * spaces[space][index]
-                return (found if constant is None else found * constant).sum(axis=1)
-
-            return at_once
-        columns = [
-            self._run(
-                Run(
-                    None if constant is None else constant[:, t : t + 1],
-                    [Slot(slot.space, slot.index[:, t : t + 1]) for slot in run.factors],
-                    1,
-                ),
-                nest,
-            )
-            for t in range(run.terms)
-        ]
-
-        def term_by_term(spaces: list[Any]) -> Any:
-            found = columns[0](spaces) + columns[1](spaces)
-            for column in columns[2:]:
-                found += column(spaces)
-            return found
-
-        return term_by_term
-
-    def _matrix(self, slot: Slot) -> Step:
-        """A fixed operand as a matrix of nodes by terms: a view where its addresses advance by strides."""
-        np, space, index = self.np, slot.space, slot.index
-        if (index.ravel() == index[0, 0] + np.arange(index.size)).all():
-            start, shape = int(index[0, 0]), index.shape
-            return lambda spaces: spaces[space][start : start + shape[0] * shape[1]].reshape(shape)
-        turned = index.T
-        if (turned.ravel() == index[0, 0] + np.arange(index.size)).all():
-            start, shape = int(index[0, 0]), turned.shape
-            return lambda spaces: spaces[space][start : start + shape[0] * shape[1]].reshape(shape).T
-        return lambda spaces: spaces[space][index]
-
-    # --- Sums over samples
-
-    def _total(self, k: int, nest: Nest, stored: bool) -> Step:
-        np = self.np
-        if not stored and nest.op is None and len(nest.runs) == 1:
-            run = nest.runs[0]
-            moving = [slot for slot in run.factors if self.lifted.varies(slot.space)]
-            if run.terms == 1 and len(run.factors) == 2 and len(moving) == 2:
-                found = affine(np.stack([slot.index[:, 0] for slot in moving]), np)
-                if found is not None and len(found[0]) == 2:
-                    (n1, n2), (first, second) = found
-                    if first[1] == 0 and second[0] == 0:
-                        return self._outer(run, moving[0], moving[1], n1, n2)
-                    if first[0] == 0 and second[1] == 0:
-                        return self._outer(run, moving[1], moving[0], n1, n2)
-        if stored:
-            return lambda spaces: spaces[NESTS + k].sum(axis=1)
-        step = self._step(nest)
-        return lambda spaces: step(spaces).sum(axis=1)
-
-    def _outer(self, run: Run, rows: Slot, columns: Slot, n1: int, n2: int) -> Step:
-        """Σ over samples of rows[i] · columns[j]: a matrix product."""
-        np = self.np
-        take1 = _taken(rows.index[::n2, 0], np)
-        take2 = _taken(columns.index[:n2, 0], np)
-        a, b = rows.space, columns.space
-        if run.coefficient is None:
-            return lambda spaces: spaces[a][take1] @ spaces[b][take2].T
-        scale = run.coefficient.reshape(n1, n2)
-        return lambda spaces: (spaces[a][take1] @ spaces[b][take2].T) * scale
+            if each:
+                found.append(np.concatenate(each).T.ravel())
+        return np.concatenate(found)[self.order]

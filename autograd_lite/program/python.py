@@ -222,7 +222,7 @@ def _grouped(printer: Printer, out: list[int], totals: list[str]) -> Iterator[li
         yield [f"        if {printer.names[factor]}:", *[f"            {line}" for line in lines]]
 
 
-def load(text: str, name: str, opaque: dict[str, Primitive]) -> Callable[..., Any]:
+def load(text: str, name: str, opaque: dict[str, Any]) -> Callable[..., Any]:
     """The function in the text; `linecache` knows its lines, for tracebacks and debuggers."""
     file = f"<autograd_lite program {next(_numbers)}: {name}>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
