@@ -136,7 +136,36 @@ def anything(choose: random.Random, n: int) -> Any:
     return loss
 
 
-KINDS = (connected, shared, sliding, recurrent, attention, classes, choices, anything)
+def repeated(choose: random.Random, n: int) -> Any:
+    """A block of a few operations again and again, on what the steps before made; some steps differ."""
+    w, lags = leaves(choose, 2), choose.choice((1, 1, 2, 3))
+    unary = (tanh, sigmoid, ag.sin, lambda x: -0.7 * x, relu)
+    binary = (lambda a, b: a * b, lambda a, b: a - b, ag.maximum, lambda a, b: a / (1.5 + tanh(b)))
+    block = [
+        (choose.randrange(9), *[choose.randrange(60) for _ in range(2)]) for _ in range(choose.randint(1, 5))
+    ]
+    steps, odd = choose.randint(3, 14), choose.randrange(30)
+    every = choose.random() < 0.5
+
+    def run(x: list[Any], t: Any) -> Any:
+        before = [[w[0], x[0]]]
+        total = t
+        for k in range(steps):
+            pool = [v for lag in range(1, lags + 1) for v in before[-min(lag, len(before))]]
+            pool += [*w, tanh(w[1]), x[k % n]]
+            for op, i, j in block:
+                i, j = (j, i) if k == odd else (i, j)
+                a, b = pool[i % len(pool)], pool[j % len(pool)]
+                pool.insert(0, tanh(unary[op](a) if op < 5 else binary[op - 5](a, b)))
+            before.append(pool[:2])
+            if every:
+                total = total + pool[0] * pool[1]
+        return total * 0.1 + before[-1][0]
+
+    return run
+
+
+KINDS = (connected, shared, sliding, recurrent, attention, classes, choices, anything, repeated)
 
 
 def graph(seed: int) -> tuple[str, Any, list[list[float]], list[float]]:

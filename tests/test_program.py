@@ -687,6 +687,22 @@ def test_the_eager_engine_settles_programs_with_conditions():
         program(-2.0)
 
 
+def test_what_both_branches_use_is_under_no_condition():
+    def f(x, y):
+        z = ag.sin(x)
+        return where(x > y, lambda: z * y, lambda: where(y > 1.0, lambda: z - y, lambda: z * z))
+
+    program = compile(f, 1.0, 2.0)
+    assert program.source.count("cos(") == 1
+    assert " or " not in program.source  # x > y, or not x > y
+    for x, y in ((3.0, 2.0), (1.0, 2.0), (0.0, 0.5)):
+        want, slopes = eager(lambda v: f(*v), [x, y])
+        value, gradient = program(x, y)
+        assert (value, *gradient) == pytest.approx((want, *slopes), rel=1e-15)
+    assert compile(lambda x: where((x > 0.0) & ~(x > 0.0), 1.0, x), 1.0)(5.0) == (5.0, 1.0)
+    assert compile(lambda x: where((x > 0.0) | ~(x > 0.0), 2.0 * x, x), 1.0)(5.0) == (10.0, 2.0)
+
+
 def test_conditions_with_plain_truth():
     program = compile(
         lambda x: where((x > 0.0) & True, x, -x) + where((x > 0.0) | True, x, 0.0) + (x > 0.0) * False, 1.0

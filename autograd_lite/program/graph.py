@@ -103,7 +103,7 @@ class Graph:
             for i, number in enumerate(numbers):
                 if number is not None:
                     return operands[1 - i] if (number != 0.0) == (op == "and") else operands[i]
-            return operands[0] if operands[0] == operands[1] else None
+            return self._either(op, *operands)
         if op == "not":
             if self.ops[operands[0]] == "not":
                 return self.operands[operands[0]][0]
@@ -117,6 +117,23 @@ class Graph:
                 return None  # it is for the run to say so
         rewrite = _REWRITES.get(op)
         return None if rewrite is None else rewrite(self, numbers, *operands)
+
+    def _opposite(self, a: int, b: int) -> bool:
+        return (self.ops[a] == "not" and self.operands[a][0] == b) or (
+            self.ops[b] == "not" and self.operands[b][0] == a
+        )
+
+    def _either(self, op: Op, a: int, b: int) -> int | None:
+        if a == b:
+            return a
+        if self._opposite(a, b):
+            return self.constant(float(op == "or"))
+        if op == "or" and self.ops[a] == self.ops[b] == "and":  # h and c, or h and not c
+            for h, c in (self.operands[a], self.operands[a][::-1]):
+                for g, d in (self.operands[b], self.operands[b][::-1]):
+                    if g == h and self._opposite(c, d):
+                        return h
+        return None
 
     def live(self, outputs: Iterable[int]) -> list[int]:
         """The nodes that the outputs need, in order."""

@@ -312,12 +312,14 @@ def differentiated(graph: Graph, output: int, inputs: list[int], seed: int | Non
         row, operands = graph.ops[i], graph.operands[i]
         if not depends[i] or isinstance(row, str):
             continue
-        holds = None
+        holds: int | None = None
         if mask is not None:
             holds = mask[0]
             for c in mask[1:]:
                 holds = graph.add("or", (holds, c))
-            if graph.ops[adjoint] is table.where and graph.operands[adjoint][0] == holds:
+            if graph.number(holds) is not None:  # one branch or the other
+                holds = None
+            elif graph.ops[adjoint] is table.where and graph.operands[adjoint][0] == holds:
                 adjoint = graph.operands[adjoint][1]  # what is made of it is chosen by the same condition
         key = (row, len(operands))
         if key not in simple:
