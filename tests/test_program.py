@@ -275,6 +275,20 @@ def test_a_wrong_number_of_arguments():
         compile(lambda x: x[0] * x[1], [1.0, 2.0])([1.0])
 
 
+def test_what_is_no_float_is_made_one_or_refused():
+    w = Value(2.0)
+    program = compile(lambda x: x * w, 1.0)
+    for number in (3, np.float32(3.0)):
+        assert [type(x) for x in program(number)] == [float, float]
+    assert program(np.float32(0.1))[0] == 2.0 * float(np.float32(0.1))
+    for wrong in (Value(3.0), 1j, np.array([1.0, 2.0])):
+        with pytest.raises(TypeError, match="x must be a real number"):
+            program(wrong)
+        with pytest.raises(TypeError, match="x must be a real number"):
+            program.backward(wrong)
+    assert w.grad is None
+
+
 # --- Source ------------------------------------------------------------------------------------------
 
 
@@ -493,6 +507,19 @@ def test_the_sample_that_goes_wrong_is_named():
     with pytest.raises(ValueError, match=r"sample 1: log"):
         program.batch(np.array([1.0, -2.0]), backward=True)
     assert w.grad is None
+    program = compile(lambda x: ag.log2(w) * x, 1.0)
+    w.data = 0.0
+    for reduce in ("sum", None):
+        with pytest.raises(ValueError, match=r"sample 0: log2"):
+            program.batch(np.array([1.0, -2.0]), reduce=reduce)
+
+
+def test_a_leaf_on_a_branch_not_taken_contributes_nothing_to_a_sample():
+    w = Value(1.0)
+    program = compile(lambda x: where(w > 0.0, lambda: 1.0 / w, lambda: 3.0 * w) * x, 1.0)
+    w.data = 0.0
+    values, gradients = program.batch(np.array([1.0, 2.0]), reduce=None)
+    assert (values.tolist(), gradients.tolist()) == ([0.0, 0.0], [[3.0], [6.0]])
 
 
 @pytest.mark.parametrize("module", ["numpy", "torch", "jax.numpy"])
@@ -586,6 +613,9 @@ def test_executors_give_the_same_sums():
         assert gradients == pytest.approx(whole[1], rel=1e-12, abs=1e-15)
         exact = program.batch(X, y, deterministic=True)
         assert program.batch(X, y, executor=executor, deterministic=True) == exact
+        if shutil.which("cc"):
+            exact = program.native().batch(X, y, deterministic=True)
+            assert program.batch(X, y, executor=executor, deterministic=True) == exact
         with pytest.raises(ValueError, match="log"):
             compile(lambda x: log(x) * model.parameters()[0], 1.0).batch(-y * 0.0 - 1.0, executor=executor)
 

@@ -11,6 +11,7 @@ import pytest
 
 import autograd_lite as ag
 from autograd_lite import Value, dot, nn, relu, tanh
+from autograd_lite.primitives import TABLE, primitive
 from autograd_lite.program import compile, lift, loops, native, nests
 from autograd_lite.program import program as program_module
 from tests.program_graphs import KINDS, eager, graph
@@ -293,6 +294,61 @@ def test_without_a_compiler_the_numpy_form_runs(monkeypatch):
 
 
 @needs_cc
+def test_machine_code_that_cannot_be_made_changes_nothing(monkeypatch):
+    w = Value(2.0)
+    program = compile(lambda x: tanh(w * x), 1.0)
+    before = program.batch(np.ones(2), reduce=None)[0].tolist()
+    for command in ("false", "true"):
+        monkeypatch.setattr(native, "compiler", lambda command=command: (command,))
+        with pytest.raises(RuntimeError, match=f"{command} failed"):
+            program.native()
+        assert program.batch(np.ones(2), reduce=None)[0].tolist() == before
+        with pytest.raises(RuntimeError, match=f"{command} failed"):
+            compile(lambda x: x * x, 1.0).native()
+    monkeypatch.undo()
+    row = primitive(
+        "rough", lambda x: x if x > 0.0 else 0.0, lambda out, x: (1.0,), source={"c": "none({0})"}
+    )
+    try:
+        program = compile(lambda x: row(x) * w, 1.0)
+        with pytest.raises(RuntimeError, match=r"cannot be loaded: .*none"):
+            program.native()
+    finally:
+        del TABLE["rough"]
+    assert program.batch(np.ones(2), reduce=None)[0].tolist() == [2.0, 2.0]
+
+
+@pytest.mark.parametrize("given", ["", " ", "no-such-compiler -O1"])
+def test_a_compiler_that_is_not_there_is_passed_over(monkeypatch, given):
+    monkeypatch.delenv("CC", raising=False)
+    want = native.compiler.__wrapped__()
+    monkeypatch.setenv("CC", given)
+    assert native.compiler.__wrapped__() == want
+    monkeypatch.setenv("CC", 'cc "')
+    with pytest.raises(native.NoCompilerError, match="CC=cc"):
+        native.compiler.__wrapped__()
+
+
+@needs_cc
+def test_machine_code_can_be_made_anew_with_other_numbers():
+    w = Value(0.1)
+    for program in (compile(lambda x: w * x, 1.0), compile(lambda x: ag.sin(x), 1.0)):
+        X = np.array([0.3, 0.7])
+        double = program.native().batch(X, reduce=None)[0]
+        single = program.native("float32").batch(X, reduce=None)[0]
+        assert (single != double).all()
+        assert single == pytest.approx(double, rel=1e-6)
+
+
+@needs_cc
+@pytest.mark.parametrize(("number", "large"), [("float64", 1e200), ("float32", 1e30)])
+def test_large_numbers_whose_squares_overflow_are_numbers(number, large):
+    w = Value(large)
+    value, gradients = compile(lambda x: w * x, 1.0).native(number).batch(np.ones(3))
+    assert (value, gradients) == (pytest.approx(large, rel=1e-7), [1.0])
+
+
+@needs_cc
 @pytest.mark.parametrize("seed", range(len(KINDS) * 2))
 def test_instructions_agree(seed, monkeypatch):
     monkeypatch.setattr(native, "IRREGULAR", -1)
@@ -442,6 +498,26 @@ def test_descend_stops_where_numbers_end(machine):
     with pytest.raises(ValueError, match="sample 0: log"):
         program.descend(np.ones(3), lr=2.0, steps=5)
     assert w.data == pytest.approx(-1.0, rel=1e-15)
+
+
+@needs_cc
+@pytest.mark.parametrize("machine", [False, True])
+@pytest.mark.parametrize(("lr", "error"), [(None, TypeError), ("1", TypeError), (np.nan, ValueError)])
+def test_a_step_size_that_is_none_moves_nothing(machine, lr, error):
+    w = Value(1.0)
+    program = compile(lambda x: w * w * x, 1.0)
+    if machine:
+        program.native()
+    for given in (lr, lambda k: lr):
+        for steps in (1, 3):
+            with pytest.raises(error, match="lr must be"):
+                program.descend(np.ones(3), lr=given, steps=steps)
+    with pytest.raises(TypeError):
+        program.descend(np.ones(3), steps=1.5)
+    step = program.descent(np.ones(3))
+    with pytest.raises(RuntimeError, match=r"with program\.descent"):
+        step()
+    assert w.data == 1.0
 
 
 @needs_cc

@@ -26,7 +26,11 @@ def _part(
     """What a worker does: the sums of consecutive parts, by a program that it builds once."""
     program = _built.get(digest)
     if program is None:
-        program = _built[digest] = pickle.loads(packed)
+        program, native = pickle.loads(packed)
+        if native is not None:
+            real, fastmath, threads = native
+            program.native(real, fastmath=fastmath, threads=threads)
+        _built[digest] = program
     return chunk_sums(program.kernel(kind), columns, leaves, sizes)
 
 

@@ -6,9 +6,12 @@ memory (`optim.py`).
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
+from autograd_lite.primitives import real
 from autograd_lite.program import arrays, native
 
 
@@ -25,7 +28,17 @@ class Descent:
         self.samples, m = program._samples(self.kernel, batches)
         self.m: int = m
         self.taken = 0
+        self.w: Any = None
         self._step: Callable[[], int] | None = None
+        if not callable(lr):
+            self._size_of(0)
+
+    def _size_of(self, step: int) -> float:
+        """The size of a step; it is checked here, for numbers that it spoils are spoiled for good."""
+        size = real(self.lr(step) if callable(self.lr) else self.lr, "lr")
+        if not math.isfinite(size):
+            raise ValueError(f"lr must be finite, got {size!r} for step {step}")
+        return size
 
     def __enter__(self) -> Descent:
         np = arrays.numpy()
@@ -39,11 +52,13 @@ class Descent:
     def __exit__(self, *_: object) -> None:
         for leaf, number in zip(self.program.leaves, self.w.tolist(), strict=True):
             leaf._data = number  # a float: past the property that would see to it
-        self._step = None
+        self.w = self._step = None
 
     def __call__(self) -> float:
         """Take a step; return the mean before it."""
-        size = self.lr(self.taken) if callable(self.lr) else self.lr
+        if self.w is None:
+            raise RuntimeError("steps are taken within a block: with program.descent(...) as step")
+        size = self._size_of(self.taken)
         if self._step is not None:
             self._size[0] = size
             if self._step():
@@ -61,10 +76,10 @@ class Descent:
 
     def run(self, steps: int) -> list[float]:
         """Take `steps` steps, in one call where there is machine code; return the means before each."""
-        values: list[float] = []
+        steps, values = operator.index(steps), []
         if self._step is not None and steps > 1:
             sizes, means, take = self.kernel.steps(self.samples, self.w, steps)
-            sizes[:] = [self.lr(self.taken + k) for k in range(steps)] if callable(self.lr) else self.lr
+            sizes[:] = [self._size_of(self.taken + k) for k in range(steps if callable(self.lr) else 1)]
             taken = take()
             self.taken += taken
             values = means[:taken].tolist()

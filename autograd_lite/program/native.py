@@ -51,9 +51,12 @@ class NoCompilerError(RuntimeError):
 @cache
 def compiler() -> tuple[str, ...]:
     """The command of the C compiler; `NoCompilerError` says what to install."""
-    given = os.environ.get("CC")
-    if given and shutil.which(shlex.split(given)[0]):
-        return tuple(shlex.split(given))
+    try:
+        given = tuple(shlex.split(os.environ.get("CC", "")))
+    except ValueError as error:
+        raise NoCompilerError(f"CC={os.environ['CC']} is no command ({error})") from None
+    if given and shutil.which(given[0]):
+        return given
     for name in ("cc", "gcc", "clang"):
         found = shutil.which(name)
         if found:
@@ -108,12 +111,15 @@ def built(text: str, more: tuple[str, ...] = ()) -> Any:
                 text=True,
                 check=False,
             )
-            if done.returncode:
+            if done.returncode or not made.exists():
                 raise RuntimeError(
                     f"{' '.join(command)} failed on a program's C source:\n{done.stderr[-2000:]}"
                 )
             os.replace(made, library)
-    return ctypes.CDLL(str(library))
+    try:
+        return ctypes.CDLL(str(library))
+    except OSError as error:
+        raise RuntimeError(f"a program's machine code cannot be loaded: {error}") from error
 
 
 class Machine:

@@ -129,9 +129,7 @@ class Program:
         self._gradients: dict[str, list[int]] = {}
         self._kernels: dict[str, Callable[..., Any]] = {}
         self._machine: Machine | None = None
-        self._native: tuple[str, bool, int] | None = (
-            None  # how machine code is made: number, fastmath, threads
-        )
+        self._native: tuple[str, bool, int] | None = None  # number, fastmath, threads: how it is made
         self._arrays = any("array" in _kinds(tree) for _, tree in arguments)
 
     def __repr__(self) -> str:
@@ -304,7 +302,8 @@ class Program:
                 returned = self._by_arguments(*arguments, self._numbers())
             else:
                 returned = self._by_arguments(*arguments)
-            settled = self.scalar and returned[0] - returned[0]  # which is 0, or NaN
+            value = self.scalar and returned[0]  # of what is no float, as an int, the eager engine makes one
+            settled = self.scalar and not (isinstance(value, float) and value - value == 0.0)
         except (ArithmeticError, ValueError, TypeError, LookupError):
             settled = True
         if settled:
@@ -330,7 +329,7 @@ class Program:
         seed = real(seed, "the seed")
         try:
             value, gradients = self.leaf_function(*arguments, self._numbers())
-            settled = value - value  # 0, or NaN
+            settled = not (isinstance(value, float) and value - value == 0.0)
         except (ArithmeticError, ValueError, TypeError, LookupError):
             settled = True
         if settled:
@@ -460,7 +459,7 @@ class Program:
         if kind == "leaf" and reduce is not None and executor is None and not deterministic and self._machine:
             samples, m = self._samples(self._machine, batches)
             out = self._machine.sums(samples, leaves)
-            if not _finite(out):
+            if not _finite(out, self._machine.np):
                 self._locate(self._columns(batches)[0], m, leaves, kind)
             if reduce == "mean":
                 out /= m
@@ -588,31 +587,33 @@ class Program:
         """
         if real not in ("float64", "float32"):
             raise ValueError(f"real must be 'float64' or 'float32', got {real!r}")
-        if threads < 1:
-            raise ValueError(f"threads must be 1 or more, got {threads}")
+        if not isinstance(threads, int) or threads < 1:
+            raise ValueError(f"threads must be a whole number, 1 or more, got {threads!r}")
         if not self.leaves and not self.arguments:
             raise TypeError(f"{self.name} has no leaves and no arguments: it is one number")
         added = self.scalar and bool(self.leaves)
         kind = "leaf" if added else "argument"
+        how = (real, fastmath, threads)
         try:
-            self._native = (real, fastmath, threads)
-            machine = self._made(kind) if added else self._each(kind)
+            machine = self._made(kind, how, each=not added)
         except (NoCompilerError, ModuleNotFoundError) as error:
-            self._native = None
             form = "NumPy" if isinstance(error, NoCompilerError) else "Python"
             warnings.warn(f"{error}; the {form} form runs instead", RuntimeWarning, stacklevel=2)
             return self
-        if added:
+        self._native = how
+        self.__dict__.pop("packed", None)
+        self._kernels.clear()
+        if not added:
+            self._kernels[f"each {kind}"] = machine
+        else:
             self._machine = machine
-            self._kernels.pop("leaf", None)
             for cached in ("_by_arguments", "leaf_function"):
                 if not self.arguments:
                     self.__dict__.pop(cached, None)
         return self
 
-    def _made(self, kind: str, each: bool = False) -> Machine:
+    def _made(self, kind: str, how: tuple[str, bool, int], each: bool) -> Machine:
         """Machine code for sums over samples, or for the outputs of each of them."""
-        assert self._native is not None
         np = arrays.numpy()
         found: Any
         try:
@@ -623,12 +624,12 @@ class Program:
             irregular = True
         if irregular:
             found = (self.graph, self._nodes(kind))
-        return Machine(found, each, self._sizes(), len(self.leaves), *self._native, np)
+        return Machine(found, each, self._sizes(), len(self.leaves), *how, np)
 
-    def _each(self, kind: str) -> Machine:
+    def _each(self, kind: str, how: tuple[str, bool, int]) -> Machine:
         name = f"each {kind}"
         if name not in self._kernels:
-            self._kernels[name] = self._made(kind, each=True)
+            self._kernels[name] = self._made(kind, how, each=True)
         return self._kernels[name]  # type: ignore[return-value]
 
     def loop(self, kind: str) -> Callable[..., Any]:
@@ -654,7 +655,7 @@ class Program:
     def _per_sample(self, batches: Sequence[Any], leaves: list[float], kind: str, reduce: str | None) -> Any:
         np = arrays.numpy()
         if self._native is not None:
-            machine = self._each(kind)
+            machine = self._each(kind, self._native)
             samples, m = self._samples(machine, batches)
             out = [*machine.each_sample(samples, leaves).T.astype(float, copy=True)]
         else:
@@ -668,7 +669,10 @@ class Program:
                 leaves=len(self.leaves),
             )
             with np.errstate(all="ignore"):
-                out = [np.broadcast_to(np.asarray(x, dtype=float), m).copy() for x in run(columns, leaves)]
+                out = [
+                    np.broadcast_to(np.asarray(x, dtype=float), m).copy()
+                    for x in run(columns, np.array(leaves))
+                ]
         if not all(np.isfinite(x).all() for x in out):
             self._locate(self._columns(batches)[0], m, leaves, kind)
         rest = iter(out)
@@ -700,7 +704,7 @@ class Program:
                 leaves=len(self.leaves),
             )
             with np.errstate(all="ignore"):
-                total = sum(np.broadcast_to(x, m) for x in run(columns, leaves))
+                total = sum(np.broadcast_to(x, m) for x in run(columns, np.array(leaves)))
             suspects = np.flatnonzero(~np.isfinite(total))[:10]
         for i in suspects:
             try:
@@ -710,10 +714,10 @@ class Program:
 
     @cached_property
     def packed(self) -> bytes:
-        """The program as it travels to workers: its operations, no recorded graph."""
+        """What travels to workers: the operations, no recorded graph; and how their machine code is made."""
         for kind in ("leaf", "argument"):
             self._nodes(kind)
-        return pickle.dumps(self)
+        return pickle.dumps((self, self._native))
 
     # --- Arrays
 
@@ -749,9 +753,10 @@ class Program:
         return function
 
 
-def _finite(numbers: Any) -> bool:
+def _finite(numbers: Any, np: Any) -> bool:
     """Whether all numbers of an array are finite: their squares add up to a finite one, or each is asked."""
-    return math.isfinite(numbers.dot(numbers)) or bool(arrays.numpy().isfinite(numbers).all())
+    # `dot` does the same, but warns where the squares overflow.
+    return math.isfinite(np.vdot(numbers, numbers)) or bool(np.isfinite(numbers).all())
 
 
 def _collect(tree: Tree, x: Any, columns: list[Any]) -> None:
