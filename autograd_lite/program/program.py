@@ -278,7 +278,7 @@ class Program:
 
     def _compiled(self, kind: str) -> Callable[..., Any]:
         if self._machine is not None and not self.arguments:
-            return lambda leaves: self._machine((), leaves)  # type: ignore[misc]
+            return lambda leaves: self._machine((), leaves)
         if self.form == "source":
             text, opaque = self._printed(kind)
             return python.load(text, self.name, {name: row.forward for name, row in opaque.items()})  # type: ignore[misc]
