@@ -104,7 +104,7 @@ def test_line_is_well_formed_mathml():
         ("a − b", "<mrow><mi>a</mi><mo>−</mo><mi>b</mi></mrow>"),
         ("2·10⁻³⁰", "<mrow><mn>2</mn><mo>·</mo><msup><mn>10</mn><mn>−30</mn></msup></mrow>"),
         ("1 < ∞", "<mrow><mn>1</mn><mo>&lt;</mo><mo>∞</mo></mrow>"),
-        ("log2", "<mi>log2</mi>"),
+        ("log2", "<mtext>log2</mtext>"),
     ],
 )
 def test_formulas_are_typeset(formula, mathml):
@@ -631,6 +631,13 @@ def test_nothing_is_cut_off_in_the_browser(page):
     assert all(a >= b for a, b in zip(picture, room, strict=True))
     wider = "t.getBBox().width > t.previousElementSibling.getBBox().width"
     assert page.run(f"[...document.querySelectorAll('text.pill')].filter(t => {wider}).length") == 0
+
+
+def test_formulas_need_no_font_with_mathematical_letters(page):
+    """A browser would else write 𝛴 (U+1D6F4) for Σ, which fonts for texts lack."""
+    page.click("backward")
+    letters = "[...document.querySelectorAll('mi')].map(letter => getComputedStyle(letter).textTransform)"
+    assert set(page.run(letters)) == {"none"}
 
 
 def test_ci_does_not_skip_the_browser():

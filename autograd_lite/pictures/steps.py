@@ -104,7 +104,7 @@ def _typeset(formula: str, names: list[Name]) -> Name:
         elif number:
             parts.append(_tag("mn", number))
         elif word:
-            parts.append(_tag("mi", html.escape(word)))
+            parts.append(_tag("mi" if len(word) == 1 else "mtext", html.escape(word)))
         elif sign in _STRETCHING:
             parts.append(f'<mo stretchy="false">{sign}</mo>')
         elif sign == "−" and (not parts or re.search(r"[^)|\]]</mo>$", parts[-1])):
