@@ -976,7 +976,8 @@ def test_networks_run_down_and_the_rest_to_the_right():
     assert "rankdir=TB" in draw(network()).source
     assert "rankdir=LR" in draw(network(), collapse="neuron").source
     assert "rankdir=LR" in draw(parallel()).source
-    assert "rankdir=TB" in draw(chain(30)).source
+    assert "rankdir=LR" in draw(chain(3)).source
+    assert "rankdir=TB" in draw(chain(4)).source  # the leaf is a card, too
     assert "rankdir=BT" in draw(network(), direction="BT").source
     wanted, groups = drawn(network(), direction="LR")
     x = {card.id: groups[card.id].shapes[0].x0 for card in wanted.cards}

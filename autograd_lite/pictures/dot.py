@@ -43,7 +43,7 @@ NO_GRAPHVIZ = (
 _FONT = "Helvetica,Arial,sans-serif"
 _SPACE = "\u00a0"  # SVG would drop a plain one at the start of a text
 _NAME, _TITLE = 20, 40  # letters of a name and of a title that are shown; the tooltip has all of them
-_LONGEST_LINE, _LONGEST_FOLDED_LINE = 6, 9  # cards that may stand side by side from left to right
+_LONGEST_LINE, _LONGEST_FOLDED_LINE = 4, 9  # cards side by side that can be read in a column
 _CROWD = 60  # so many edges have no room for their labels: they are spread out, and tooltips have to do
 
 
