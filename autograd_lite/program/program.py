@@ -278,10 +278,10 @@ class Program:
 
     def _compiled(self, kind: str) -> Callable[..., Any]:
         if self._machine is not None and not self.arguments:
-            return lambda leaves: self._machine((), leaves)
+            return lambda leaves: self._machine((), leaves)  # type: ignore[misc]
         if self.form == "source":
             text, opaque = self._printed(kind)
-            return python.load(text, self.name, {name: row.forward for name, row in opaque.items()})  # type: ignore[misc]
+            return python.load(text, self.name, {name: row.forward for name, row in opaque.items()})
         if self.form == "loops":
             kernel = self.kernel("leaf")
             return lambda leaves: kernel([], leaves)
@@ -638,7 +638,7 @@ class Program:
             self.graph, self._nodes(kind), name=f"{self.name}_loop", title=self._title(), n=self._count,
             leaves=len(self.leaves),
         )  # fmt: skip
-        loop = python.load(text, f"{self.name}_loop", {name: row.forward for name, row in opaque.items()})  # type: ignore[misc]
+        loop = python.load(text, f"{self.name}_loop", {name: row.forward for name, row in opaque.items()})
 
         def sums(columns: list[Any], leaves: Sequence[float]) -> Any:
             samples = list(zip(*[c.tolist() if hasattr(c, "tolist") else c for c in columns], strict=True))
