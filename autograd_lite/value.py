@@ -39,7 +39,8 @@ _place: Callable[[], scope | Line | None] = _scope.get  # what a new node keeps,
 # seed. The float object tells the root from a later node at the same address, and keeps no graph alive.
 passes: deque[tuple[int, float, float]] = deque(maxlen=1000)
 
-# While a function is traced (`program`) comparisons of Values, too, have no answer yet: this one is asked.
+# While a function is traced (`program`) comparisons of Values, too, have no answer yet: this one is asked. It
+# is told of `no_grad` and `detach`, which a program, whose nodes all pass derivatives on, has nothing for.
 judge: ContextVar[Callable[[Any, str, Any], Any] | None] = ContextVar("autograd_lite_judge", default=None)
 
 _traversal = threading.RLock()  # the scratch slot of a node serves one traversal at a time
@@ -113,6 +114,8 @@ def no_grad() -> Iterator[None]:
     ()
     """
     global _pauses
+    if (undecided := judge.get()) is not None:
+        undecided(None, "no_grad", None)
     token = paused.set(True)
     with _counting:
         _pauses += 1
@@ -588,6 +591,8 @@ class Value(Recordable):
 
     def detach(self) -> Value:
         """Return a leaf with the same data and label: no gradient flows through it."""
+        if (undecided := judge.get()) is not None:
+            undecided(self, "detach", None)
         return Value(self._data, self.label)
 
     # --- Operations: each is a row of the table

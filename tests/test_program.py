@@ -223,6 +223,29 @@ def test_trace_error_names_the_line(f):
     assert f"{__file__}:{f.__code__.co_firstlineno}: " in str(raised.value)
 
 
+def test_what_hides_from_derivatives_is_refused():
+    """A program that left it out would give a wrong gradient; one that kept its number, an old one."""
+    w = Value(2.0)
+
+    def paused(x):
+        with ag.no_grad():
+            scale = x * w
+        return scale * x
+
+    for f, name in (
+        (paused, "no_grad"),
+        (lambda x: x.detach() * x, "detach"),
+        (lambda x: w.detach() * x, "detach"),
+    ):
+        with pytest.raises(TraceError, match=rf"test_program\.py:\d+: {name} within a traced function"):
+            compile(f, 1.0)
+    with ag.no_grad():
+        program = compile(lambda x: w * w * x, 1.0)
+        assert program.backward(3.0) == 12.0
+        assert program.backward(3) == 12.0  # by the eager engine, which makes a float of it
+    assert w.grad == 24.0
+
+
 def test_trace_error_of_a_branch_names_where():
     with pytest.raises(TraceError, match="where"):
         compile(lambda x: x if x > 0.0 else -x, 1.0)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd_lite import primitives as table
+from autograd_lite import value
 from autograd_lite.primitives import Primitive
 from autograd_lite.program.graph import COMPARISONS, CONDITIONS, Graph
 from autograd_lite.value import Value
@@ -16,6 +17,14 @@ from autograd_lite.value import Value
 
 def replay(graph: Graph, outputs: Sequence[int], inputs: dict[int, Value]) -> list[Any]:
     """The outputs, recorded by the eager engine; of a `where` only the branch that is taken is run."""
+    recording = value.paused.set(False)  # also within `no_grad`
+    try:
+        return _replayed(graph, outputs, inputs)
+    finally:
+        value.paused.reset(recording)
+
+
+def _replayed(graph: Graph, outputs: Sequence[int], inputs: dict[int, Value]) -> list[Any]:
     known: dict[int, Any] = dict(inputs)
     stack = [*reversed(outputs)]
     while stack:
@@ -43,8 +52,8 @@ def replay(graph: Graph, outputs: Sequence[int], inputs: dict[int, Value]) -> li
             continue
         x = [known[k] for k in operands]
         if isinstance(op, Primitive):
-            value = next((xi for xi in x if isinstance(xi, Value)), None)
-            known[i] = op.forward(*x) if value is None else value._record(op, tuple(x))
+            node = next((xi for xi in x if isinstance(xi, Value)), None)
+            known[i] = op.forward(*x) if node is None else node._record(op, tuple(x))
         elif op in COMPARISONS:
             known[i] = COMPARISONS[op](*x)
         else:

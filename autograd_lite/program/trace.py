@@ -8,6 +8,7 @@ What does not live here: the list that all of this is written into (`graph.py`).
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 import types
@@ -35,7 +36,7 @@ class TraceError(TypeError):
 
 def _refuse(what: str) -> NoReturn:
     frame: types.FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame is not None and frame.f_code.co_filename.startswith((_PACKAGE, contextlib.__file__)):
         frame = frame.f_back
     at = "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}: "
     raise TraceError(at + what)
@@ -250,12 +251,19 @@ class Trace:
         """What the function returns; comparisons of Values from outside are traced as well meanwhile."""
 
         def undecided(x: Any, name: str, other: Any) -> Any:
+            if name in ("no_grad", "detach"):
+                _refuse(
+                    f"{name} within a traced function: a program passes every derivative on, "
+                    "so give what shall have none as an argument of its own"
+                )
             return getattr(self.traced(self.index(x)), f"__{name}__")(other)
 
         before = value.judge.set(undecided)
+        recording = value.paused.set(False)  # what is compiled within `no_grad` is recorded, too
         try:
             return function(*arguments)
         finally:
+            value.paused.reset(recording)
             value.judge.reset(before)
 
 
