@@ -108,6 +108,8 @@ def test_a_layer_is_one_loop():
     assert "for i0 in range(16):\n    dot" in shown
     assert "sum(w[" in shown
     assert shown.count("for i0") < 20
+    assert "= heaviside(" in shown  # slopes by their names, not as they are computed
+    assert "where" not in shown
 
 
 @pytest.mark.parametrize("seed", range(3))

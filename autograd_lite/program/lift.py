@@ -16,10 +16,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from autograd_lite import primitives as table
 from autograd_lite.collector import collector_paused
+from autograd_lite.primitives import Primitive
 from autograd_lite.program import groups
 from autograd_lite.program.graph import CONDITIONS, LINEAR, Graph, Op
 from autograd_lite.program.groups import DOT, SUM, Group, Nodes, Writing
@@ -33,7 +35,13 @@ MANY_NUMBERS = 64
 # Groups take a tenth of a millisecond each: a graph with more of them is no regular one, or a chain so long
 # that the tape has run it a hundred times before its loops are found.
 MOST_GROUPS = 10_000
-_KEEP = frozenset({table.sum, table.dot})
+
+
+def _kept(target: str) -> set[Primitive]:
+    """The rows that stay as they are: where loops are "shown", those whose name says more than a formula."""
+    if target != "shown":
+        return {table.sum, table.dot}
+    return {*table.TABLE.values()} - {table.square, table.reciprocal, table.mean, table.prod}
 
 
 class IrregularError(ValueError):
@@ -74,7 +82,7 @@ class _Form:
         outputs = [out]
         if derives:
             outputs += differentiated(graph, out, list(place.values()), adjoint)
-        self.graph, (self.out, *self.gradients) = lowered(graph, outputs, target, _KEEP)
+        self.graph, (self.out, *self.gradients) = lowered(graph, outputs, target, _kept(target))
         inputs = {self.graph.numbers[i]: i for i, op in enumerate(self.graph.ops) if op == "argument"}
         self.arguments = [inputs.get(j) for j in range(len(self.open))]
         self.adjoint = inputs.get(len(self.open), -1)
@@ -138,6 +146,13 @@ class _FormGroups:
         self.passes = sum(uses) == 1 and {i for group in self.after for i in group.members.tolist()} <= {
             *self.outputs
         }
+
+    def name(self, whole: str, group: Group) -> str:
+        """What a group is called: by its operation, a sum by that of the form."""
+        if group.code == SUM:
+            return whole
+        op = self.ops[group.code - len(LINEAR)]
+        return op if isinstance(op, str) else op.name
 
     def _write(self, op: Op, numbers: tuple[float | None, ...]) -> Writing:
         if op not in self.ops:
@@ -603,7 +618,7 @@ class Lift:
         parts = form.groups(tuple([x.space for x in operands[: len(form.open)]]), wanted, np)
         name = f"d_{self.name(group)}"
         number, space = self.inputs(form, parts, operands)
-        self.emit(parts.before, number, space, lambda _: form.name, self.applied(parts))
+        self.emit(parts.before, number, space, partial(parts.name, form.name), self.applied(parts))
         if len(elements) < number.shape[1]:
             number = number[:, elements]
         upstream = self.upstream(adjoint, group, 2 if parts.passes else -1)
@@ -649,7 +664,7 @@ def _leaves(nodes: Nodes) -> int:
 def lift(graph: Graph, outputs: Sequence[int], target: str, np: Any) -> Lifted:
     """The loops of a graph as it is, in the operations of a target."""
     with collector_paused():
-        low, out = lowered(graph, list(outputs), target, _KEEP)
+        low, out = lowered(graph, list(outputs), target, _kept(target))
         lifting = Lift(target, np, derives=False)
         nodes, went = groups.of_graph(low, out, lifting.write)
         ends = [went[i] for i in out]

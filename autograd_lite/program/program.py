@@ -575,7 +575,7 @@ class Program:
     @property
     def loops(self) -> str:
         """The loops that were found, as nested ``for`` loops: a layer of a network is one."""
-        return loops.shown(self._lifted("leaf" if self.leaves else "argument", "array"), arrays.numpy())
+        return loops.shown(self._lifted("leaf" if self.leaves else "argument", "shown"), arrays.numpy())
 
     def native(self, real: str = "float64", *, fastmath: bool = False, threads: int = 1) -> Program:
         """Compile batches, or the calls of a recorded loss, to machine code; return the program.
