@@ -1,14 +1,16 @@
 """Repeated blocks, the steps of chains and of recurrent cells, become loops over the steps; numbers stay."""
 
 import random
+import re
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
 
 import autograd_lite as ag
 from autograd_lite import Value, dot, relu, sigmoid, square, tanh, where
-from autograd_lite.program import compile, nests
+from autograd_lite.program import compile, native, nests
 
 needs_cc = pytest.mark.skipif(
     not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="there is no C compiler"
@@ -173,6 +175,45 @@ def test_machine_code_of_sequences_agrees(model):
     _, want = eager(run, X.tolist(), program.leaves)
     value, gradients = program.native().batch(X, reduce="sum")
     agree([value, *gradients], want)
+
+
+@needs_cc
+@pytest.mark.parametrize("model", [every_step, gated, two_steps_back, chosen])
+def test_loops_over_steps_are_c99_and_stay_within_their_arrays(model, tmp_path):
+    run = model(random.Random(8))
+    X = sequences(3, 12)
+    program = compile(run, X[0].tolist(), name="net")
+    text = program.c_source
+    assert "for (int step = 0; step < " in text
+    work = int(re.search(r"room for (\d+) numbers", text)[1])
+
+    def array(name, numbers):
+        return f"static const double {name}[] = {{{', '.join(map(repr, map(float, np.ravel(numbers))))}}};\n"
+
+    main = f"""{text}
+#include <stdio.h>
+{array("X", X)}{array("leaves", [leaf.data for leaf in program.leaves])}
+int main(void)
+{{
+    static double out[{len(program.leaves) + 1}], work[{work}];
+    const double *const samples[] = {{X}};
+    net({len(X)}, samples, leaves, out, work);
+    for (int k = 0; k < {len(program.leaves) + 1}; k++)
+        printf("%.17g\\n", out[k]);
+    return 0;
+}}
+"""
+    (tmp_path / "net.c").write_text(main)
+    flags = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-pedantic", "-fsanitize=address,undefined"]
+    command = [*native.compiler(), *flags, "-o", str(tmp_path / "net"), str(tmp_path / "net.c"), "-lm"]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "cannot find" in built.stderr:
+        pytest.skip("the sanitizers are not installed")
+    assert built.returncode == 0, built.stderr
+    done = subprocess.run([str(tmp_path / "net")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    _, want = eager(run, X.tolist(), program.leaves)
+    agree(list(map(float, done.stdout.split())), want)
 
 
 @pytest.mark.parametrize("model", [m for m in MODELS if m is not chosen])
