@@ -444,6 +444,13 @@ def test_what_nothing_reads_is_added_to_nothing():
     assert same(program.native().batch(np.array(X), np.array(t)), want)
 
 
+def test_a_product_of_very_many_factors():
+    x = [Value(random.Random(k).uniform(0.99, 1.01)) for k in range(4000)]
+    loss = ag.prod(x) + ag.sum([ag.sin(v) ** (k % 150 + 3) for k, v in enumerate(x[:300])])
+    loss.backward()
+    agree(whole(compile(loss), x), [loss.data, *[v.grad for v in x]])
+
+
 def test_affine_addresses():
     index = np.arange(24).reshape(2, 3, 4)
     assert loops.affine(index.reshape(1, -1), np) == ([24], [[1]])

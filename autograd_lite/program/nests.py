@@ -20,6 +20,7 @@ from autograd_lite.program.loops import NESTS, C, Lifted, Nest, Run, Slot, W, X,
 from autograd_lite.program.samples import Recorded
 
 BLOCK = 1024  # samples: some dozen rows of so many doubles fit a cache of the second level
+LONG = 100  # terms of a sum
 
 
 class _Writer:
@@ -40,6 +41,12 @@ class _Writer:
         name = f"k{len(self.bound)}"
         self.bound[name] = value
         return name
+
+    def chain(self, sign: str, texts: Sequence[str]) -> str:
+        """Terms or factors from left to right; of very many Python's parser, which nests them, would give up."""
+        if len(texts) <= LONG:
+            return f" {sign} ".join(texts)
+        return f"{self.bind(sum if sign == '+' else math.prod)}(({', '.join(texts)}))"
 
     def size(self, space: int) -> int | None:
         return self.lifted.nests[space - NESTS].size if space >= NESTS else None
@@ -80,7 +87,7 @@ class _Writer:
         else:
             # A product of matrices comes first: all rows and columns are there, the rest is added to them.
             runs = sorted([self.run(run, nest) for run in nest.runs], key=lambda run: not run[1])
-            text, whole = " + ".join([text for text, _ in runs]), runs[0][1]
+            text, whole = self.chain("+", [text for text, _ in runs]), runs[0][1]
         return text if whole else self.broadcast(text, nest.rows, nest.varies)
 
     def whole(self, nest: Nest, operands: Sequence[tuple[str, int, bool]]) -> bool:
@@ -103,7 +110,7 @@ class _Writer:
             return self.bind(numbers[:, None] if nest.varies else numbers), not nest.varies
         if run.terms == 1:
             operands = [self.operand(slot, nest.varies) for slot in run.factors]
-            text = " * ".join([text for text, _, _ in operands])
+            text = self.chain("*", [text for text, _, _ in operands])
             if constant is not None:
                 if (constant == constant.flat[0]).all() and math.isfinite(constant.flat[0]):
                     text += f" * {float(constant.flat[0])!r}"
@@ -135,7 +142,9 @@ class _Writer:
                 matrix = f"({matrix} * {self.bind(constant)})"
             return f"{matrix} @ {columns}", True
         if not nest.varies:  # all terms at once
-            text = " * ".join([f"{self.name(slot.space)}[{self.bind(slot.index)}]" for slot in run.factors])
+            text = self.chain(
+                "*", [f"{self.name(slot.space)}[{self.bind(slot.index)}]" for slot in run.factors]
+            )
             if constant is not None:
                 text += f" * {self.bind(constant)}"
             return f"({text}).sum(axis=1)", True
@@ -150,7 +159,7 @@ class _Writer:
             )
             for t in range(run.terms)
         ]
-        return f"({' + '.join([text for text, _ in terms])})", any(whole for _, whole in terms)
+        return f"({self.chain('+', [text for text, _ in terms])})", any(whole for _, whole in terms)
 
     def matrix(self, slot: Slot) -> str:
         """A fixed operand as a matrix of nodes by terms: a view where its addresses advance by strides."""
