@@ -465,9 +465,9 @@ def step_torch(sizes: tuple[int, ...], data: Callable[[], Any]) -> dict[str, flo
 # --- A whole batch recorded as one graph, whose loops are found again --------------------------------
 
 
-def recorded() -> dict[str, float]:
-    """The gradient of the demo's loss, written as loops over samples, neurons and inputs."""
-    from autograd_lite import MLP, compile, topological_order
+def _recorded() -> Any:
+    """The demo's loss, written as loops over samples, neurons and inputs."""
+    from autograd_lite import MLP
 
     inputs, labels = moons()
     model = MLP(2, [16, 16, 1], rng=1337)
@@ -486,7 +486,14 @@ def recorded() -> dict[str, float]:
     loss: Any = 0.0
     for x, t in zip(inputs, labels, strict=True):
         loss = loss + (1.0 + -float(t) * network(x)).relu()
-    loss = loss * 0.01
+    return loss * 0.01
+
+
+def recorded() -> dict[str, float]:
+    """A call of the program of its gradient."""
+    from autograd_lite import compile, topological_order
+
+    loss = _recorded()
     nodes = len(topological_order(loss))
     start = time.perf_counter()
     program = compile(loss)
@@ -501,6 +508,17 @@ def recorded() -> dict[str, float]:
         "found in s": shown,
         "built in s": built,
     }
+
+
+def recorded_steps(machine: bool) -> dict[str, float]:
+    """A step of descent, with the parameters in an array meanwhile."""
+    from autograd_lite import compile
+
+    program = compile(_recorded())
+    if machine:
+        program.native()
+    with program.descent(lr=LR) as step:
+        return timed(step)
 
 
 def _networks(size: int) -> Table:
@@ -576,6 +594,8 @@ TABLES = [
         "The demo's 100 samples recorded as one graph: a call of the program of its gradient",
         {
             "autograd_lite: C": recorded,
+            "autograd_lite: a step of descent, C": partial(recorded_steps, machine=True),
+            "autograd_lite: a step of descent, NumPy": partial(recorded_steps, machine=False),
             "by hand: C, a step": by_hand_c,
             "JAX: jit, a step": partial(step_jax, DEMO, _one),
             "PyTorch: a step": partial(step_torch, DEMO, _one),
