@@ -185,6 +185,10 @@ class Machine:
         self.w = numpy.zeros(leaves, self.type)
         self.work = [_aligned(layout.work, self.type, numpy) for _ in range(threads)]
         self.pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self.out: Any = None
+        self.places: list[ctypes.c_void_p] = []
+        order = self.recorded and self.recorded.order.tolist()
+        self.order = None if not order or order == [*range(len(order))] else self.recorded.order  # type: ignore[union-attr]
         self.lock = threading.Lock()
         self.data: Any = self.recorded and self.rows([self.recorded.data])
 
@@ -217,16 +221,18 @@ class Machine:
         """The sums of the outputs over the samples."""
         at, arrays = samples
         m = len(arrays[0]) if arrays else 1
-        out = self.np.empty(self.outputs + m * self.each, self.type)
         with self.lock:
+            if self.out is None or len(self.out) != self.outputs + m * self.each:
+                self.out = self.np.empty(self.outputs + m * self.each, self.type)
+                self.places = [*map(_at, (self.w, self.out, self.work[0]))]
             self.pack(self.w, 0, *leaves)
             if self.recorded is not None and self.each:
                 arrays[0][...] = self.recorded.rows(self.w)
             if self.pool is None or m < ALONE * len(self.work):
-                self.run(ctypes.c_long(m), at, *map(_at, (self.w, out, self.work[0])))
+                self.run(ctypes.c_long(m), at, *self.places)
             else:
-                self.run_parts(arrays, m, out)
-        return out if self.recorded is None else out[self.recorded.order]
+                self.run_parts(arrays, m, self.out)
+            return self.out.copy() if self.order is None else self.out[self.order]
 
     def run_parts(self, arrays: Sequence[Any], m: int, out: Any) -> None:
         """Each thread takes some samples that follow each other; the sums are added up in their order."""
