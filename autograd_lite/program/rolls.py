@@ -11,7 +11,7 @@ What does not live here: where the nests come from (`lift.py`), what they look l
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autograd_lite.collector import collector_paused
@@ -28,6 +28,28 @@ def rolled(lifted: Lifted, np: Any) -> Lifted:
         return lifted
     with collector_paused():
         return _Rolls(lifted, np).run()
+
+
+@dataclass
+class _Blocks:
+    """Blocks of ``period`` nests from nest ``first`` on, which become loops over ``steps``.
+
+    ``inner`` says for each nest and operand which nest of the blocks it is, and of how many steps before;
+    None for what is read from elsewhere. Of nest j so many steps ``before`` the first are read. ``place`` is
+    where each nest goes.
+    """
+
+    first: int
+    period: int
+    steps: int
+    inner: list[list[tuple[int, int] | None]]
+    before: list[int]
+    size: list[int]
+    place: dict[int, int] = field(default_factory=dict)
+
+    def row(self, j: int, step: int) -> int:
+        """Where the results of a step begin among those of nest j."""
+        return (self.before[j] + step) * self.size[j]
 
 
 class _Rolls:
@@ -116,92 +138,89 @@ class _Rolls:
 
     def roll(self, k: int, p: int, steps: int) -> bool:
         """Write p nests for `steps` blocks of as many; False if a step starts from what is no such nest."""
-        np, old = self.np, self.old
-        size = [nest.size for nest in old[k : k + p]]
-        last = k + (steps - 1) * p
-        # What nest j reads within the blocks: nest i of so many steps before.
+        blocks = self.read(k, p, steps)
+        if not self.fits(blocks):
+            return False
+        order = [*_components(p, blocks.inner)]
+        for j in [j for part in order for j in part]:
+            blocks.place[j] = len(self.new) + len(blocks.place)
+        for part in order:
+            ordered = len(part) > 1 or any(found and found[0] == part[0] for found in blocks.inner[part[0]])
+            self.rolls += ordered
+            for j in part:
+                nest = self.over_steps(blocks, j)
+                if ordered:
+                    nest.steps, nest.roll = steps, self.rolls
+                self.new.append(nest)
+        for j, lag in enumerate(blocks.before):
+            for b in range(1, lag + 1):
+                self.seen[k + j - b * p] = (blocks.place[j], blocks.row(j, -b))
+        for t in range(steps):
+            for j in range(p):
+                self.home.append((blocks.place[j], blocks.row(j, t)))
+                self.seen.append(self.home[-1])
+        return True
+
+    def read(self, k: int, p: int, steps: int) -> _Blocks:
+        """What the last block reads within the blocks: the others do so alike."""
         inner: list[list[tuple[int, int] | None]] = []
         before = [0] * p
         for j in range(p):
             inner.append([])
-            for read in self.reads[last + j]:
+            for read in self.reads[k + (steps - 1) * p + j]:
                 if read < k:
                     inner[j].append(None)
                     continue
                 lag, i = steps - 1 - (read - k) // p, (read - k) % p
                 inner[j].append((i, lag))
                 before[i] = max(before[i], lag)
-        for j, lag in enumerate(before):
-            for b in range(1, lag + 1):
-                first = k + j - b * p
-                if first < 0 or old[first].size != size[j] or old[first].varies != old[k + j].varies:
+        return _Blocks(k, p, steps, inner, before, [nest.size for nest in self.old[k : k + p]])
+
+    def fits(self, blocks: _Blocks) -> bool:
+        """Whether all steps read alike, and the first ones from nests like those in the blocks."""
+        old, k, p = self.old, blocks.first, blocks.period
+        for j, lag in enumerate(blocks.before):
+            if lag and old[k + j].op in CONDITIONS:  # which are no results
+                return False
+            for at in range(k + j - lag * p, k + j, p):
+                if at < 0 or old[at].size != old[k + j].size or old[at].varies != old[k + j].varies:
                     return False
-                if old[k + j].op in CONDITIONS:  # which are no results
-                    return False
-        for j in range(p):  # where all steps but the first read within the blocks, they do so alike
-            for s, found in enumerate(inner[j]):
-                reads = [self.reads[k + t * p + j][s] for t in range(steps)]
+        for j in range(p):
+            for s, found in enumerate(blocks.inner[j]):
+                reads = [self.reads[k + t * p + j][s] for t in range(blocks.steps)]
                 if found is None:
                     if len({self.seen[r][0] for r in reads if r >= 0}) > 1:
                         return False
                 elif any(r != k + (t - found[1]) * p + found[0] for t, r in enumerate(reads)):
                     return False
-
-        place: dict[int, int] = {}
-        order = [*_components(p, inner)]
-        for j in [j for part in order for j in part]:
-            place[j] = len(self.new) + len(place)
-        start = [before[j] * size[j] for j in range(p)]
-        for part in order:
-            ordered = len(part) > 1 or any(found and found[0] == part[0] for found in inner[part[0]])
-            self.rolls += ordered
-            for j in part:
-                slots = []
-                for s in range(len(inner[j])):
-                    found, each = inner[j][s], []
-                    for t in range(steps):
-                        slot = self.slots[k + t * p + j][s]
-                        if found is None:
-                            each.append(self.moved(slot))
-                        else:
-                            i, lag = found
-                            row = start[i] + (t - lag) * size[i]
-                            each.append(Slot(NESTS + place[i], slot.index + row))
-                    slots.append(Slot(each[0].space, np.concatenate([slot.index for slot in each])))
-                runs = [
-                    Run(
-                        None
-                        if all(nest.runs[r].coefficient is None for nest in old[k + j : last + j + 1 : p])
-                        else np.concatenate(
-                            [
-                                _coefficients(nest.runs[r], nest.size, np)
-                                for nest in old[k + j : last + j + 1 : p]
-                            ]
-                        ),
-                        run.factors,
-                        run.terms,
-                    )
-                    for r, run in enumerate(old[k + j].runs)
-                ]
-                whole = self.merged(replace(old[k + p + j], runs=runs), slots)
-                firsts = range(k + j - before[j] * p, k + j, p)
-                whole.start = [
-                    Slot(NESTS + self.seen[q][0], self.seen[q][1] + np.arange(size[j])[:, None])
-                    for q in firsts
-                ]
-                whole.size = start[j] + steps * size[j]
-                if ordered:
-                    whole.steps, whole.roll = steps, self.rolls
-                self.new.append(whole)
-        for j, lag in enumerate(before):
-            for b in range(1, lag + 1):
-                self.seen[k + j - b * p] = (place[j], start[j] - b * size[j])
-        for t in range(steps):
-            for j in range(p):
-                at = (place[j], start[j] + t * size[j])
-                self.home.append(at)
-                self.seen.append(at)
         return True
+
+    def over_steps(self, blocks: _Blocks, j: int) -> Nest:
+        """Nest j of all blocks as one."""
+        np, k, p = self.np, blocks.first + j, blocks.period
+        nests = self.old[k : k + blocks.steps * p : p]
+        slots = []
+        for s, found in enumerate(blocks.inner[j]):
+            each = [self.slots[k + t * p][s] for t in range(blocks.steps)]
+            if found is None:
+                each = [self.moved(slot) for slot in each]
+            else:
+                i, lag = found
+                space = NESTS + blocks.place[i]
+                each = [Slot(space, slot.index + blocks.row(i, t - lag)) for t, slot in enumerate(each)]
+            slots.append(Slot(each[0].space, np.concatenate([slot.index for slot in each])))
+        runs = []
+        for r, run in enumerate(nests[0].runs):
+            coefficient = None
+            if any(nest.runs[r].coefficient is not None for nest in nests):
+                coefficient = np.concatenate([_coefficients(nest.runs[r], nest.size, np) for nest in nests])
+            runs.append(Run(coefficient, run.factors, run.terms))
+        whole = self.merged(replace(nests[1], runs=runs), slots)
+        whole.size = blocks.row(j, blocks.steps)
+        for at in range(k - blocks.before[j] * p, k, p):
+            nest, row = self.seen[at]
+            whole.start.append(Slot(NESTS + nest, row + np.arange(nests[0].size)[:, None]))
+        return whole
 
     def moved(self, slot: Slot) -> Slot:
         """An operand in the new nests."""
@@ -213,7 +232,7 @@ class _Rolls:
     def merged(self, nest: Nest, slots: list[Slot]) -> Nest:
         """A nest with other operands; terms that came from several nests, now in one, are one run."""
         if nest.op is not None:
-            return replace(nest, operands=slots)
+            return replace(nest, operands=slots, start=[])
         kinds: dict[tuple[int, ...], list[Run]] = {}
         at = iter(slots)
         for run in nest.runs:
@@ -221,7 +240,7 @@ class _Rolls:
             kinds.setdefault(tuple([slot.space for slot in factors]), []).append(
                 Run(run.coefficient, factors, run.terms)
             )
-        return replace(nest, runs=[self.one(runs) for _, runs in sorted(kinds.items())])
+        return replace(nest, runs=[self.one(runs) for _, runs in sorted(kinds.items())], start=[])
 
     def one(self, runs: list[Run]) -> Run:
         """Runs of one kind as one, its terms in the order of their operands' numbers."""
