@@ -43,7 +43,7 @@ class _Writer:
         return name
 
     def chain(self, sign: str, texts: Sequence[str]) -> str:
-        """Terms or factors from left to right; Python's parser, which nests them, would give up on very many."""
+        """Terms or factors from left to right, also more of them than Python's parser can nest."""
         if len(texts) <= LONG:
             return f" {sign} ".join(texts)
         return f"{self.bind(sum if sign == '+' else math.prod)}(({', '.join(texts)}))"
