@@ -554,8 +554,9 @@ def test_functions_of_a_namespace(module):
     as_array = (
         (lambda a: namespace.tensor(a, dtype=namespace.float64)) if module == "torch" else namespace.asarray
     )
-    for case, name in enumerate(TABLE):
-        f = recipe(case, [name])
+    programs = {name: recipe(case, [name]) for case, name in enumerate(TABLE)}
+    programs["two numbers"] = lambda x: where(x[0] > 0.0, 0.1, 0.3) * where(x[1] > 0.0, 0.7, 0.9) * x[1]
+    for name, f in programs.items():
         program = compile(f, [0.0, 0.0])
         x = [[choose.uniform(-1.0, 1.0) for _ in range(3)] for _ in range(2)]
         with np.errstate(all="ignore"):

@@ -76,17 +76,21 @@ def functions(namespace: Any, names: Iterable[str], opaque: dict[str, Primitive]
             function = lambda x: namespace.sign(x) * namespace.abs(x) ** (1.0 / 3.0)  # noqa: E731
         elif function is None and name in TABLE:
             function = _one_by_one(TABLE[name].forward)
-        if torch and name not in ("where", *found):  # its functions take tensors alone
+        if torch and name not in found:  # its functions take tensors alone
             function = _of_tensors(namespace, function)  # type: ignore[arg-type]
         found.setdefault(name, function)
     return found
 
 
 def _of_tensors(torch: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    def tensor(number: Any, tensors: list[Any]) -> Any:
+        kind = next((t.dtype for t in tensors if t.dtype.is_floating_point), torch.float64)
+        kind = torch.bool if isinstance(number, bool) else kind
+        return torch.as_tensor(number, dtype=kind, device=tensors[0].device if tensors else None)
+
     def call(*x: Any) -> Any:
-        like = next((xi for xi in x if hasattr(xi, "dtype")), None)
-        kind = torch.float64 if like is None else like.dtype
-        return function(*[xi if hasattr(xi, "dtype") else torch.as_tensor(xi, dtype=kind) for xi in x])
+        tensors = [xi for xi in x if hasattr(xi, "dtype")]
+        return function(*[xi if hasattr(xi, "dtype") else tensor(xi, tensors) for xi in x])
 
     return call
 
