@@ -1,8 +1,10 @@
 """Programs: agreement with the eager engine in every form, their source, errors, batches, processes."""
 
+import gc
 import importlib.util
 import inspect
 import json
+import linecache
 import math
 import multiprocessing
 import pickle
@@ -365,6 +367,21 @@ def test_tracebacks_show_the_generated_line():
     except ZeroDivisionError:
         assert "1.0 / x" in traceback.format_exc()
     assert inspect.getsource(program._by_arguments).startswith("def program(x):")
+
+
+def test_lines_of_programs_that_are_gone_are_forgotten():
+    def run():
+        w = Value(2.0)
+        program = compile(lambda x: w * x, 1.0)
+        assert program(3.0) == (6.0, 2.0)
+        assert program.batch(np.ones(3)) == (2.0, [1.0])
+        return len(linecache.cache)
+
+    gc.collect()
+    before = len(linecache.cache)
+    assert run() > before
+    gc.collect()
+    assert len(linecache.cache) == before
 
 
 def test_labels_that_are_no_names():

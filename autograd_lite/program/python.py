@@ -9,6 +9,8 @@ import itertools
 import linecache
 import math
 import re
+import types
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -227,5 +229,8 @@ def load(text: str, name: str, opaque: dict[str, Any]) -> Callable[..., Any]:
     file = f"<autograd_lite program {next(_numbers)}: {name}>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     names: dict[str, Any] = {"__name__": name, **opaque}
-    exec(compile(text, file, "exec"), names)
+    code = compile(text, file, "exec")
+    first = next(x for x in code.co_consts if isinstance(x, types.CodeType))
+    weakref.finalize(first, linecache.cache.pop, file, None).atexit = False  # lines of what is gone
+    exec(code, names)
     return names[name]  # type: ignore[no-any-return]
