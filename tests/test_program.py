@@ -554,6 +554,19 @@ def test_the_sample_that_goes_wrong_is_named():
             program.batch(np.array([1.0, -2.0]), reduce=reduce)
 
 
+def test_the_function_of_samples_is_made_once(monkeypatch):
+    w = Value(2.0)
+    program = compile(lambda x: w * x, 1.0)
+    first = program.batch(np.ones(2), reduce=None)
+    monkeypatch.setattr("autograd_lite.program.arrays.array_function", None)
+    w.data = 3.0
+    again = program.batch(np.ones(3), reduce=None)
+    assert ([x.tolist() for x in first], [x.tolist() for x in again]) == (
+        [[2.0, 2.0], [[1.0], [1.0]]],
+        [[3.0, 3.0, 3.0], [[1.0], [1.0], [1.0]]],
+    )
+
+
 def test_a_leaf_on_a_branch_not_taken_contributes_nothing_to_a_sample():
     w = Value(1.0)
     program = compile(lambda x: where(w > 0.0, lambda: 1.0 / w, lambda: 3.0 * w) * x, 1.0)

@@ -660,19 +660,7 @@ class Program:
             out = [*machine.each_sample(samples, leaves).T.astype(float, copy=True)]
         else:
             columns, m = self._columns(batches)
-            run = arrays.array_function(
-                self.graph,
-                self._nodes(kind),
-                np,
-                name=f"{self.name}_batch",
-                n=self._count,
-                leaves=len(self.leaves),
-            )
-            with np.errstate(all="ignore"):
-                out = [
-                    np.broadcast_to(np.asarray(x, dtype=float), m).copy()
-                    for x in run(columns, np.array(leaves))
-                ]
+            out = [x.copy() for x in self._each_in_numpy(columns, m, leaves, kind)]
         if not all(np.isfinite(x).all() for x in out):
             self._locate(self._columns(batches)[0], m, leaves, kind)
         rest = iter(out)
@@ -687,6 +675,21 @@ class Program:
         built = [tree.stacked([next(rest) * scale for _ in tree.paths], np) for _, tree in self.arguments]
         return value, built[0] if len(built) == 1 else tuple(built)
 
+    def _each_in_numpy(self, columns: list[Any], m: int, leaves: Sequence[float], kind: str) -> list[Any]:
+        """The outputs of each sample, an array for each."""
+        np, name = arrays.numpy(), f"columns {kind}"
+        if name not in self._kernels:
+            self._kernels[name] = self._array_function(kind, np)
+        with np.errstate(all="ignore"):
+            # The leaves as NumPy's numbers: Python's raise an error where these give ∞.
+            out = self._kernels[name](columns, np.array(leaves))
+            return [np.broadcast_to(np.asarray(x, dtype=float), m) for x in out]
+
+    def _array_function(self, kind: str, namespace: Any) -> Callable[..., list[Any]]:
+        """The outputs for the arrays of a namespace: a function of the columns and the leaves."""
+        nodes, n = self._nodes(kind), len(self.leaves)
+        return arrays.array_function(self.graph, nodes, namespace, name=self.name, n=self._count, leaves=n)
+
     def _locate(self, columns: list[Any], m: int, leaves: Sequence[float], kind: str) -> None:
         """Run the eager engine on the first samples that are not finite; it raises if it sees why."""
         if not columns:
@@ -695,17 +698,8 @@ class Program:
         suspects: Any = range(m)
         if not isinstance(columns[0], list):
             np = arrays.numpy()
-            run = arrays.array_function(
-                self.graph,
-                self._nodes(kind),
-                np,
-                name=f"{self.name}_batch",
-                n=self._count,
-                leaves=len(self.leaves),
-            )
-            with np.errstate(all="ignore"):
-                total = sum(np.broadcast_to(x, m) for x in run(columns, np.array(leaves)))
-            suspects = np.flatnonzero(~np.isfinite(total))[:10]
+            finite = [np.isfinite(x) for x in self._each_in_numpy(columns, m, leaves, kind)]
+            suspects = np.flatnonzero(~np.all(finite, axis=0))[:10]
         for i in suspects:
             try:
                 self._eager([float(column[i]) for column in columns], leaves, kind)
@@ -730,9 +724,7 @@ class Program:
         if namespace is math:
             return self._by_arguments
         kind = "argument" if self.arguments else "leaf"
-        run = arrays.array_function(
-            self.graph, self._nodes(kind), namespace, name=self.name, n=self._count, leaves=len(self.leaves)
-        )
+        run = self._array_function(kind, namespace)
 
         def function(*arguments: Any) -> Any:
             *given, leaves = arguments if self.leaves else (*arguments, [])
