@@ -538,6 +538,29 @@ def test_batches_that_do_not_fit():
         program.batch(np.ones((3, 2)), np.ones(3), reduce="max")
 
 
+@pytest.mark.parametrize("machine", [False, True])
+def test_a_batch_that_holds_no_numbers_is_refused(machine):
+    """None was NaN to NumPy, a text its number, and a complex number its real part."""
+    w = Value(2.0)
+    program = compile(lambda x, y: w * x[0] * x[1] * y, [1.0, 1.0], 1.0)
+    if machine:
+        if not shutil.which("cc"):
+            pytest.skip("there is no C compiler")
+        program.native()
+    for wrong in (None, "1", 1j, Value(1.0)):
+        for rows in ([[1.0, wrong]] * 3, np.array([[1.0, wrong]] * 3)):
+            with pytest.raises(TypeError, match=r"x\[\d\] must be a real number, got"):
+                program.batch(rows, np.ones(3))
+        with pytest.raises(TypeError, match="y must be a real number, got"):
+            program.batch(np.ones((3, 2)), [wrong] * 3)
+    for rows in (None, 1.0, [[1.0, 2.0], [1.0]], {1.0}):
+        with pytest.raises(ValueError, match="x must "):
+            program.batch(rows, np.ones(3))
+    large = 10**30  # no integer of NumPy's
+    assert program.batch([[1.0, large]], [1])[0] == 2e30
+    assert program.batch(np.array([[1.0, large]], object), [1])[0] == 2e30
+
+
 def test_the_sample_that_goes_wrong_is_named():
     program = compile(lambda x: log(x), 1.0)
     with pytest.raises(ValueError, match=r"sample 2: log\(x=-1.0\)"):

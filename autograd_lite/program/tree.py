@@ -13,6 +13,8 @@ from typing import Any
 from autograd_lite.primitives import real
 from autograd_lite.value import Value
 
+_NUMBERS = "fiub"  # kinds of NumPy's types
+
 
 class Tree:
     """The containers around some numbers, and the ``paths`` to them: ``""``, ``"[0]"``, ``"['a'][1]"``.
@@ -122,15 +124,11 @@ class Tree:
     def rows(self, batch: Any) -> int:
         """How many samples a batch has that is an array with a row for each; 0 for another."""
         shape = getattr(batch, "shape", ())
-        return shape[0] if shape and shape[1:] == self.row else 0
+        numbers = getattr(getattr(batch, "dtype", None), "kind", "f") in _NUMBERS
+        return shape[0] if shape and shape[1:] == self.row and numbers else 0
 
     def columns(self, batch: Any, what: str, numpy: Any) -> list[Any]:
         """For each number, the array of what it is in each sample of a batch."""
-        if self.kind == "number":
-            column = numpy.asarray(batch, dtype=float)
-            if column.ndim != 1:
-                raise ValueError(f"{what} must be a number per sample, got an array of shape {column.shape}")
-            return [column]
         if self.kind == "dict":
             if not isinstance(batch, dict) or set(batch) != set(self.keys):
                 raise TypeError(f"{what} must be a dict of batches with the keys {self.keys}")
@@ -139,30 +137,42 @@ class Tree:
                 for child, key in zip(self.children, self.keys, strict=True)
                 for column in child.columns(batch[key], f"{what}[{key!r}]", numpy)
             ]
-        if not hasattr(batch, "ndim"):
+        try:
+            array = numpy.asarray(batch)
+        except ValueError:  # ragged
+            array = None
+        plain = array is not None and array.dtype.kind in _NUMBERS
+        if self.kind == "number":
+            if array is None or array.ndim != 1:
+                shape = "" if array is None else f", got an array of shape {array.shape}"
+                raise ValueError(f"{what} must be a number per sample{shape}")
+            return [
+                array.astype(float, copy=False)
+                if plain
+                else numpy.array([real(x, what) for x in array.tolist()])
+            ]
+        if not plain and (array is None or array.ndim < 2):  # ragged or with dicts inside: part by part
             try:
-                batch = numpy.asarray(batch, dtype=float)
-            except (ValueError, TypeError):  # ragged or with dicts inside: part by part
                 parts = list(zip(*batch, strict=True))
-                if len(parts) != len(self.children):
-                    raise ValueError(
-                        f"{what} must hold {len(self.children)} parts a sample, got {len(parts)}"
-                    ) from None
-                return [
-                    column
-                    for k, (child, part) in enumerate(zip(self.children, parts, strict=True))
-                    for column in child.columns(list(part), f"{what}[{k}]", numpy)
-                ]
-        if batch.ndim < 2 or batch.shape[1] != len(self.children):
-            if len(batch) == 0:
+            except (TypeError, ValueError):
+                parts = []
+            if len(parts) != len(self.children):
+                raise ValueError(f"{what} must hold {len(self.children)} parts a sample, got {batch!r:.80}")
+            return [
+                column
+                for k, (child, part) in enumerate(zip(self.children, parts, strict=True))
+                for column in child.columns(list(part), f"{what}[{k}]", numpy)
+            ]
+        if array.ndim < 2 or array.shape[1] != len(self.children):
+            if array.shape[:1] == (0,):
                 return [numpy.zeros(0)] * len(self.paths)
             raise ValueError(
-                f"{what} must be of shape (samples, {len(self.children)}, ...), got {batch.shape}"
+                f"{what} must be of shape (samples, {len(self.children)}, ...), got {array.shape}"
             )
         return [
             column
             for k, child in enumerate(self.children)
-            for column in child.columns(batch[:, k], f"{what}[{k}]", numpy)
+            for column in child.columns(array[:, k], f"{what}[{k}]", numpy)
         ]
 
     def stacked(self, columns: list[Any], numpy: Any) -> Any:
