@@ -607,6 +607,8 @@ def batches():
     several = nn.MLP(2, [5, 3], rng=1)
     errors = [ag.square(z - t) for x, t, _ in samples for z in several(x)]
     yield "inputs that are leaves", ag.sum(errors), True
+    shuffled = [relu(1.0 - t * by_hand(model, random.Random(i))(x)) for i, (x, t, _) in enumerate(samples)]
+    yield "each in an order of its own", ag.sum(shuffled), True
     yield "softmax", ag.mean([ag.softmax_cross_entropy(zs, int(ts[0] > 0)) for zs, ts in outputs]), False
     yield "the data alone", total(lambda x, t, z: z * t), True
     yield "a function of the sum", ag.log(1.0 + total(lambda x, t, z: tanh(z) ** 2)), False
@@ -620,7 +622,7 @@ def batches():
 
 
 @needs_cc
-@pytest.mark.parametrize("which", range(12))
+@pytest.mark.parametrize("which", range(13))
 def test_the_samples_of_a_recorded_batch_are_told_apart(which):
     title, loss, apart = list(batches())[which]
     program = compile(loss)

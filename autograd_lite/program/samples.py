@@ -208,42 +208,15 @@ class _Separation:
         order = np.argsort(own, kind="stable")
         if len(members) % m or (own[order].reshape(m, -1) != np.arange(m)[:, None]).any():
             raise _Different
-        nodes = members[order].reshape(m, -1)  # of each sample
+        # The nodes of a sample, and their terms, come in one order: loops are numbered by what they read.
+        nodes = members[order].reshape(m, -1)
         labels = np.arange(m)[:, None, None]
-        operands = [self.moved(slot, slot.index[nodes], labels) for slot in nest.operands]
-        runs = []
+        new = Nest(nest.op, nodes.shape[1], nest.name, varies=True)
+        new.operands = [self.alike(self.moved(slot, slot.index[nodes], labels)) for slot in nest.operands]
         for run in nest.runs:
             factors = [self.moved(slot, slot.index[nodes], labels) for slot in self.factors(run)]
-            coefficient = None if run.coefficient is None else run.coefficient[nodes]
-            runs.append(self.sorted_terms(coefficient, factors))
-        keys = [slot.index for slot in operands if slot.space != C]
-        keys += [slot.index for _, factors in runs for slot in factors if slot.space != C]
-        rows = np.zeros((m, nodes.shape[1]), int) + np.arange(nodes.shape[1])
-        if keys and nodes.shape[1] > 1:  # the nodes of a sample, in the order of their operands
-            flat = np.concatenate(keys, axis=2)
-            rows = np.lexsort([flat[:, :, j] for j in reversed(range(flat.shape[2]))], axis=1)
-
-        def sorted_nodes(x: Any) -> Any:
-            return np.take_along_axis(x, rows[:, :, None], axis=1)
-
-        new = Nest(nest.op, nodes.shape[1], nest.name, varies=True)
-        new.operands = [self.alike(Slot(slot.space, sorted_nodes(slot.index))) for slot in operands]
-        for coefficient, factors in runs:
-            slots = [self.alike(Slot(slot.space, sorted_nodes(slot.index))) for slot in factors]
-            if coefficient is not None:
-                coefficient = sorted_nodes(coefficient)
-                if (coefficient == coefficient[0]).all():
-                    coefficient = coefficient[0]
-                else:
-                    slots.append(self.column(coefficient))
-                    coefficient = None
-            terms = slots[0].index.shape[1] if slots else 1
-            new.runs.append(Run(coefficient, slots, terms))
-        self.add(
-            new,
-            self.labels.start[k] + np.take_along_axis(nodes, rows, axis=1),
-            np.arange(m)[:, None],
-        )
+            new.runs.append(self.of_one(None if run.coefficient is None else run.coefficient[nodes], factors))
+        self.add(new, self.labels.start[k] + nodes, np.arange(m)[:, None])
 
     def put_sums(self, k: int, nest: Nest, members: Any) -> None:
         """Sums over the samples: what is summed is a result of each, and the sums are read after them."""
@@ -284,18 +257,8 @@ class _Separation:
                 self.moved(slot, by_sample(slot.index[members]), np.arange(m)[:, None, None])
                 for slot in factors
             ]
-            coefficient, parts = self.sorted_terms(
-                None if coefficient is None else by_sample(coefficient), parts
-            )
-            slots = [self.alike(slot) for slot in parts]
-            if coefficient is not None:
-                if (coefficient == coefficient[0]).all():
-                    coefficient = coefficient[0]
-                else:
-                    slots.append(self.column(coefficient))
-                    coefficient = None
             summed = Nest(None, len(members), nest.name, varies=True)
-            summed.runs = [Run(coefficient, slots, run.terms // m)]
+            summed.runs = [self.of_one(None if coefficient is None else by_sample(coefficient), parts)]
             self.nests.append(summed)
             place = Slot(NESTS + len(self.nests) - 1, np.arange(len(members))[:, None])
             new.runs.append(Run(None, [place], 1))
@@ -320,16 +283,16 @@ class _Separation:
             factors[k] = Slot(W, numbers)
         return factors
 
-    def sorted_terms(self, coefficient: Any, factors: list[Slot]) -> tuple[Any, list[Slot]]:
-        """Terms of each node in the order of their operands, since they may differ from sample to sample."""
-        np = self.np
-        keys = [slot.index for slot in factors if slot.space != C]
-        if keys and keys[0].shape[2] > 1:
-            order = np.lexsort(keys[::-1], axis=2)
-            factors = [Slot(slot.space, np.take_along_axis(slot.index, order, axis=2)) for slot in factors]
-            if coefficient is not None:
-                coefficient = np.take_along_axis(coefficient, order, axis=2)
-        return coefficient, factors
+    def of_one(self, coefficient: Any, factors: list[Slot]) -> Run:
+        """The run of one sample; coefficients that differ are data."""
+        slots = [self.alike(slot) for slot in factors]
+        if coefficient is not None:
+            if (coefficient == coefficient[0]).all():
+                coefficient = coefficient[0]
+            else:
+                slots.append(self.column(coefficient))
+                coefficient = None
+        return Run(coefficient, slots, slots[0].index.shape[1] if slots else 1)
 
     def alike(self, slot: Slot) -> Slot:
         """The operand of one sample, the same for all; constants may differ, which makes them data."""
