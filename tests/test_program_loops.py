@@ -437,6 +437,18 @@ def test_threads_share_the_samples():
 
 
 @needs_cc
+def test_threads_leave_a_recorded_loss_whole():
+    model, X, y = demo()
+    X, y = np.tile(X, (3, 1)).tolist(), np.tile(y, 3).tolist()
+    losses = [tanh(1.0 - yi * model(xi)) * k for k, (xi, yi) in enumerate(zip(X, y, strict=True))]
+    loss = ag.square(ag.mean(losses)) + 1e-3 * ag.sum([p * p for p in model.parameters()])
+    loss.backward()
+    program = compile(loss).native(threads=3)
+    value, gradients = program()
+    agree([value, *gradients], [loss.data, *[leaf.grad for leaf in program.leaves]])
+
+
+@needs_cc
 def test_what_nothing_reads_is_added_to_nothing():
     _, loss, X, t = graph(55)  # a result that is not used was added to another's sum
     program = compile(loss, X[0], t[0])

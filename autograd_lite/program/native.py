@@ -183,6 +183,8 @@ class Machine:
             self.run_steps.restype = ctypes.c_long
         self.pack = struct.Struct(f"{leaves}{self.type.char}").pack_into
         self.w = numpy.zeros(leaves, self.type)
+        # A recorded loss is what its samples' sums are made into: sums of parts of them do not add up to it.
+        threads = 1 if self.recorded else threads
         self.work = [_aligned(layout.work, self.type, numpy) for _ in range(threads)]
         self.pool = ThreadPoolExecutor(threads) if threads > 1 else None
         self.out: Any = None
