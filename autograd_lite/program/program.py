@@ -6,7 +6,7 @@ import inspect
 import math
 import pickle
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import cached_property, partial
@@ -315,13 +315,8 @@ class Program:
             return returned
         value, gradients = returned
         several = gradients if len(self.arguments) > 1 else (gradients,)
-        built = tuple(
-            [
-                tree.build(iter(tree.flat(g, given)))
-                for (given, tree), g in zip(self.arguments, several, strict=True)
-            ]
-        )
-        return value, built if len(built) > 1 else built[0]
+        pairs = zip(self.arguments, several, strict=True)
+        return value, self._like_arguments(x for (given, tree), g in pairs for x in tree.flat(g, given))
 
     def backward(self, *arguments: Any, seed: float = 1.0) -> float:
         """Add the gradient by each leaf, times `seed`, to its ``grad``; return the value."""
@@ -362,6 +357,11 @@ class Program:
             for number in tree.flat(x, given)
         ]
 
+    def _like_arguments(self, gradients: Iterator[Any]) -> Any:
+        """The gradients by the arguments, shaped like them; of one argument: like it."""
+        built = [tree.build(gradients) for _, tree in self.arguments]
+        return built[0] if len(built) == 1 else tuple(built)
+
     def _settled(self, arguments: Sequence[Any], kind: str) -> Any:
         """What the eager engine gives, for numbers on which the source failed: an error with its place."""
         values, gradients = self._eager(self._flat(arguments), self._numbers(), kind)
@@ -369,9 +369,7 @@ class Program:
             return self.result.build(iter(values))
         if kind == "leaf":
             return values[0], gradients
-        rest = iter(gradients)
-        built = [tree.build(rest) for _, tree in self.arguments]
-        return values[0], built[0] if len(built) == 1 else tuple(built)
+        return values[0], self._like_arguments(iter(gradients))
 
     def _eager(
         self, numbers: Sequence[float], leaves: Sequence[float], kind: str
@@ -401,9 +399,7 @@ class Program:
         value, gradients = self._taped(kind, numbers, leaves)
         if kind == "leaf":
             return value, gradients
-        rest = iter(gradients)
-        built = [tree.build(rest) for _, tree in self.arguments]
-        return value, built[0] if len(built) == 1 else tuple(built)
+        return value, self._like_arguments(iter(gradients))
 
     def _taped(
         self, kind: str, numbers: Sequence[float], leaves: Sequence[float]
@@ -738,8 +734,7 @@ class Program:
                 return value
             if kind == "leaf":
                 return value, list(rest)
-            built = [tree.build(rest) for _, tree in self.arguments]
-            return value, built[0] if len(built) == 1 else tuple(built)
+            return value, self._like_arguments(rest)
 
         function.__name__ = self.name
         return function
