@@ -916,8 +916,20 @@ def test_without_numpy_a_batch_is_a_loop(no_numpy):
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'autograd-lite\[fast\]'"):
         program.batch(X, y, reduce=None)
     w = Value(1.0)
-    with pytest.raises(ValueError, match="log"):
+    with pytest.raises(ValueError, match="sample 1: log"):
         compile(lambda x: log(w * x), 1.0).batch([1.0, -1.0])
+    nested = compile(lambda d, x: d["u"] * d["v"][0] * x[1][0] * w, {"u": 1.0, "v": [1.0]}, [1.0, [1.0]])
+    assert nested.batch({"u": [2.0, 3.0], "v": [[1.0], [2.0]]}, [[0.0, [1.0]]] * 2) == (4.0, [4.0])
+    with pytest.raises(ModuleNotFoundError, match="pip install"):
+        program.descend(X, y)
+    with pytest.raises(ValueError, match="differ in their number of samples"):
+        program.batch(X, y[:-1])
+    with pytest.raises(ValueError, match="x must hold 2 parts a sample"):
+        program.batch([[1.0]] * len(y), y)
+    with pytest.raises(ValueError, match="no samples"):
+        program.batch([], [])
+    with pytest.raises(TypeError, match="x must hold samples, got None"):
+        program.batch(None, y)
     assert compile(lambda x: ag.sigmoid(w * x), 1.0).batch([-1000.0, 0.0], reduce="sum") == (0.5, [0.0])
 
 

@@ -23,6 +23,7 @@ class Descent:
     """
 
     def __init__(self, program: Any, batches: tuple[Any, ...], lr: float | Callable[[int], float]) -> None:
+        arrays.numpy()  # which it needs: it says so, before anything is done
         self.program, self.batches, self.lr = program, batches, lr
         self.kernel = program.kernel("leaf")
         self.samples, m = program._samples(self.kernel, batches)

@@ -515,14 +515,12 @@ class Program:
         try:
             np = arrays.numpy()
         except ModuleNotFoundError:
-            rows = [self._flat(sample) for sample in zip(*batches, strict=True)]
-            columns: list[Any] = [list(column) for column in zip(*rows, strict=True)]
-        else:
-            columns = [
-                column
-                for (given, tree), batch in zip(self.arguments, batches, strict=True)
-                for column in tree.columns(batch, given, np)
-            ]
+            np = None
+        columns = [
+            column
+            for (given, tree), batch in zip(self.arguments, batches, strict=True)
+            for column in tree.columns(batch, given, np)
+        ]
         sizes = {len(column) for column in columns}
         if len(sizes) > 1:
             raise ValueError(f"the batches differ in their number of samples: {sorted(sizes)}")
@@ -641,7 +639,7 @@ class Program:
             try:
                 value, *gradients = loop(samples, leaves) if self.leaves else loop(samples)
             except (ArithmeticError, ValueError):
-                results = [self._eager(sample, leaves, kind) for sample in samples]
+                results = [self._eager_sample(i, sample, leaves, kind) for i, sample in enumerate(samples)]
                 value = math.fsum([values[0] for values, _ in results])
                 gradients = [math.fsum(parts) for parts in zip(*[g for _, g in results], strict=True)]
             return value, gradients
@@ -697,10 +695,15 @@ class Program:
             finite = [np.isfinite(x) for x in self._each_in_numpy(columns, m, leaves, kind)]
             suspects = np.flatnonzero(~np.all(finite, axis=0))[:10]
         for i in suspects:
-            try:
-                self._eager([float(column[i]) for column in columns], leaves, kind)
-            except (ArithmeticError, ValueError) as error:
-                raise type(error)(f"sample {i}: {error}") from error
+            self._eager_sample(i, [float(column[i]) for column in columns], leaves, kind)
+
+    def _eager_sample(
+        self, i: int, numbers: Sequence[float], leaves: Sequence[float], kind: str
+    ) -> tuple[list[float], list[float]]:
+        try:
+            return self._eager(numbers, leaves, kind)
+        except (ArithmeticError, ValueError) as error:
+            raise type(error)(f"sample {i}: {error}") from error
 
     @cached_property
     def packed(self) -> bytes:

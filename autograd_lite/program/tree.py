@@ -128,7 +128,7 @@ class Tree:
         return shape[0] if shape and shape[1:] == self.row and numbers else 0
 
     def columns(self, batch: Any, what: str, numpy: Any) -> list[Any]:
-        """For each number, the array of what it is in each sample of a batch."""
+        """For each number, the array of what it is in each sample of a batch; a list without NumPy."""
         if self.kind == "dict":
             if not isinstance(batch, dict) or set(batch) != set(self.keys):
                 raise TypeError(f"{what} must be a dict of batches with the keys {self.keys}")
@@ -137,6 +137,8 @@ class Tree:
                 for child, key in zip(self.children, self.keys, strict=True)
                 for column in child.columns(batch[key], f"{what}[{key!r}]", numpy)
             ]
+        if numpy is None:
+            return self._lists(batch, what)
         try:
             array = numpy.asarray(batch)
         except ValueError:  # ragged
@@ -152,17 +154,7 @@ class Tree:
                 else numpy.array([real(x, what) for x in array.tolist()])
             ]
         if not plain and (array is None or array.ndim < 2):  # ragged or with dicts inside: part by part
-            try:
-                parts = list(zip(*batch, strict=True))
-            except (TypeError, ValueError):
-                parts = []
-            if len(parts) != len(self.children):
-                raise ValueError(f"{what} must hold {len(self.children)} parts a sample, got {batch!r:.80}")
-            return [
-                column
-                for k, (child, part) in enumerate(zip(self.children, parts, strict=True))
-                for column in child.columns(list(part), f"{what}[{k}]", numpy)
-            ]
+            return self._parts(batch, what, numpy)
         if array.ndim < 2 or array.shape[1] != len(self.children):
             if array.shape[:1] == (0,):
                 return [numpy.zeros(0)] * len(self.paths)
@@ -173,6 +165,28 @@ class Tree:
             column
             for k, child in enumerate(self.children)
             for column in child.columns(array[:, k], f"{what}[{k}]", numpy)
+        ]
+
+    def _lists(self, batch: Any, what: str) -> list[Any]:
+        try:
+            rows = list(batch)
+        except TypeError:
+            raise TypeError(f"{what} must hold samples, got {batch!r:.80}") from None
+        if self.kind == "number":
+            return [[real(x, what) for x in rows]]
+        return self._parts(rows, what, None) if rows else [[]] * len(self.paths)
+
+    def _parts(self, batch: Any, what: str, numpy: Any) -> list[Any]:
+        try:
+            parts = list(zip(*batch, strict=True))
+        except (TypeError, ValueError):
+            parts = []
+        if len(parts) != len(self.children):
+            raise ValueError(f"{what} must hold {len(self.children)} parts a sample, got {batch!r:.80}")
+        return [
+            column
+            for k, (child, part) in enumerate(zip(self.children, parts, strict=True))
+            for column in child.columns(list(part), f"{what}[{k}]", numpy)
         ]
 
     def stacked(self, columns: list[Any], numpy: Any) -> Any:
