@@ -457,6 +457,18 @@ def test_what_nothing_reads_is_added_to_nothing():
     assert same(program.native().batch(np.array(X), np.array(t)), want)
 
 
+@pytest.mark.parametrize(("large", "small"), [(1e-300, 1e200), (1e300, 1e-200), (1e300, 1e-160)])
+def test_constants_whose_product_is_no_float_stay_apart(large, small):
+    x = Value(large)
+    loss = tanh(x * small * small)
+    want = pytest.approx(loss.data, rel=1e-14, abs=0.0)
+    assert compile(loss).kernel("leaf")([], [large])[0] == want
+    program = compile(lambda t: tanh(x * small * t * small), 1.0)
+    assert program.batch(np.ones(2))[0] == want
+    if has_cc:
+        assert compile(loss).native()()[0] == want
+
+
 def test_a_product_of_very_many_factors():
     x = [Value(random.Random(k).uniform(0.99, 1.01)) for k in range(4000)]
     loss = ag.prod(x) + ag.sum([ag.sin(v) ** (k % 150 + 3) for k, v in enumerate(x[:300])])

@@ -174,6 +174,7 @@ class Grouped:
     shape: Any  # of each node, -1 for one that is written out where it is used
     constants: Any
     size: int  # the number of nodes without the constants
+    lost: bool  # constants were multiplied that only what stands between them keeps within a float's range
 
 
 def _jumped(up: Any, sign: Any) -> tuple[Any, Any]:
@@ -254,7 +255,11 @@ def grouped(nodes: Nodes, outputs: Iterable[int], np: Any) -> Grouped:
     )
     factors = operand[np.concatenate([plain, inner, first, second, rest])]
     number = factors >= n
-    np.multiply.at(coefficient, factor_term[number], constants[factors[number] - n])
+    given = constants[factors[number] - n]
+    with np.errstate(all="ignore"):
+        np.multiply.at(coefficient, factor_term[number], given)
+    lost = ~np.isfinite(coefficient) | (np.abs(coefficient) < np.finfo(float).tiny)
+    lost[factor_term[number][~np.isfinite(given) | (given == 0.0)]] = False
     factors, factor_term = factors[~number], factor_term[~number]
 
     # What has no factor is a number: one for each root.
@@ -314,7 +319,7 @@ def grouped(nodes: Nodes, outputs: Iterable[int], np: Any) -> Grouped:
             group.shapes = shaped.made[s][1]
             group.operands = operand[start[members][:, None] + np.arange(len(group.shapes))]
         groups.append(group)
-    return Grouped(groups, shape, constants, n)
+    return Grouped(groups, shape, constants, n, bool(lost.any()))
 
 
 @dataclass

@@ -45,7 +45,7 @@ def _kept(target: str) -> set[Primitive]:
 
 
 class IrregularError(ValueError):
-    """A graph has so many groups of nodes that loops do not pay."""
+    """A graph is not to be loops: it has so many groups of nodes that they do not pay, or they would err."""
 
 
 class Vector(NamedTuple):
@@ -400,6 +400,8 @@ class Lift:
         np = self.np
         self.nodes = nodes
         self.grouped = groups.grouped(nodes, [i for i in outputs if i >= 0], np)
+        if self.grouped.lost:
+            raise IrregularError("loops would multiply constants whose product is beyond a float's range")
         if len(self.grouped.groups) > MOST_GROUPS:
             raise IrregularError(f"{len(self.grouped.groups):,} kinds of nodes are too many to be loops")
         self.build = _Builder(leaves, np)
