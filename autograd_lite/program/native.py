@@ -174,7 +174,10 @@ class Machine:
                 recorded=self.recorded is not None,
             )
             self.outputs, self.each = len(lifted.outputs), len(lifted.each)
-        descends = self.outputs == leaves + 1  # all derivatives are sums
+        self.moves = (
+            self.recorded is not None and self.recorded.leaves.size > 0
+        )  # some of the data are leaves
+        descends = self.outputs == leaves + 1 and not self.moves  # all derivatives are sums
         text = layout.text + (c.descent(layout, "program", number, leaves, lanes) if descends else "")
         library = built(text, FAST if fastmath else ())
         self.run, self.run_steps = library.program, library.program_descend if descends else None
@@ -228,7 +231,7 @@ class Machine:
                 self.out = self.np.empty(self.outputs + m * self.each, self.type)
                 self.places = [*map(_at, (self.w, self.out, self.work[0]))]
             self.pack(self.w, 0, *leaves)
-            if self.recorded is not None and self.each:
+            if self.recorded is not None and self.moves:
                 arrays[0][...] = self.recorded.rows(self.w)
             if self.pool is None or m < ALONE * len(self.work):
                 self.run(ctypes.c_long(m), at, *self.places)
