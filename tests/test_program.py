@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import traceback
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -711,6 +711,23 @@ def test_a_worker_that_dies_changes_nothing(monkeypatch):
     with pool() as executor, pytest.raises(RuntimeError, match="a worker died"):
         program.batch(X, y, backward=True, executor=executor)
     assert all(p.grad is None for p in program.leaves)
+
+
+def test_what_an_executor_does_not_do():
+    w = Value(2.0)
+    program, several = compile(lambda x: w * x, 1.0), compile(lambda x: [w * x, x], 1.0)
+    with pytest.raises(TypeError, match=r"^executor must be one of concurrent\.futures or the like, got 3$"):
+        program.batch([1.0], executor=3)
+    with ThreadPoolExecutor(1) as pool:
+        for one, given in (
+            (program, {"wrt": "arguments"}),
+            (program, {"reduce": None}),
+            (several, {"reduce": None}),
+        ):
+            with pytest.raises(
+                ValueError, match=r"^an executor adds up gradients by the leaves: it takes no "
+            ):
+                one.batch([1.0], executor=pool, **given)
 
 
 # --- Large graphs ------------------------------------------------------------------------------------

@@ -451,6 +451,13 @@ class Program:
             )
         if not self.scalar and reduce is not None:
             raise TypeError(f"{self.name} returns {len(self.outputs)} numbers: give reduce=None")
+        if executor is not None:
+            if not hasattr(executor, "submit"):
+                raise TypeError(f"executor must be one of concurrent.futures or the like, got {executor!r}")
+            if reduce is None or kind == "argument":
+                raise ValueError(
+                    "an executor adds up gradients by the leaves: it takes no reduce=None, no arguments"
+                )
         leaves = self._numbers()
         if kind == "leaf" and reduce is not None and executor is None and not deterministic and self._machine:
             samples, m = self._samples(self._machine, batches)
