@@ -123,3 +123,9 @@ def array_function(
     text, printer = array_source(graph, outputs, name=name, n=n, leaves=leaves)
     bound = functions(namespace, printer.called, printer.opaque)
     return load(text, name, bound)
+
+
+def all_finite(numbers: Any, np: Any) -> bool:
+    """Whether all numbers of an array are finite: their squares add up to a finite one, or each is asked."""
+    # `dot` does the same, but warns where the squares overflow.
+    return math.isfinite(np.vdot(numbers, numbers)) or bool(np.isfinite(numbers).all())

@@ -65,9 +65,8 @@ class Descent:
             if self._step():
                 self.taken += 1
                 return float(self._value[0])
-        np = arrays.numpy()
         out = self.kernel.sums(self.samples, self.w)
-        if not np.isfinite(out).all():
+        if not arrays.all_finite(out, arrays.numpy()):
             columns = self.program._columns(self.batches)[0] if self.batches else []
             self.program._locate(columns, self.m, self.w.tolist(), "leaf")
             raise FloatingPointError(f"step {self.taken}: the value or its gradient is not finite")

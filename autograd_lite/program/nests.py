@@ -103,7 +103,7 @@ class _Writer:
         """The expression of a run, and whether it has all the rows and columns of the nest."""
         np, constant = self.np, run.coefficient
         if not run.factors:
-            numbers = np.ones(nest.rows) if constant is None else constant.sum(axis=1)
+            numbers = np.ones(nest.rows) if constant is None else constant.sum(1)
             if (numbers == numbers[0]).all() and math.isfinite(numbers[0]):
                 text = repr(float(numbers[0]))
                 return (f"({text})" if text[0] == "-" else text), False
@@ -147,7 +147,7 @@ class _Writer:
             )
             if constant is not None:
                 text += f" * {self.bind(constant)}"
-            return f"({text}).sum(axis=1)", True
+            return f"({text}).sum(1)", True
         terms = [
             self.run(
                 Run(
@@ -210,19 +210,20 @@ class _Writer:
         """The sum over the samples of a result that varies."""
         nest = self.lifted.nests[k]
         if stored:
-            return f"n{k}.sum(axis=1)"
+            return f"n{k}.sum(1)"
         if nest.op is None and not nest.start and len(nest.runs) == 1:
             (run,) = nest.runs
             moving = [slot for slot in run.factors if self.lifted.varies(slot.space)]
             if run.terms == 1 and len(run.factors) == 2 and len(moving) == 2:
                 found = affine(self.np.stack([slot.index[:, 0] for slot in moving]), self.np)
-                if found is not None and len(found[0]) == 2:
-                    (n1, n2), (first, second) = found
+                if found is not None and len(found[0]) in (1, 2):
+                    n1, n2, *_ = [*found[0], 1]  # one row against many is a product, too
+                    first, second = [[*strides, 0] for strides in found[1]]
                     if first[1] == 0 and second[0] == 0:
                         return self.outer(run, moving[0], moving[1], n1, n2)
                     if first[0] == 0 and second[1] == 0:
                         return self.outer(run, moving[1], moving[0], n1, n2)
-        return f"({self.started(nest)}).sum(axis=1)"
+        return f"({self.started(nest)}).sum(1)"
 
     def outer(self, run: Run, rows: Slot, columns: Slot, n1: int, n2: int) -> str:
         """Σ over samples of rows[i] · columns[j]: a matrix product."""

@@ -462,7 +462,7 @@ class Program:
         if kind == "leaf" and reduce is not None and executor is None and not deterministic and self._machine:
             samples, m = self._samples(self._machine, batches)
             out = self._machine.sums(samples, leaves)
-            if not _finite(out, self._machine.np):
+            if not arrays.all_finite(out, self._machine.np):
                 self._locate(self._columns(batches)[0], m, leaves, kind)
             if reduce == "mean":
                 out /= m
@@ -748,12 +748,6 @@ class Program:
 
         function.__name__ = self.name
         return function
-
-
-def _finite(numbers: Any, np: Any) -> bool:
-    """Whether all numbers of an array are finite: their squares add up to a finite one, or each is asked."""
-    # `dot` does the same, but warns where the squares overflow.
-    return math.isfinite(np.vdot(numbers, numbers)) or bool(np.isfinite(numbers).all())
 
 
 def _collect(tree: Tree, x: Any, columns: list[Any]) -> None:
