@@ -497,7 +497,7 @@ class Reader:
         return self._partials[node][position]
 
     def _partials_read(self, node: Value) -> list[Sum]:
-        token = paused.set(False)  # also within no_grad the rule has to record
+        token = paused.set(frozenset())  # also within no_grad the rule has to record
         try:
             recorded = partials_as_values(node)
         finally:

@@ -217,7 +217,7 @@ class _Run:
         one = Variable(1.0)
         inputs = [x * one if isinstance(x, Value) else Variable(x) for x in self.arguments.leaves]
         called = {**dict(enumerate(arguments)), **self.arguments.around(inputs)}
-        token = paused.set(False)  # a derivative taken within no_grad has to record, too
+        token = paused.set(frozenset())  # a derivative taken within no_grad has to record, too
         try:
             self.result = flatten(f(*called.values(), **options), "the result")
         finally:

@@ -24,7 +24,8 @@ def autolabel(namespace: Mapping[str, Any]) -> None:
     (x = Value(2.0), target = Value(3.0))
     """
     for name, value in list(namespace.items()):  # other threads may define names meanwhile
-        if isinstance(value, Value) and value.label is None and not name.startswith("_"):
+        # Not isinstance, which asks foreign objects for their `__class__`: some load themselves, some raise.
+        if issubclass(type(value), Value) and value.label is None and not name.startswith("_"):
             value.label = name
 
 

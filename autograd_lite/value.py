@@ -19,6 +19,7 @@ from functools import cache
 from itertools import compress
 from math import isfinite
 from typing import Any, NamedTuple, NoReturn, SupportsIndex, TypeAlias
+from weakref import ref
 
 from autograd_lite import copying
 from autograd_lite import primitives as table
@@ -26,12 +27,13 @@ from autograd_lite.primitives import Primitive, Recordable, Undecided, is_real, 
 
 Operand: TypeAlias = "Value | float"
 
-# Asked at every operation, so two globals say whether the context variables, ten times as slow to ask, hold
-# anything at all: how many `no_grad` blocks are open in any thread, and whether a scope ever was.
-paused: ContextVar[bool] = ContextVar("autograd_lite_paused", default=False)
-_pauses = 0
-_counting = threading.Lock()
+# Asked at every operation, so two globals say whether the context variables, ten times as slow to ask, may
+# hold anything: the pauses that some context still knows, which a copied one does for longer than the block
+# is open, and whether a scope ever was.
+paused: ContextVar[frozenset[_Pause]] = ContextVar("autograd_lite_paused", default=frozenset())
+_pauses: set[ref[_Pause]] = set()
 _scope: ContextVar[scope | None] = ContextVar("autograd_lite_scope", default=None)
+_left: ContextVar[frozenset[scope]] = ContextVar("autograd_lite_left", default=frozenset())  # out of order
 _scoped = False
 _place: Callable[[], scope | Line | None] = _scope.get  # what a new node keeps, once `_scoped`
 
@@ -58,26 +60,37 @@ class scope:  # noqa: N801 - it is used like a function
     'loss'
     """
 
-    __slots__ = ("_token", "name", "parent")
+    __slots__ = ("_open", "name", "parent")
 
     def __init__(self, name: str, parent: scope | None = None) -> None:
         if not isinstance(name, str):
             raise TypeError(f"a scope's name is text, got {type(name).__name__} {name!r}")
         self.name = name
         self.parent = parent
+        self._open = False
 
     def __enter__(self) -> scope:
         global _scoped
-        if hasattr(self, "_token"):
+        if self._open:
             raise RuntimeError(f"the scope {self.name!r} is open already: make one for each block")
-        _scoped = True
+        _scoped = self._open = True
         self.parent = _scope.get()
-        self._token = _scope.set(self)
+        _scope.set(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        _scope.reset(self._token)
-        del self._token
+        left = _left.get()
+        if _scope.get() is not self:  # generators end in any order: one within this one is still open
+            _left.set(left | {self})
+            return
+        self._open = False
+        outer = self.parent
+        while outer is not None and outer in left:
+            outer._open = False
+            outer = outer.parent
+        _scope.set(outer)
+        if left and outer is None:
+            _left.set(frozenset())
 
     def __reduce__(self) -> tuple[Any, ...]:
         return scope, (self.name, self.parent)
@@ -103,28 +116,43 @@ def keep_places(place: Callable[[], Line] | None) -> None:
     _scoped = True
 
 
+class _Pause:
+    """An open `no_grad` block."""
+
+    ended = False
+
+
+def _is_paused() -> bool:
+    """Whether operations record nothing here, because of `no_grad`."""
+    held = paused.get()
+    return bool(held) and any(not pause.ended for pause in held)
+
+
 @contextmanager
 def no_grad() -> Iterator[None]:
     """Within ``with no_grad():`` (or a function decorated with it) operations on Values record nothing.
 
-    Their results are leaves. It holds for this thread or task alone.
+    Their results are leaves. It holds for this thread or task alone, and for the tasks that are started
+    within the block, to their ends.
 
     >>> with no_grad():
     ...     (Value(2.0) * 3.0).operands
     ()
     """
-    global _pauses
     if (undecided := judge.get()) is not None:
         undecided(None, "no_grad", None)
-    token = paused.set(True)
-    with _counting:
-        _pauses += 1
+    pause = _Pause()
+    _pauses.add(ref(pause, _pauses.discard))
+    token = paused.set(paused.get() | {pause})
     try:
         yield
     finally:
-        with _counting:
-            _pauses -= 1
-        paused.reset(token)
+        others = paused.get() - {pause}  # generators end in any order, so not what was before
+        try:
+            paused.reset(token)
+        except ValueError:  # in another context, where the collector ends an asynchronous generator
+            pause.ended = True
+        paused.set(others)
 
 
 # --- Recording: a closure for each row and number of operands ---------------------------------------
@@ -163,7 +191,7 @@ def _unary(row: Primitive) -> Callable[[Any], Any]:
             return x._record(row, (x,))
         try:
             out = forward(a)
-            if _pauses and paused.get():
+            if _pauses and _is_paused():
                 return Value(out)
             (partial,) = rule(out, a)
         except (ArithmeticError, ValueError) as error:
@@ -209,7 +237,7 @@ def _binary(row: Primitive) -> Callable[[Any, Any], Any]:
             b = number
         try:
             out = forward(a, b)
-            if _pauses and paused.get():
+            if _pauses and _is_paused():
                 return Value(out)
             p, q = rule(out, a, b)
         except (ArithmeticError, ValueError) as error:
@@ -262,7 +290,7 @@ def _variadic(row: Primitive) -> Callable[[tuple[Any, ...]], Any]:
                 out, partials = at_once(numbers)
             else:
                 out = forward(*numbers)
-            if _pauses and paused.get():
+            if _pauses and _is_paused():
                 return Value(out)
             if at_once is None:
                 partials = rule(out, *numbers)

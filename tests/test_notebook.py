@@ -22,6 +22,22 @@ def test_underscores_name_nothing():
     assert result.label == "result"
 
 
+def test_foreign_objects_are_left_alone():
+    """A lazy one would load what it stands for, or fail, when it is asked for its class (trap 35)."""
+
+    class Lazy:
+        @property
+        def __class__(self):
+            raise AssertionError("asked for its class")
+
+    class Weight(Value):
+        pass
+
+    w = Weight(1.0)
+    autolabel({"lazy": Lazy(), "w": w})
+    assert w.label == "w"
+
+
 def test_empty_label_given_by_hand_stays():
     x = Value(1.0, "")
     autolabel({"x": x})

@@ -14,6 +14,8 @@ import subprocess
 import sys
 import traceback
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any
 
 import numpy as np
 import pytest
@@ -246,6 +248,34 @@ def test_what_hides_from_derivatives_is_refused():
         assert program.backward(3.0) == 12.0
         assert program.backward(3) == 12.0  # by the eager engine, which makes a float of it
     assert w.grad == 24.0
+
+
+def test_a_task_that_outlives_the_trace_is_not_traced():
+    """It keeps a copy of the context in which it was started."""
+    contexts = []
+
+    def f(x):
+        contexts.append(copy_context())
+        return x * x
+
+    def work() -> tuple[Any, ...]:
+        v = Value(2.0)
+        with ag.no_grad():
+            y = v * 3.0
+        return (
+            v > 1.0,
+            v == Value(3.0),
+            v != 2.0,
+            bool(Value(0.0)),
+            v.detach().data,
+            y.operands,
+            (v * v).operands == (v, v),
+        )
+
+    compile(f, 1.0)
+    assert contexts
+    for context in contexts:
+        assert context.run(work) == (True, False, False, False, 2.0, (), True)
 
 
 def test_trace_error_of_a_branch_names_where():

@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from autograd_lite import ledger, why
 from autograd_lite import primitives as table
+from autograd_lite.explain.graph import alive
 from autograd_lite.value import Value, no_grad, topological_order
 
 nan, inf = math.nan, math.inf
@@ -416,3 +418,27 @@ def test_trap_28_an_exception_ends_no_grad():
     y = x * x
     y.backward()
     assert x.grad == 6.0
+
+
+# --- Found in the first edition ---------------------------------------------------------------------
+
+
+def test_trap_35_foreign_objects_are_not_asked_for_their_class():
+    """Lazy modules load what they stand for, others warn or raise: neither is ours to trigger."""
+    asked = []
+
+    class Lazy:
+        @property
+        def __class__(self) -> type:
+            asked.append(self)
+            raise RuntimeError("loaded by being asked")
+
+    lazy = [Lazy()]
+    assert any(thing is lazy for thing in gc.get_objects())
+    x = Value(3.0)
+    y = x * x
+    y.backward()
+    assert {x, y} <= {*alive()}
+    assert why(x).cause == "healthy"
+    assert ledger(x).shares
+    assert not asked

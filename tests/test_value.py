@@ -1,6 +1,7 @@
 """`Value`: what it takes and refuses, the graph it records, the backward pass, copies, threads, memory."""
 
 import asyncio
+import contextlib
 import copy
 import gc
 import io
@@ -13,6 +14,7 @@ import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context, copy_context
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -788,7 +790,7 @@ def test_no_grad_records_nothing():
             assert recorded(x) == {False}
         assert recorded(x) == {False}
     assert recorded(x) == {True}
-    assert value_module._pauses == 0  # recording is back at its full speed
+    assert not value_module._pauses  # recording is back at its full speed
     assert (y.data, y.operands, y.grad) == (6.0, (), None)
     with no_grad(), pytest.raises(ValueError, match=r"^log\(p=-1\.0\): "):
         Value(-1.0, "p").log()
@@ -844,6 +846,142 @@ def test_no_grad_holds_for_its_task_alone():
         return await asyncio.gather(pause(), go_on())
 
     assert asyncio.run(main()) == [{False}, {True}]
+
+
+@contextlib.contextmanager
+def pause_elsewhere() -> Iterator[None]:
+    """Another thread is within `no_grad`, which is nobody else's business."""
+    inside, done = threading.Event(), threading.Event()
+
+    def pause() -> None:
+        with no_grad():
+            inside.set()
+            assert done.wait(10.0)
+
+    with ThreadPoolExecutor(1) as pool:
+        paused = pool.submit(pause)
+        assert inside.wait(10.0)
+        yield
+        done.set()
+        paused.result(10.0)
+
+
+@pytest.mark.parametrize("elsewhere", [contextlib.nullcontext, pause_elsewhere])
+def test_a_task_started_within_no_grad_keeps_it(elsewhere):
+    """To its own end, whatever the block and the other threads do meanwhile."""
+
+    async def main() -> list[set[bool]]:
+        async def evaluate() -> set[bool]:
+            return recorded(Value(1.0))
+
+        with no_grad():
+            task = asyncio.create_task(evaluate())
+        with elsewhere():
+            return [await task, recorded(Value(1.0)), await asyncio.create_task(evaluate())]
+
+    assert asyncio.run(main()) == [{False}, {True}, {True}]
+    with no_grad():
+        context = copy_context()
+    with elsewhere():
+        assert context.run(recorded, Value(1.0)) == {False}
+        assert recorded(Value(1.0)) == {True}
+    assert value_module._pauses  # as long as the copy is there
+    del context
+    gc.collect()
+    assert not value_module._pauses
+
+
+@pytest.mark.parametrize("elsewhere", [contextlib.nullcontext, pause_elsewhere])
+@pytest.mark.parametrize("first", [0, 1])
+def test_no_grad_in_generators_that_end_in_any_order(elsewhere, first):
+    def pause() -> Iterator[None]:
+        with no_grad():
+            yield
+
+    blocks = [pause(), pause()]
+    for block in blocks:
+        next(block)
+    with elsewhere():
+        assert recorded(Value(1.0)) == {False}
+        blocks.pop(first).close()
+        assert recorded(Value(1.0)) == {False}
+        blocks.pop().close()
+        assert recorded(Value(1.0)) == {True}
+    assert not value_module._pauses
+
+
+@pytest.mark.parametrize("elsewhere", [contextlib.nullcontext, pause_elsewhere])
+def test_no_grad_in_a_generator_that_ends_in_another_context(elsewhere):
+    """As Python's collector may end it; its own context goes on recording."""
+
+    def pause() -> Iterator[None]:
+        with no_grad():
+            yield
+
+    for other in (Context, copy_context):
+        block = pause()
+        next(block)
+        context = other()
+        context.run(block.close)
+        with elsewhere():
+            assert recorded(Value(1.0)) == context.run(recorded, Value(1.0)) == {True}
+    with no_grad():
+        block = pause()
+        next(block)
+        Context().run(block.close)
+        assert recorded(Value(1.0)) == {False}
+    assert recorded(Value(1.0)) == {True}
+
+
+def test_scopes_in_generators_that_end_in_any_order():
+    def within(name: str) -> Iterator[scope]:
+        with scope(name) as part:
+            yield part
+
+    def name() -> str | None:
+        part = (Value(1.0) + 1.0).scope
+        return part and part.name
+
+    with scope("model"):
+        for order, expected in (
+            ("abc", ["c", "c", "model"]),
+            ("bac", ["c", "c", "model"]),
+            ("acb", ["c", "b", "model"]),
+            ("cba", ["b", "a", "model"]),
+            ("cab", ["b", "b", "model"]),
+        ):
+            open_ones = {each: within(each) for each in "abc"}
+            for each in open_ones.values():
+                next(each)
+            found = []
+            for each in order:
+                open_ones[each].close()
+                found.append(name())
+            assert found == expected, order
+        twice = scope("twice")
+        with contextlib.ExitStack() as inner:
+            with twice:
+                inner.enter_context(scope("inner"))
+            assert name() == "inner"  # made within `twice`, so that has not ended
+            with pytest.raises(RuntimeError, match="'twice' is open already"), twice:
+                pass
+        with twice:
+            assert name() == "twice"
+    assert name() is None
+
+
+def test_a_task_keeps_the_scope_that_it_was_started_in():
+    def work() -> list[str]:
+        before = Value(1.0).scope
+        with scope("layer"):
+            within = Value(1.0).scope
+        return [before.name, within.name, Value(1.0).scope.name]
+
+    with contextlib.ExitStack() as inner, scope("model"):
+        context = copy_context()
+        inner.enter_context(scope("inner"))
+    assert context.run(work) == ["model", "layer", "model"]
+    assert Value(1.0).scope is None
 
 
 def test_scope_marks_what_is_made_in_it():

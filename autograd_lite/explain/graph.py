@@ -75,7 +75,8 @@ class Between:
 
 def alive() -> list[Value]:
     """Every Value that exists now, as the garbage collector knows it."""
-    return [thing for thing in gc.get_objects() if isinstance(thing, Value)]
+    # Not isinstance, which asks foreign objects for their `__class__`: some load themselves, some raise.
+    return [thing for thing in gc.get_objects() if issubclass(type(thing), Value)]
 
 
 def consumers(values: Iterable[Value]) -> dict[Value, list[Value]]:

@@ -17,7 +17,7 @@ from autograd_lite.value import Value
 
 def replay(graph: Graph, outputs: Sequence[int], inputs: dict[int, Value]) -> list[Any]:
     """The outputs, recorded by the eager engine; of a `where` only the branch that is taken is run."""
-    recording = value.paused.set(False)  # also within `no_grad`
+    recording = value.paused.set(frozenset())  # also within `no_grad`
     try:
         return _replayed(graph, outputs, inputs)
     finally:

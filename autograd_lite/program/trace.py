@@ -13,6 +13,7 @@ import math
 import sys
 import types
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextvars import Context
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -251,18 +252,23 @@ class Trace:
         """What the function returns; comparisons of Values from outside are traced as well meanwhile."""
 
         def undecided(x: Any, name: str, other: Any) -> Any:
-            if name in ("no_grad", "detach"):
+            hides = name in ("no_grad", "detach")
+            if not running:  # a task that the function started may outlive it, and keeps its context
+                return None if hides else Context().run(getattr(x, f"__{name}__"), other)
+            if hides:
                 _refuse(
                     f"{name} within a traced function: a program passes every derivative on, "
                     "so give what shall have none as an argument of its own"
                 )
             return getattr(self.traced(self.index(x)), f"__{name}__")(other)
 
+        running = True
         before = value.judge.set(undecided)
-        recording = value.paused.set(False)  # what is compiled within `no_grad` is recorded, too
+        recording = value.paused.set(frozenset())  # what is compiled within `no_grad` is recorded, too
         try:
             return function(*arguments)
         finally:
+            running = False
             value.paused.reset(recording)
             value.judge.reset(before)
 
