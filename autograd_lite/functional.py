@@ -48,7 +48,8 @@ def flatten(tree: Tree, what: str, path: str = "") -> Flat:
     container: Callable[[list[Any]], Tree] = list if isinstance(tree, list) else tuple
     if isinstance(tree, dict):
         parts = [(f"[{key!r}]", part) for key, part in tree.items()]
-        container = lambda built: dict(zip(tree, built, strict=True))  # noqa: E731
+        keys = [*tree]  # the caller's dict may change before something is built
+        container = lambda built: dict(zip(keys, built, strict=True))  # noqa: E731
     elif isinstance(tree, tuple) and hasattr(tree, "_fields"):
         parts = [(f".{name}", part) for name, part in zip(tree._fields, tree, strict=True)]
         container = type(tree)._make  # type: ignore[attr-defined]
@@ -134,7 +135,17 @@ class _Linear:
     def record(self) -> None:
         """Take the partials as functions of the operands, so that what comes out can be differentiated."""
         self.recorded = True
-        self.partials = {node: partials_as_values(node) for node in self.order}.__getitem__
+        kept = {node: partials_as_values(node) for node in self.order}
+        # A partial may be a leaf, as ∂(w·x)/∂x is, whose data may change before the map is applied.
+        numbers = {node: _numbers(partials) for node, partials in kept.items()}
+
+        def partials(node: Value) -> tuple[Any, ...]:
+            found = kept[node]
+            if not all(map(_same, _numbers(found), numbers[node])):
+                raise ValueError(_CHANGED.format(_made(node)))
+            return found
+
+        self.partials = partials
 
     def pull(self, seeds: Iterable[tuple[Any, Any]]) -> list[Any]:
         """Reverse mode, from outputs to inputs: adjoint(x) = Σ adjoint(node) · ∂node/∂x."""
@@ -172,8 +183,25 @@ def _plain(leaves: list[Any], recorded: bool) -> list[Any]:
     return [leaf.data if isinstance(leaf, Value) else leaf for leaf in leaves]
 
 
-def _same(a: float, b: float) -> bool:
+def _same(a: float | None, b: float | None) -> bool:
     return a == b or (a != a and b != b)
+
+
+_CHANGED = (
+    "{} no longer holds: data was changed after recording, so its rule cannot be run again; "
+    "record the computation anew"
+)
+
+
+def _made(node: Value) -> str:
+    row = node.primitive
+    assert row is not None
+    return f"{node!r} = {row.name}({', '.join(map(repr, node.operands))})"
+
+
+def _numbers(partials: Iterable[Any]) -> list[float | None]:
+    """What the partials are now; None where there is none, or it is not known while a program is traced."""
+    return [None if isinstance(p, Undecided) else p.data if isinstance(p, Value) else p for p in partials]
 
 
 def partials_as_values(node: Value) -> tuple[Any, ...]:
@@ -190,11 +218,7 @@ def partials_as_values(node: Value) -> tuple[Any, ...]:
     except (ArithmeticError, ValueError):
         fits = False
     if not fits:
-        made = f"{node!r} = {row.name}({', '.join(map(repr, operands))})"
-        raise ValueError(
-            f"{made} no longer holds: data was changed after recording, so its rule cannot be run again; "
-            "record the computation anew"
-        )
+        raise ValueError(_CHANGED.format(_made(node)))
     rule = row.rule(node, *operands)
     return tuple([None if p is None else r for p, r in zip(node.partials, rule, strict=True)])
 
@@ -420,7 +444,7 @@ def gradcheck(f: Function, *point: Tree) -> bool:
         assert row is not None
         for k, derivative in enumerate(node.partials):
             if derivative is not None:
-                what = f"{node!r} = {row.name}({', '.join(map(repr, node.operands))}), operand {k}: the rule"
+                what = f"{_made(node)}, operand {k}: the rule"
                 _check(derivative, row.forward, numbers, k, what)
 
     def number(j: int, *numbers: float) -> float:

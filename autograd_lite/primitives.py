@@ -17,6 +17,7 @@ import inspect
 import keyword
 import math
 import operator
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -183,6 +184,7 @@ def primitive(
     """
     if not str(name).isidentifier() or keyword.iskeyword(str(name)):
         raise ValueError(f"a primitive's name must be an identifier, got {name!r}")
+    name = unicodedata.normalize("NFKC", name)  # as Python reads it where a program calls it
     if name in _BUILT_IN:
         raise ValueError(f"{name!r} is a primitive of the built-in table: pick another name")
     parameters = inspect.signature(rule).parameters.values()

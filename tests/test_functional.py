@@ -600,6 +600,37 @@ def test_a_graph_whose_data_was_changed_is_not_differentiated_twice():
     assert math.isnan(gradients(x * x, x, record=True).data)  # a NaN that was there already is no change
 
 
+def test_a_pullback_is_that_of_the_computation_as_recorded():
+    """Trap 33: data changed after `vjp` never mixes with what was recorded."""
+    w, v = Value(2.0, "w"), Value(5.0, "v")
+    _, pullback = vjp(lambda x: w * x * x + sin(v) * x, 3.0)
+    v.data = 7.0  # the partial is sin(v) as it was
+    (slope,) = pullback(1.0)
+    assert slope.data == pytest.approx(12.0 + math.sin(5.0), rel=1e-15)
+    assert gradients(slope, [w, v]) == [6.0, pytest.approx(math.cos(5.0), rel=1e-15)]
+    w.data = 100.0  # the partial is w itself
+    with pytest.raises(ValueError, match=r"= mul\(w = Value\(100.0\), Value\(3.0\)\) no longer holds"):
+        pullback(1.0)
+    w.data = 2.0
+    assert pullback(1.0)[0].data == slope.data
+    plain, pull = vjp(lambda x: x * x, 3.0)
+    assert (plain, pull(1.0)) == (9.0, (6.0,))
+
+
+def test_a_pullback_outlives_the_containers_it_was_made_with():
+    point, kept = {"a": 2.0, "b": 3.0}, {}
+
+    def f(p):
+        kept["y"] = p["a"] * p["b"]
+        return kept
+
+    _, pullback = vjp(f, point)
+    del point["a"]
+    point["c"] = 1.0
+    kept["z"] = 1.0
+    assert pullback({"y": 1.0}) == ({"a": 3.0, "b": 2.0},)
+
+
 # --- Size --------------------------------------------------------------------------------------------
 
 

@@ -1,9 +1,11 @@
 """Programs: agreement with the eager engine in every form, their source, errors, batches, processes."""
 
+import copy
 import gc
 import importlib.util
 import inspect
 import json
+import keyword
 import linecache
 import math
 import multiprocessing
@@ -13,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import traceback
+import unicodedata
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any
@@ -25,6 +28,7 @@ from autograd_lite import Value, exp, log, nn, relu, softmax_cross_entropy, sqrt
 from autograd_lite.functional import grad, hessian, hvp
 from autograd_lite.primitives import TABLE, primitive
 from autograd_lite.program import Program, TraceError, Training, compile
+from autograd_lite.program.code import identifier
 from tests.program_fuzz import close, eager, recipe
 from tests.sampling import POINTS, call
 
@@ -422,6 +426,66 @@ def test_labels_that_are_no_names():
     assert program(0.0) == (7.0, 1.0)
 
 
+ALIKE = [
+    "ṽ",
+    "ṿ",
+    "˜",
+    "̣",
+    "v\u0303",
+    "_\u0303",
+    "˜ ",
+    "ﬁ",
+    "fi",
+    "x₁",
+    "x1",
+    "ｘ1",
+    "ª",
+    "a",
+    "µ",
+    "μ",
+    "ſ",
+    "s",
+    "ⅰf",
+    "if",
+]
+
+
+def test_names_that_normalise_alike():
+    """Trap 34: Python reads ﬁ and fi, and v with ˜ after it and ṽ, as one name."""
+    leaves = [Value(2.0 + k, label) for k, label in enumerate(ALIKE)]
+    total = ag.sum([x * x for x in leaves])
+    want = ([x.data for x in leaves], total.data)
+    for program in (compile(total), compile(lambda x: ag.sum([w * w for w in leaves]) * x, 1.0)):
+        place = [leaves.index(leaf) for leaf in program.leaves]
+        given = [1.0] * len(program.arguments)
+        scope = {}
+        exec(program.source, scope)
+        out = scope[program.name](*given, [leaf.data for leaf in program.leaves])
+        value, gradients = program.leaf_function(*given, [leaf.data for leaf in program.leaves])
+        assert (out[0], value) == (want[1], want[1])
+        assert gradients == [2.0 * want[0][k] for k in place]
+        if program.arguments:
+            assert program.batch([1.0, 1.0]) == (want[1], gradients)
+            assert program.loop("leaf")([[1.0]], [leaf.data for leaf in program.leaves]) == (value, gradients)
+
+
+@pytest.mark.parametrize("label", ALIKE)
+def test_an_identifier_is_as_python_reads_it(label):
+    taken = set()
+    first, second = identifier(label, taken), identifier(label, taken)
+    assert first != second
+    for name in (first, second):
+        assert name.isidentifier()
+        assert not keyword.iskeyword(name)
+        assert unicodedata.normalize("NFKC", name) == name
+
+
+def test_a_row_of_ones_own_is_named_as_python_reads_it(own):
+    row = primitive("ﬁrst", lambda x: 2.0 * x, lambda out, x: (2.0,))
+    assert row.name == "first"
+    assert compile(lambda x: row(x) * x, 1.0)(3.0) == (18.0, 12.0)
+
+
 @pytest.mark.parametrize("label", ["w₁", "x²", "ﬁ", "class", "None", "_", "total_0", "①", "", "x" * 300])
 def test_labels_of_any_kind(label):
     """The other leaf has a name that Python takes for the same as one of these."""
@@ -692,16 +756,67 @@ def test_training_agrees_with_pytorch():
             assert neuron.b.data == pytest.approx(bias, rel=1e-9, abs=1e-12)
 
 
+# --- Copies and pickles ------------------------------------------------------------------------------
+
+COPIES = {"deepcopy": copy.deepcopy, "pickle": lambda x: pickle.loads(pickle.dumps(x))}
+
+
+@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+@pytest.mark.parametrize("model_first", [True, False])
+def test_a_model_and_its_program_stay_together(copied, model_first):
+    """Trap 33: within one copy, or one pickle, the leaves of a program are those of its model."""
+    model, X, y = demo(sizes=(3, 1))
+    optimizer = ag.GradientDescent(model.parameters(), lr=0.1)
+    program = compile(hinge(model), [0.0, 0.0], 0.0)
+    program.batch(X, y, backward=True)
+    given = (model, program, optimizer)
+    made = copied(given if model_first else given[::-1])
+    model2, program2, optimizer2 = made if model_first else made[::-1]
+    leaves = set(model2.parameters())
+    assert leaves == {*program2.leaves} == {*optimizer2.parameters}
+    assert leaves.isdisjoint(program.leaves)
+    assert [x.grad for x in program2.leaves] == [x.grad for x in program.leaves]
+    before = program2.batch(X, y)
+    assert before == program.batch(X, y)
+    optimizer2.step()
+    assert program2.batch(X, y) != before == program.batch(X, y)
+    assert program2.batch(X, y)[0] == pytest.approx(
+        math.fsum(hinge(model2)([*x], t).data for x, t in zip(X, y, strict=True)) / len(X), rel=1e-12
+    )
+
+
+def test_copies_of_one_program_alone():
+    a, b = Value(2.0, "a"), Value(3.0, "b")
+    program = compile(a * b + a)
+    shallow = copy.copy(program)
+    assert all(x is y for x, y in zip(shallow.leaves, program.leaves, strict=True))
+    shallow.backward()
+    assert (a.grad, b.grad) == (4.0, 2.0)
+    first, second = copy.deepcopy([program, program])
+    assert first is second
+
+
+@pytest.mark.parametrize("copied", [*COPIES.values(), copy.copy], ids=[*COPIES, "copy"])
+def test_copies_after_the_text_was_asked_for(copied):
+    a, b = Value(2.0, "a"), Value(3.0, "b")
+    for program in (compile(a * b + a), compile(lambda x: a * b + a * x, 1.0)):
+        text = program.source
+        again = copied(program)
+        given = [1.0] * len(program.arguments)
+        assert again.source == text
+        assert again(*given) == program(*given)
+
+
 # --- Several processes --------------------------------------------------------------------------------
 
 
 def test_a_program_pickles_small():
     model, X, y = demo()
     program = compile(hinge(model), [0.0, 0.0], 0.0)
-    copy = pickle.loads(pickle.dumps(program))
-    assert isinstance(copy, Program)
-    assert copy.batch(X, y) == program.batch(X, y)
-    assert copy.leaves[0] is not program.leaves[0]
+    again = pickle.loads(pickle.dumps(program))
+    assert isinstance(again, Program)
+    assert again.batch(X, y) == program.batch(X, y)
+    assert again.leaves[0] is not program.leaves[0]
     assert len(program.packed) < 60_000
 
 
@@ -934,7 +1049,7 @@ def test_traced_values_stay_within_their_trace():
     compile(lambda x: kept.append(x) or x, 1.0)
     with pytest.raises(TraceError, match="one trace"):
         compile(lambda y: y * kept[0], 1.0)
-    for use in (pickle.dumps, __import__("copy").copy, __import__("copy").deepcopy):
+    for use in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(TypeError, match="within one trace"):
             use(kept[0])
     assert repr(kept[0]) == "<traced 'argument'>"

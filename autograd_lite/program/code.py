@@ -69,15 +69,15 @@ def called(template: str) -> set[str]:
 
 
 def identifier(label: str, taken: set[str]) -> str:
-    """A name for a label, which is none that is taken, and is from now on."""
+    """Return a name for a label that is not in `taken`, and put it there."""
     # Python reads names in this normal form: ﬁ and fi are one. It makes x₁ and x² names, too.
     normal = unicodedata.normalize("NFKC", label)
     words = "".join([x if f"a{x}".isidentifier() else " " for x in normal]).split()
     name = "_".join(words).strip("_") or "v"
     if keyword.iskeyword(name):
         name = f"{name}_"
-    elif not name.isidentifier():
-        name = f"v{name}"
+    elif not name.isidentifier():  # it may begin with an accent, which then belongs to the v
+        name = unicodedata.normalize("NFKC", f"v{name}")
     candidate, k = name, 1
     while candidate in taken:
         k += 1

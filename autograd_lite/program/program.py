@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 import pickle
@@ -149,10 +150,10 @@ class Program:
             "_count",
             "_operations",
         )
-        state = {slot: self.__dict__[slot] for slot in (*kept, "_gradients", "_arrays")}
-        state |= {"_kernels": {}, "_machine": None, "_native": None}
-        state["leaves"] = [Value(leaf.data, leaf.label) for leaf in self.leaves]
-        return state
+        state = {slot: self.__dict__[slot] for slot in (*kept, "_arrays")}
+        # They are written into the graph, and that of a recorded loss is listed anew.
+        state["_gradients"] = {} if isinstance(self._origin, Recording) else self._gradients
+        return state | {"_kernels": {}, "_machine": None, "_native": None}
 
     # --- What is computed
 
@@ -714,10 +715,12 @@ class Program:
 
     @cached_property
     def packed(self) -> bytes:
-        """What travels to workers: the operations, no recorded graph; and how their machine code is made."""
+        """What travels to workers: the operations, not the leaves; and how their machine code is made."""
         for kind in ("leaf", "argument"):
             self._nodes(kind)
-        return pickle.dumps((self, self._native))
+        travels = copy.copy(self)
+        travels.leaves = [Value(leaf.data, leaf.label) for leaf in self.leaves]
+        return pickle.dumps((travels, self._native))
 
     # --- Arrays
 
