@@ -125,7 +125,10 @@ class _Pause:
 def _is_paused() -> bool:
     """Whether operations record nothing here, because of `no_grad`."""
     held = paused.get()
-    return bool(held) and any(not pause.ended for pause in held)
+    if held and all(pause.ended for pause in held):
+        paused.set(frozenset())
+        return False
+    return bool(held)
 
 
 @contextmanager
@@ -153,6 +156,7 @@ def no_grad() -> Iterator[None]:
         except ValueError:  # in another context, where the collector ends an asynchronous generator
             pause.ended = True
         paused.set(others)
+        del pause, token, others  # the frame lives on in the traceback of an error
 
 
 # --- Recording: a closure for each row and number of operands ---------------------------------------

@@ -171,6 +171,50 @@ def diamonds(x: Value, n: int) -> Value:
     return x
 
 
+@pytest.mark.parametrize(
+    ("listed", "last"),
+    [
+        (5, None),
+        (4, "the other one −0.5"),
+        (3, "the other 2 together 0.5"),
+        (1, "the other 4 together 5.5"),
+    ],
+)
+def test_paths_that_are_not_listed_are_told_in_one_line(listed, last):
+    x = Value(0.0, "x")
+    y = 5.0 * x + (3.0 * x + (2.0 * x + (x + -0.5 * x)))
+    explanation = explain(y, x, paths=listed)
+    lines = explanation.text.splitlines()
+    title = lines.index("5 paths, and what each contributes:")
+    paths = [re.sub(" +", " ", line[2:]) for line in lines[title + 1 :] if line[:2] == "  "]
+    contributions = ["5", "3", "2", "1", "−0.5"]
+    assert [path.split()[-1] for path in paths[:listed]] == contributions[:listed]
+    assert [path for path in paths if "the other" in path] == ([] if last is None else paths[listed:][:1])
+    if last is None:
+        assert "the other" not in explanation.latex
+    else:
+        assert paths[listed] == last
+        latex = re.sub(r"\\text\{(.*?)\}", r"\1", explanation.latex).replace("-", "−").replace(r" &:\ ", " ")
+        assert last in latex
+
+
+def test_factors_stand_in_parentheses_where_they_need_them():
+    x = Value(0.5, "x")
+    u = named(-(x * x), "u")
+    for output, formulas, numbers in (
+        (named(u * -3.0, "z"), "−3 · (−2·x)", "−3 · (−1) = 3"),  # no sign follows another
+        (named(u * u + u, "z"), "(1 + 2·u) · (−2·x)", "0.5 · (−1) = −0.5"),
+        (named(2.0 * sin(named(u * -3.0, "v")), "z"), "2 · cos(v) · (−3) · (−2·x)", None),
+        (named(log(named(x * x + x, "v")), "z"), "1/v · (1 + 2·x)", None),
+    ):
+        found = [re.sub(" +", " ", line) for line in explain(output, x).text.splitlines()]
+        assert found[1] == f" = {formulas}"
+        assert numbers is None or found[2] == f" = {numbers}"
+    latex = explain(named(u * -3.0, "z"), x).latex
+    assert r"&= -3 \cdot \left(-2 \cdot x\right) \\" in latex
+    assert r"&= -3 \cdot \left(-1\right) = 3 \\" in latex
+
+
 def test_fifty_diamonds_have_two_to_the_fifty_paths():
     x = Value(0.3, "x")
     explanation = explain(diamonds(x, 50), x)

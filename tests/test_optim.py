@@ -351,12 +351,15 @@ def test_a_derivative_through_minimize():
     assert slope == 0.875
 
 
-@pytest.mark.parametrize("progress", [True, False])
-def test_the_bar_of_minimize(capfd, progress):
-    minimize(square, 1.0, lr=0.1, max_steps=5, progress=progress)
+@pytest.mark.parametrize(
+    ("given", "shown"), [({}, False), ({"progress": True}, True), ({"progress": False}, False)]
+)
+def test_the_bar_of_minimize(capfd, given, shown):
+    minimize(square, 1.0, lr=0.1, max_steps=5, **given)
     out, err = capfd.readouterr()
     assert out == ""
-    assert ("step/s" in err or "?step" in err) == progress
+    assert ("step/s" in err or "?step" in err) == shown
+    assert bool(err) == shown
 
 
 # --- fit -------------------------------------------------------------------------------------------
@@ -618,13 +621,27 @@ def test_trap_20_no_examples():
         fit(model, X, y, **options | {"epochs": 2.0})
 
 
-@pytest.mark.parametrize("progress", [True, False])
-def test_the_bar_of_fit_goes_to_stderr(capfd, progress):
-    fitted(progress=progress, validation=(X, y))
+@pytest.mark.parametrize(
+    ("given", "shown"), [({}, True), ({"progress": True}, True), ({"progress": False}, False)]
+)
+def test_the_bar_of_fit_goes_to_stderr(capfd, given, shown):
+    model = MLP(2, [3, 1], "tanh", rng=0)
+    optimizer = Momentum(model.parameters(), lr=0.05)
+    fit(
+        model,
+        X,
+        y,
+        loss=half_squared_error,
+        optimizer=optimizer,
+        epochs=3,
+        batch_size=2,
+        validation=(X, y),
+        **given,
+    )
     out, err = capfd.readouterr()
     assert out == ""
-    assert ("9/9" in err and "loss" in err and "validation" in err) == progress
-    assert bool(err) == progress
+    assert ("9/9" in err and "loss" in err and "validation" in err) == shown
+    assert bool(err) == shown
 
 
 def test_a_history_starts_empty():

@@ -9,6 +9,7 @@ import keyword
 import linecache
 import math
 import multiprocessing
+import operator
 import pickle
 import random
 import shutil
@@ -29,11 +30,13 @@ from autograd_lite.functional import grad, hessian, hvp
 from autograd_lite.primitives import TABLE, primitive
 from autograd_lite.program import Program, TraceError, Training, compile
 from autograd_lite.program.code import identifier
+from autograd_lite.program.graph import Graph
 from tests.program_fuzz import close, eager, recipe
 from tests.sampling import POINTS, call
 
 SEED = 20
 
+HAS_CC = any(map(shutil.which, ("cc", "gcc", "clang")))
 has_torch = importlib.util.find_spec("torch") is not None
 has_jax = importlib.util.find_spec("jax") is not None
 
@@ -968,15 +971,87 @@ def test_what_both_branches_use_is_under_no_condition():
         want, slopes = eager(lambda v: f(*v), [x, y])
         value, gradient = program(x, y)
         assert (value, *gradient) == pytest.approx((want, *slopes), rel=1e-15)
-    assert compile(lambda x: where((x > 0.0) & ~(x > 0.0), 1.0, x), 1.0)(5.0) == (5.0, 1.0)
-    assert compile(lambda x: where((x > 0.0) | ~(x > 0.0), 2.0 * x, x), 1.0)(5.0) == (10.0, 2.0)
+    never = compile(lambda x: where((x > 0.0) & ~(x > 0.0), 1.0, x), 1.0)
+    always = compile(lambda x: where((x > 0.0) | ~(x > 0.0), 2.0 * x, x), 1.0)
+    for x in (-5.0, 5.0):
+        assert never(x) == (x, 1.0)
+        assert always(x) == (2.0 * x, 2.0)
 
 
-def test_conditions_with_plain_truth():
-    program = compile(
-        lambda x: where((x > 0.0) & True, x, -x) + where((x > 0.0) | True, x, 0.0) + (x > 0.0) * False, 1.0
-    )
-    assert program(-2.0) == (0.0, 0.0)
+def every_form(program, *point):
+    """The value and the gradient at a point, as every form of a program gives them."""
+    yield program(*point)
+    forms = [program, program.native()] if HAS_CC else [program]
+    for form in forms:
+        values, gradients = form.batch(*[np.array([x, x]) for x in point], reduce=None)
+        gradients = gradients if len(point) > 1 else [gradients]
+        for sample in (0, 1):
+            slopes = [gradient[sample] for gradient in gradients]
+            yield values[sample], tuple(slopes) if len(point) > 1 else slopes[0]
+
+
+@pytest.mark.parametrize(
+    ("condition", "at_minus_2", "at_2"),
+    [
+        (lambda c: c & True, False, True),
+        (lambda c: True & c, False, True),
+        (lambda c: c & False, False, False),
+        (lambda c: False & c, False, False),
+        (lambda c: c | True, True, True),
+        (lambda c: True | c, True, True),
+        (lambda c: c | False, False, True),
+        (lambda c: False | c, False, True),
+        (lambda c: c * True, False, True),
+        (lambda c: True * c, False, True),
+        (lambda c: c * False, False, False),
+        (lambda c: ~c & True, True, False),
+        (lambda c: ~(c | False), True, False),
+        (lambda c: 1.0 - c, True, False),
+    ],
+)
+def test_conditions_with_plain_truth(condition, at_minus_2, at_2):
+    program = compile(lambda x: where(condition(x > 0.0), 3.0 * x, x * x), 1.0)
+    for x, holds in ((-2.0, at_minus_2), (2.0, at_2)):
+        want = (3.0 * x, 3.0) if holds else (x * x, 2.0 * x)
+        found = [*every_form(program, x)]
+        assert found == [want] * len(found)
+
+
+@pytest.mark.parametrize("op", ["and", "or"])
+@pytest.mark.parametrize("truth", [0.0, 1.0])
+def test_a_constant_in_a_condition_settles_it_or_goes(op, truth):
+    """As the first operand and as the second."""
+    graph = Graph()
+    condition = graph.add("gt", (graph.input("argument", 0, "x"), graph.constant(0.5)))
+    constant = graph.constant(truth)
+    settled = truth == (op == "or")
+    for operands in ((constant, condition), (condition, constant)):
+        assert graph.add(op, operands) == (constant if settled else condition)
+
+
+@pytest.mark.parametrize("name", ["lt", "le", "gt", "ge", "eq", "ne"])
+def test_comparisons_below_at_and_above(name):
+    """With a number on either side, and with another traced value; a condition counts as 0 or 1, too."""
+    compare = getattr(operator, name)
+    programs = [
+        (compile(lambda x: where(compare(x, 1.0), 3.0 * x, x * x), 1.0), 1),
+        (compile(lambda x: where(compare(1.0, x), 3.0 * x, x * x), 1.0), 1),
+        (compile(lambda x: where(~compare(x, 1.0), x * x, 3.0 * x), 1.0), 1),
+        (compile(lambda x, y: where(compare(x, y), 3.0 * x, x * y), 1.0, 1.0), 2),
+        (compile(lambda x, y: compare(x, y) * 3.0 * x + compare(x, y), 1.0, 1.0), 2),
+    ]
+    for x in (0.5, 1.0, 1.5):
+        holds, turned = compare(x, 1.0), compare(1.0, x)
+        wants = [
+            (3.0 * x, 3.0) if holds else (x * x, 2.0 * x),
+            (3.0 * x, 3.0) if turned else (x * x, 2.0 * x),
+            (3.0 * x, 3.0) if holds else (x * x, 2.0 * x),
+            (3.0 * x, (3.0, 0.0)) if holds else (x, (1.0, x)),
+            (3.0 * x + 1.0, (3.0, 0.0)) if holds else (0.0, (0.0, 0.0)),
+        ]
+        for (program, count), want in zip(programs, wants, strict=True):
+            found = [*every_form(program, *(x, 1.0)[:count])]
+            assert found == [want] * len(found), x
 
 
 # --- Shapes of arguments ------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import pytest
 import autograd_lite as ag
 from autograd_lite import Value, dot, nn, relu, tanh
 from autograd_lite.primitives import TABLE, primitive
-from autograd_lite.program import compile, lift, loops, native, nests
+from autograd_lite.program import c, compile, lift, loops, native, nests
 from autograd_lite.program import program as program_module
 from tests.program_graphs import KINDS, eager, graph
 
@@ -49,10 +49,8 @@ def test_graphs_of_every_kind_agree(first):
         kind, loss, X, t = graph(seed)
         program = compile(loss, X[0], t[0])
         total, want = eager(loss, X, t, program.leaves)
-        if not program.leaves:
-            continue
         value, gradients = program.batch(np.array(X), np.array(t), reduce="sum")
-        agree([value, *gradients], want)
+        agree([value, *(gradients if program.leaves else ())], want)
         if kind not in ("choices", "anything") and isinstance(total, Value):
             agree(whole(compile(total), program.leaves), want)
 
@@ -63,15 +61,85 @@ def test_machine_code_agrees(seed):
     kind, loss, X, t = graph(seed)
     program = compile(loss, X[0], t[0])
     total, want = eager(loss, X, t, program.leaves)
-    if not program.leaves:
-        return
     value, gradients = program.native().batch(np.array(X), np.array(t), reduce="sum")
-    agree([value, *gradients], want)
+    agree([value, *(gradients if program.leaves else ())], want)
     if kind not in ("choices", "anything"):
         recorded = compile(total).native()
         value, gradients = recorded()
         found = dict(zip(recorded.leaves, gradients, strict=True))
         agree([value, *[found.get(leaf, 0.0) for leaf in program.leaves]], want)
+
+
+# A gradient by n·m weights is Σ over samples of ∂L/∂yᵢ · xⱼ. Weights that follow each other in the order of
+# leaves are the columns, which fill vectors; where these would be less than half full, the longer side is;
+# and where that is too short as well, a vector holds samples, as anywhere else.
+MATRICES = [
+    # n, m, weights by rows, lanes; rows and columns
+    (12, 6, True, 8, [(12, 6)]),
+    (12, 6, False, 8, [(6, 12)]),
+    (6, 12, True, 8, [(6, 12)]),
+    (6, 12, False, 8, [(12, 6)]),
+    (12, 4, True, 8, [(12, 4)]),
+    (12, 3, True, 8, [(3, 12)]),
+    (12, 3, True, 4, [(12, 3)]),
+    (4, 12, False, 8, [(12, 4)]),
+    (3, 12, False, 8, [(3, 12)]),
+    (3, 12, False, 4, [(12, 3)]),
+    (5, 5, True, 8, [(5, 5)]),
+    (5, 5, False, 8, [(5, 5)]),
+    (1, 4, True, 8, [(1, 4)]),
+    (4, 1, True, 8, [(1, 4)]),
+    (1, 3, True, 8, []),
+    (3, 1, True, 8, []),
+    (1, 3, True, 4, [(1, 3)]),
+    (3, 3, True, 8, []),
+    (3, 3, True, 4, [(3, 3)]),
+    (2, 3, True, 4, [(2, 3)]),
+    (2, 3, False, 4, [(3, 2)]),
+]
+
+
+def layer(n, m, by_rows):
+    """A loss with n·m weights, which are met row by row or column by column."""
+    w = {(i, j): Value(0.3 * i - 0.2 * j + 0.1) for i in range(n) for j in range(m)}
+    places = sorted(w) if by_rows else sorted(w, key=lambda place: place[::-1])
+
+    def loss(x):
+        y = [0.0] * n
+        for i, j in places:
+            y[i] = y[i] + w[i, j] * x[j]
+        return ag.sum([ag.sin(z) for z in y])
+
+    return compile(loss, [0.1] * m), [w[place] for place in places]
+
+
+@pytest.mark.parametrize(("n", "m", "by_rows", "lanes", "products"), MATRICES)
+def test_sums_over_samples_are_products_of_matrices(n, m, by_rows, lanes, products):
+    program, weights = layer(n, m, by_rows)
+    assert all(a is b for a, b in zip(program.leaves, weights, strict=True))
+    found = {}
+    for vectors in (2, 1):
+        writer = c._Writer(program._lifted("leaf", "c"), np, {}, "double", lanes, vectors)
+        found[vectors] = [(product.rows, product.columns) for product in writer.products.values()]
+        for k, product in writer.products.items():
+            order = [writer.summed(k, number) for number in range(n * m)]
+            assert len({*order}) == n * m
+            width = -(-product.columns // lanes) * lanes
+            assert max(place - writer.sum_place[k] for place in order) < product.rows * width
+    assert found == {2: products, 1: []}  # of one sample at a time there is no sum
+
+
+@needs_cc
+@pytest.mark.parametrize(("n", "m", "by_rows", "lanes", "products"), [row for row in MATRICES if row[3] == 8])
+def test_products_of_matrices_are_the_gradient(n, m, by_rows, lanes, products):
+    program, _ = layer(n, m, by_rows)
+    X = np.random.default_rng(n + 100 * m).normal(size=(37, m))
+    value, gradients = program.native().batch(X)
+    total, want = program.batch(X)
+    agree([value, *gradients], [total, *want])
+    slopes = np.cos(X @ np.array([[0.3 * i - 0.2 * j + 0.1 for j in range(m)] for i in range(n)]).T)
+    by_hand = slopes.T @ X / len(X)
+    agree(gradients, (by_hand if by_rows else by_hand.T).ravel().tolist())
 
 
 def demo():

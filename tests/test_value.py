@@ -794,6 +794,10 @@ def test_no_grad_records_nothing():
     assert (y.data, y.operands, y.grad) == (6.0, (), None)
     with no_grad(), pytest.raises(ValueError, match=r"^log\(p=-1\.0\): "):
         Value(-1.0, "p").log()
+    with pytest.raises(ValueError, match=r"^log\(p=-1\.0\): ") as raised, no_grad(), no_grad():
+        Value(-1.0, "p").log()
+    assert raised.tb
+    assert not value_module._pauses  # which an error that is kept does not prevent
 
 
 def test_no_grad_decorates_functions():
@@ -931,6 +935,9 @@ def test_no_grad_in_a_generator_that_ends_in_another_context(elsewhere):
         Context().run(block.close)
         assert recorded(Value(1.0)) == {False}
     assert recorded(Value(1.0)) == {True}
+    del context
+    gc.collect()
+    assert not value_module._pauses
 
 
 def test_scopes_in_generators_that_end_in_any_order():

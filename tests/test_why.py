@@ -407,6 +407,31 @@ def test_planted(plant, cause):
     del alive
 
 
+@pytest.mark.parametrize("inactive_first", [False, True])
+@pytest.mark.parametrize(("inactive", "multiplied"), [(2, 1), (1, 2), (1, 1)])
+def test_several_causes_are_told_the_most_frequent_first(inactive_first, inactive, multiplied):
+    """Of two that are as frequent, the one nearer to the output."""
+    w, zero, b = leaf(2.0, "w"), leaf(0.0, "zero"), leaf(-9.0, "b")
+    parts = [[relu(w + b) for _ in range(inactive)], [w * zero for _ in range(multiplied)]]
+    nearer, further = parts if inactive_first else parts[::-1]
+    L = named(sum(nearer, start=named(sum(further, start=Value(1.0)), "below")), "L")
+    diagnosis = why(w, L)
+    flat = r"relu\(v.*\) is flat at v.* = −7"
+    times = r"w is multiplied by zero = 0 in v.* = mul\(w, zero\)"
+    sentences = {
+        "inactive relu": rf"2 times inactive relu, for instance {flat}"
+        if inactive == 2
+        else rf"{flat} \(inactive relu\)",
+        "multiplied by 0": rf"2 times multiplied by 0, for instance {times}" if multiplied == 2 else times,
+    }
+    if inactive > multiplied or (inactive == multiplied and inactive_first):
+        first, second = "inactive relu", "multiplied by 0"
+    else:
+        first, second = "multiplied by 0", "inactive relu"
+    assert diagnosis.cause == first
+    assert re.fullmatch(rf"∂L/∂w is 0: {sentences[first]}; {sentences[second]}\.", diagnosis.text)
+
+
 # --- About one output --------------------------------------------------------------------------------
 
 
