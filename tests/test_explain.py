@@ -30,6 +30,7 @@ from autograd_lite import (
     topological_order,
     where,
 )
+from autograd_lite import sum as total
 from autograd_lite.explain.graph import edges
 from autograd_lite.explain.paths import largest, many, product
 from autograd_lite.latex import LATEX, TEXT
@@ -221,8 +222,8 @@ def test_fifty_diamonds_have_two_to_the_fifty_paths():
     assert explanation.count == 2**50
     assert "2⁵⁰ paths, and what each contributes:" in explanation.text
     assert len(explanation.paths) == 5
-    total = sum(path.contribution for path in explanation.paths) + explanation.rest
-    assert total == pytest.approx(explanation.value, rel=1e-9)
+    added = sum(path.contribution for path in explanation.paths) + explanation.rest
+    assert added == pytest.approx(explanation.value, rel=1e-9)
 
 
 def test_factors_over_many_paths_or_nodes_have_no_formula():
@@ -257,6 +258,32 @@ def test_the_largest_paths_and_the_rest_are_the_gradient(graph, k):
         found = [path.contribution for path in explanation.paths]
         assert [abs(Fraction(c)) for c in found] == sizes[:k]
         assert sum(map(Fraction, found)) + Fraction(explanation.rest) == Fraction(explanation.value)
+
+
+@pytest.mark.parametrize("k", range(1, 9))
+def test_the_largest_of_many_paths_are_found_before_the_others(k):
+    x = Value(2.0, "x")
+    y = x
+    for small, large in ((1.0, 10.0), (100.0, 3.0), (-5.0, 0.5)):
+        y = small * y + large * y
+    sizes = sorted([a * b * c for a in (1.0, 10.0) for b in (100.0, 3.0) for c in (5.0, 0.5)], reverse=True)
+    explanation = explain(y, x, paths=k)
+    assert [abs(path.contribution) for path in explanation.paths] == sizes[:k]
+    assert sum(path.contribution for path in explanation.paths) + explanation.rest == explanation.value
+
+
+def test_the_paths_that_are_not_listed_are_summed_up():
+    x = Value(2.0, "x")
+    y = named(total([x, 2.0 * x, 3.0 * x, 4.0 * x, 5.0 * x, 6.0 * x, 7.0 * x]), "y")
+    explanation = explain(y, x)
+    assert explanation.text.splitlines()[-7:] == [
+        "7 paths, and what each contributes:",
+        *[f"  y ← x                 {k}" for k in (7, 6, 5, 4, 3)],
+        "  the other 2 together  3",
+    ]
+    assert explanation.latex.splitlines()[-2] == r"\text{the other }2\text{ together} &:\ 3"
+    assert explain(y, x, paths=6).text.splitlines()[-1] == "  the other one  1"
+    assert explain(y, x, paths=7).text.splitlines()[-1] == "  y ← x  1"
 
 
 @given(any_graphs)
@@ -434,8 +461,8 @@ def test_a_long_chain_is_shown_from_both_ends():
 
 def test_a_node_with_many_consumers_shows_the_first():
     w = Value(0.5, "w")
-    total = named(sum([sin(w * k) for k in range(1, 101)], Value(0.0, "s")), "S")
-    text = explain(total, w).text
+    S = named(sum([sin(w * k) for k in range(1, 101)], Value(0.0, "s")), "S")
+    text = explain(S, w).text
     assert re.search(r"δ\(w\) .*\+ … \(96 more\)", text)
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import inspect
 import itertools
 import re
 import subprocess
@@ -23,6 +24,35 @@ OPTIONAL = {"IPython", "dask", "distributed", "matplotlib", "numpy", "pygraphviz
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+# The default numbers of what is public: whoever leaves one out relies on it.
+DEFAULTS = {
+    "Adam": {"lr": 0.001, "betas": (0.9, 0.999), "eps": 1e-08},
+    "Exercise": {"digits": 4},
+    "GradientDescent": {"lr": 0.1},
+    "History": {"steps": 0, "seconds": 0.0},
+    "Layer": {"bias": True, "nonlin": True},
+    "MLP": {"bias": True},
+    "Momentum": {"lr": 0.1, "momentum": 0.9},
+    "Neuron": {"bias": True, "nonlin": True, "outputs": 1},
+    "Tree": {"max_lines": 100},
+    "draw": {"max_cards": 40, "partials": True, "legend": True},
+    "explain": {"paths": 5},
+    "fit": {"seed": 0, "progress": True},
+    "grad": {"argnums": 0},
+    "gradient_report": {"lr": 0.1},
+    "gradients": {"seed": 1.0, "record": False},
+    "hessian": {"argnums": 0},
+    "jacobian": {"argnums": 0},
+    "minimize": {"lr": 0.01, "precision": 1e-05, "max_steps": 10000, "progress": False},
+    "play": {"max_cards": 40},
+    "plot_boundary": {"resolution": 80},
+    "plot_function": {"low": -5.0, "high": 5.0, "derivative": True},
+    "primitive": {"selects": False},
+    "trace_table": {"rows": 60},
+    "tree": {"max_lines": 100},
+    "value_and_grad": {"argnums": 0},
 }
 
 
@@ -121,6 +151,21 @@ def test_all_is_sorted_and_is_what_is_public():
     ]
     assert autograd_lite.__all__ == sorted(set(autograd_lite.__all__))
     assert set(exported) - {"__version__"} == public
+
+
+def test_default_numbers_of_what_is_public():
+    found = {}
+    for name in autograd_lite.__all__:
+        public = getattr(autograd_lite, name)
+        if inspect.isfunction(public) or (inspect.isclass(public) and not issubclass(public, Exception)):
+            defaults = {
+                key: parameter.default
+                for key, parameter in inspect.signature(public).parameters.items()
+                if isinstance(parameter.default, int | float | tuple)
+            }
+            if defaults:
+                found[name] = defaults
+    assert found == DEFAULTS
 
 
 def test_texts_name_no_registry_host_and_no_path_of_one_machine():

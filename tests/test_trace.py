@@ -140,6 +140,15 @@ def test_of_many_nodes_the_middle_is_left_out():
     assert r"\vdots & \text{90 more} & & \vdots & &" in table.latex
 
 
+@pytest.mark.parametrize(("nodes", "is_cut"), [(61, False), (62, True)])
+def test_sixty_rows_are_shown_and_none_is_spent_on_leaving_out_one(nodes, is_cut):
+    y = Value(0.5, "x")
+    for _ in range(nodes - 1):
+        y = tanh(y)
+    lines = trace_table(y).lines()
+    assert (len(lines), None in lines) == (61, is_cut)
+
+
 def test_data_changed_after_recording_is_an_error_that_names_the_node():
     x = Value(2.0, "x")
     y = named(x * 3.0, "y")
