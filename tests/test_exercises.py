@@ -101,6 +101,33 @@ def test_a_mean_taken_for_a_sum_is_found_at_the_mean():
     assert "every local partial of mean: your answer leaves them out" in words
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "answer", "slip"),
+    [
+        (2.0, 0.25, 1.0, "every local partial of mul: your answer leaves them out"),  # not: a · a · b
+        (2.0, -0.5, 1.0, "your answer has the other sign"),  # not: leaves a and b out
+        (2.0, 0.125, 0.0625, "your answer divides by it"),  # not: a² · b²
+        (2.0, -1.0, -0.5, "your answer divides by it"),  # not: 1 / a / b
+    ],
+)
+def test_of_two_slips_that_explain_an_answer_the_usual_one_is_told(a, b, answer, slip):
+    x = Value(0.3, "x")
+    assert slip in Exercise(labelled("y", a * (b * x)), x)(answer).words
+
+
+@pytest.mark.parametrize(
+    ("w", "x", "answer", "slip"),
+    [
+        (3.0, 1.0, 3.0, "has z in its place"),  # which is ∂z/∂x as well
+        (3.0, -3.0, 3.0, "has the other sign"),  # and not ∂z/∂x
+    ],
+)
+def test_of_two_slips_at_one_factor_the_usual_one_is_told(w, x, answer, slip):
+    w, x = Value(w, "w"), Value(x, "x")
+    words = Exercise(labelled("z", w * x), w)(answer).words
+    assert words == f"✗ Look at ∂z/∂w = x: your answer {slip}."
+
+
 def test_an_unexplained_answer_lists_what_to_check(unit):
     _, w, *_, L = unit
     words = Exercise(L, w)(123.0).words
@@ -109,7 +136,9 @@ def test_an_unexplained_answer_lists_what_to_check(unit):
     y = w
     for _ in range(8):
         y = sigmoid(y)
-    assert "; and 3 more." in Exercise(y, w)(123.0).words
+    words = Exercise(y, w)(123.0).words
+    assert "; and 3 more." in words
+    assert words.endswith(" (v₁ = σ(v₂), v₂ = σ(v₃), v₃ = σ(v₄))")  # no more than three
 
 
 def test_a_path_that_carries_nothing_is_no_place_to_look():

@@ -466,6 +466,65 @@ def test_a_node_with_many_consumers_shows_the_first():
     assert re.search(r"δ\(w\) .*\+ … \(96 more\)", text)
 
 
+# --- Where a form ends ------------------------------------------------------------------------------
+
+
+def chain(x: Value, n: int, f=sigmoid) -> Value:
+    for k in range(n):
+        x = named(f(x), f"h{k}")
+    return x
+
+
+@pytest.mark.parametrize(("factors", "is_product"), [(8, True), (9, False)])
+def test_up_to_eight_factors_are_one_product(factors, is_product):
+    x = Value(0.5, "x")
+    assert explain(chain(x, factors), x).is_product is is_product
+
+
+@pytest.mark.parametrize(("paths", "is_product"), [(6, True), (7, False)])
+def test_a_factor_sums_up_to_six_paths(paths, is_product):
+    x = Value(0.5, "x")
+    y = named(total([sin(k * x) for k in range(1, paths + 1)]), "y")
+    assert explain(y, x).is_product is is_product
+
+
+@pytest.mark.parametrize(("negations", "is_product"), [(18, True), (19, False)])
+def test_a_factor_leads_over_up_to_twenty_nodes(negations, is_product):
+    x = Value(0.5, "x")
+    y = named(chain(x, negations, lambda z: -z) + sin(x), "y")  # with y, and with sin x
+    assert explain(y, x).is_product is is_product
+
+
+@pytest.mark.parametrize(("longest", "is_product"), [(57, True), (58, False)])
+def test_a_product_is_up_to_120_columns_wide(longest, is_product):
+    a, b, x = Value(2.0, "a" * 57), Value(3.0, "b" * longest), Value(0.5, "x")
+    y = named(named(x * a, "u") * b, "y")  # two factors, each followed by " · "
+    assert explain(y, x).is_product is is_product
+
+
+@pytest.mark.parametrize(
+    ("nodes", "route"),
+    [
+        (9, "y ← h₈ ← h₇ ← h₆ ← h₅ ← h₄ ← h₃ ← h₂ ← h₁ ← h₀ ← x"),
+        (10, "y ← h₉ ← h₈ ← h₇ ← h₆ ← … ← h₃ ← h₂ ← h₁ ← h₀ ← x"),
+    ],
+)
+def test_a_route_shows_up_to_eleven_nodes_and_of_more_the_ends(nodes, route):
+    x = Value(0.5, "x")
+    text = explain(named(chain(x, nodes) + x, "y"), x).text
+    assert f"\n  {route}  " in text
+
+
+@pytest.mark.parametrize(("made_up", "explained"), [(12, 12), (13, 12)])
+def test_up_to_twelve_made_up_names_are_explained(made_up, explained):
+    x = Value(0.5, "x")
+    y = x
+    for _ in range(made_up + 1):
+        y = sigmoid(y)
+    text = explain(named(y, "y"), x).text
+    assert len(text.split("where\n")[1].splitlines()) == explained
+
+
 # --- Jupyter, and size -------------------------------------------------------------------------------
 
 
