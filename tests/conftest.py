@@ -8,15 +8,16 @@ import pytest
 from hypothesis import settings
 
 from autograd_lite.primitives import TABLE
+from tests.exploring import EXPLORE
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # no test opens a window
 
 collect_ignore = ["benchmarks"]  # timings, not tests: python -m tests.benchmarks
 
 # No deadline: the two cores of a CI machine are shared, and a slow example is no wrong one.
-settings.register_profile("local", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True)
-settings.load_profile("ci" if os.environ.get("CI") else "local")
+settings.register_profile("fixed", deadline=None, derandomize=True)
+settings.register_profile("exploring", deadline=None, print_blob=True)
+settings.load_profile("exploring" if EXPLORE else "fixed")
 
 
 @pytest.fixture(autouse=True)

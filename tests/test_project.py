@@ -181,3 +181,35 @@ def test_texts_name_no_registry_host_and_no_path_of_one_machine():
             continue
         found += [f"{path.relative_to(ROOT)}: {match[0]}" for match in forbidden.finditer(text)]
     assert found == []
+
+
+@pytest.mark.parametrize("seed", [None, "7"])
+def test_random_tests_are_fixed_unless_the_environment_says_explore(seed, monkeypatch):
+    """What hypothesis draws, and where the fuzzers begin, in two runs."""
+    code = """
+import tests.conftest
+from hypothesis import given, strategies
+from tests.exploring import FIRST
+print(FIRST)
+@given(strategies.floats())
+def draw(x):
+    print(x)
+draw()
+"""
+    monkeypatch.delenv("EXPLORE", raising=False)
+    if seed is not None:
+        monkeypatch.setenv("EXPLORE", seed)
+    command = [sys.executable, "-c", code]
+    first, second = (
+        subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout for _ in range(2)
+    )
+    assert (first == second) == (seed is None)
+    assert first.split()[0] == second.split()[0] == (seed or "0")
+
+
+def test_ci_explores_every_week_and_only_then():
+    workflows = {path.stem: path.read_text("utf-8") for path in (ROOT / ".github/workflows").glob("*.yml")}
+    assert workflows.keys() == {"ci", "explore"}
+    assert "EXPLORE" not in workflows["ci"]
+    assert "EXPLORE: ${{ inputs.seed || github.run_id }}" in workflows["explore"]
+    assert re.search(r'schedule:\n +- cron: "\d+ \d+ \* \* \d"', workflows["explore"])
