@@ -4,6 +4,7 @@
 public names.
 """
 
+import autograd_lite.interrupt  # noqa: F401 - first, because importing the rest takes a while
 from autograd_lite.algebra import to_sympy
 from autograd_lite.collector import collector_paused
 from autograd_lite.exercises import Exercise

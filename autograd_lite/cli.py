@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import errno
 import importlib.util
 import io
 import keyword
@@ -18,16 +19,21 @@ import os
 import sys
 import tempfile
 import textwrap
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
+from autograd_lite import interrupt
 from autograd_lite.collector import collector_paused
 from autograd_lite.datasets import DataError, penguins, read_csv
 from autograd_lite.datasets.table import (
+    GREATEST,
+    LEAST,
     Category,
     Input,
     Number,
@@ -40,8 +46,9 @@ from autograd_lite.datasets.table import (
 )
 from autograd_lite.explain import explain, trace_table
 from autograd_lite.expressions import ExpressionError, evaluate, unused
+from autograd_lite.files import check_writable, write_whole
 from autograd_lite.losses import cross_entropy, log_loss_from_scores, softmax
-from autograd_lite.nn import ACTIVATIONS, MLP, read_json, write_json
+from autograd_lite.nn import ACTIVATIONS, MLP, as_json, read_json, write_json
 from autograd_lite.optim import GradientDescent, History, fit
 from autograd_lite.pictures.dot import draw
 from autograd_lite.pictures.player import play
@@ -56,6 +63,7 @@ PROGRAM = "autograd-lite"
 FORMAT = f"{PROGRAM} classifier 1"
 REPORT = "report.html"
 Measures = tuple[float, list[tuple[int, int]]]  # a loss, the true and the predicted class of each row
+LARGEST = 2_000_000  # parameters of a network: half a gigabyte
 WIDTH = 79  # some terminals wrap a line that is as long as they are wide
 
 
@@ -63,40 +71,101 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with the arguments `argv` (None: those of the process) and return its exit code.
 
     0: done. 2: something the user can mend, said in one line on stderr, and no file written; of an expression
-    with the place, marked below it. 130: Ctrl-C.
+    with the place, marked below it. 130: Ctrl-C. A closed or full stdout or stderr stops no work: the exit
+    code is 141 if the reader of stdout has left, 2 if it cannot be written for another reason.
     """
+    interrupt.release()
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of classes may be beyond what a terminal can write
         sys.stdout.reconfigure(errors="backslashreplace")
+    output: Any = _Outlet(sys.stdout)
+    errors: Any = _Outlet(sys.stderr)
+    with redirect_stdout(output), redirect_stderr(errors):
+        try:
+            code = _run(argv)
+        except SystemExit:  # --help and --version have been printed
+            output.flush()
+            if output.failure is None:
+                raise
+            code = 0
+        except KeyboardInterrupt:
+            _say("interrupted")
+            code = 130
+        output.flush()
+        if output.failure is not None and code == 0:
+            if isinstance(
+                output.failure, BrokenPipeError
+            ):  # who read the output (head, less) has seen enough
+                code = 141
+            else:
+                _say(f"cannot write the output: {output.failure.strerror}")
+                code = 2
+    return code
+
+
+def _run(argv: Sequence[str] | None) -> int:
     try:
         arguments = _parser().parse_args(_with_expression(sys.argv[1:] if argv is None else [*argv]))
         arguments.run(arguments)
-        sys.stdout.flush()
     except DataError as error:
         _say(error)
         return 2
     except ExpressionError as error:
         expression, place = str(error).split("\n")
-        print(f"{PROGRAM}: {expression}\n{' ' * len(PROGRAM)}  {place}", file=sys.stderr)
+        print(f"{PROGRAM}: {expression}\n{' ' * len(PROGRAM)}  {_bounded(place)}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        _say("interrupted")
-        return 130
-    except OSError as error:  # of stdout alone: those of files are DataErrors by now
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes there
-        if isinstance(error, BrokenPipeError):  # who read the output (head, less) has seen enough
-            return 141
-        _say(f"cannot write the output: {error.strerror}")
+    except MemoryError:
+        _say("there is not enough memory for this: give it less data, or a smaller network")
         return 2
     return 0
 
 
+class _Outlet:
+    """A stream that remembers why it cannot be written and then writes nowhere, so that the work goes on."""
+
+    def __init__(self, stream: Any) -> None:
+        self.failure: OSError | None = None
+        if stream is None:  # it was closed before Python started
+            self.failure = OSError(errno.EBADF, os.strerror(errno.EBADF))
+            stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._try(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def _try(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except OSError as error:
+            self.failure = error
+            with open(os.devnull, "wb") as nowhere:  # where what is still buffered goes
+                os.dup2(nowhere.fileno(), self._stream.fileno())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 def _say(message: object) -> None:
-    print(f"{PROGRAM}: {_line(message)}", file=sys.stderr)
+    print(f"{PROGRAM}: {_bounded(_line(message))}", file=sys.stderr)
+
+
+def _bounded(message: str) -> str:
+    """`message` without its middle if it is long: a file or an argument may have names of any length."""
+    return message if len(message) <= 500 else f"{message[:300]} … {message[-190:]}"
 
 
 def _line(text: object) -> str:
     """`text` on one line, and without characters that a terminal would obey."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(str(text).split()))
+
+
+def _name(text: str) -> str:
+    """A name from a file as it is printed: on one line, and not too long for it."""
+    line = _line(text)
+    return line if len(line) <= 30 else line[:29] + "…"
 
 
 # --- Arguments -------------------------------------------------------------------------------------
@@ -221,7 +290,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     explaining.set_defaults(run=_explain)
     _takes_expression(explaining)
-    explaining.add_argument(_WRT, metavar="NAME", required=True, help="the name to differentiate by")
+    explaining.add_argument(
+        _WRT, metavar="NAME", type=_identifier, required=True, help="the name to differentiate by"
+    )
     explaining.add_argument("--latex", action="store_true", help="print LaTeX")
 
     table = commands.add_parser(
@@ -266,13 +337,18 @@ def _with_expression(argv: list[str]) -> list[str]:
 
 def _assignment(text: str) -> tuple[str, float]:
     name, equals, number = text.partition("=")
-    name = name.strip()
+    name = _identifier(name)
     if not equals or not name.isidentifier() or keyword.iskeyword(name):
         raise argparse.ArgumentTypeError(f"{text!r} gives no name a value: write it as w=0.5")
     try:
         return name, float(number)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{number!r} is no number, in {text!r}") from None
+
+
+def _identifier(name: str) -> str:
+    """A name as Python reads it in the expression, where ﬁ is fi."""
+    return unicodedata.normalize("NFKC", name.strip())
 
 
 def _integer(text: str) -> int:
@@ -331,19 +407,14 @@ class Classifier:
         return cross_entropy(scores, label) if len(scores) > 1 else log_loss_from_scores(scores[0], label)
 
     def probabilities(self, x: list[float]) -> list[float]:
-        """The probability of each class for an encoded row: softmax of the scores, σ of one alone (000.2)."""
+        """The probability of each class for an encoded row."""
         with no_grad():
-            scores = [score.data for score in self.scores(x)]
-        return softmax(scores) if len(scores) > 1 else [sigmoid(-scores[0]), sigmoid(scores[0])]
+            return _probabilities([score.data for score in self.scores(x)])
 
-    def predict(self, x: list[float]) -> int:
-        """The most probable class of an encoded row."""
-        probabilities = self.probabilities(x)
-        return probabilities.index(max(probabilities))
-
-    def save(self, path: Path) -> None:
-        """Write all of it to a JSON file; `DataError` if it cannot be written."""
-        document = {
+    @property
+    def document(self) -> dict[str, Any]:
+        """All of it, as a model file has it."""
+        return {
             "format": FORMAT,
             "target": self.target,
             "classes": self.classes,
@@ -351,10 +422,37 @@ class Classifier:
             "architecture": self.network.architecture,
             "parameters": self.network.state_dict(),
         }
+
+    def save(self, path: Path) -> None:
+        """Write all of it to a JSON file; `DataError` if it cannot be written."""
         try:
-            write_json(path, document)
+            write_json(path, self.document)
         except OSError as error:
             raise DataError(f"cannot write {str(path)!r}: {error.strerror}") from None
+
+    def check(self) -> None:
+        """Raise `ValueError` if this cannot be what `train` makes, whatever the table it is used on."""
+        names = [column.name for column in self.inputs]
+        _distinct([self.target, *names], "the target and the inputs")
+        _distinct(self.classes, "the classes")
+        if len(self.classes) < 2:
+            raise ValueError(f"there must be two classes or more, got {self.classes}")
+        for column in self.inputs:
+            if isinstance(column, Category):
+                _distinct(column.texts, f"the texts of input {column.name!r:.60}")
+            elif not (abs(column.mean) <= GREATEST and LEAST <= column.scale <= GREATEST):
+                raise ValueError(
+                    f"input {column.name!r:.60} has the mean {column.mean:g} and the scale {column.scale:g}: "
+                    f"no column of numbers below {GREATEST:g} standardises so"
+                )
+        for name, weight in self.network.state_dict().items():
+            if not abs(weight) <= GREATEST:
+                raise ValueError(f"the parameter {name} is {weight:g}, beyond ±{GREATEST:g}")
+        shape = self.network.architecture
+        if shape is None or shape["output"] != "linear" or shape["activation"] not in ACTIVATIONS:
+            raise ValueError("the network is not one that 'train' builds")
+        if len(self.probabilities([0.0] * _width(self.inputs))) != len(self.classes):
+            raise ValueError(f"the network does not have {len(self.classes)} classes")
 
     @classmethod
     def load(cls, path: Path) -> Classifier:
@@ -379,11 +477,15 @@ class Classifier:
         try:
             classes = _texts(document["classes"], "'classes'")
             model = cls(document["target"], classes, [*map(_input, document["inputs"])], network)
-            if len(model.probabilities([0.0] * _width(model.inputs))) != len(classes):
-                raise ValueError(f"the network does not have {len(classes)} classes")
+            model.check()
         except (TypeError, ValueError, ArithmeticError) as error:
             raise DataError(f"{path} is damaged: {error}") from None
         return model
+
+
+def _probabilities(scores: list[float]) -> list[float]:
+    """Softmax of the scores; of one alone, the probability that it is the second class is σ (000.2)."""
+    return softmax(scores) if len(scores) > 1 else [sigmoid(-scores[0]), sigmoid(scores[0])]
 
 
 def _width(inputs: Iterable[Input]) -> int:
@@ -405,10 +507,7 @@ def _input(entry: Any) -> Input:
         case {"name": str(name), "texts": texts, **others} if not others:
             return Category(name, _texts(texts, f"the texts of input {name!r}"))
         case {"name": str(name), "mean": mean, "scale": scale, **others} if not others:
-            column = Number(name, real(mean, "a mean"), real(scale, "a scale"))
-            if not (math.isfinite(column.mean) and 0.0 < column.scale < math.inf):
-                raise ValueError(f"{column} standardises nothing")
-            return column
+            return Number(name, real(mean, "a mean"), real(scale, "a scale"))
     raise ValueError(f"{entry!r:.60} describes no input")
 
 
@@ -418,14 +517,19 @@ def _texts(entry: Any, what: str) -> list[str]:
     return entry
 
 
-def _check_writable(path: Path) -> None:
-    """Raise `DataError` now, before the training, if `path` cannot be written after it."""
+def _distinct(texts: Sequence[str], what: str) -> None:
+    """Raise `ValueError` unless `texts` are names that a table can have, each once."""
+    for text, count in Counter(texts).items():
+        if count > 1:
+            raise ValueError(f"{text!r:.60} stands {count} times among {what}")
+        if not text or any(unicodedata.category(c) == "Cc" and c not in "\t\n\r" for c in text):
+            raise ValueError(f"{text!r:.60} among {what} is not a text that a table can hold")
+
+
+def _check_writable(path: Path, size: int = 4096) -> None:
+    """Raise `DataError` now, before the work, if `size` bytes cannot be written to `path` after it."""
     try:
-        if path.exists() and not path.is_file():
-            raise DataError(f"cannot write {str(path)!r}: it is no file")
-        if path.exists() and not os.access(path, os.W_OK):
-            raise DataError(f"cannot write {str(path)!r}: it is write-protected")
-        tempfile.TemporaryFile(dir=path.parent).close()
+        check_writable(path, size)
     except OSError as error:
         raise DataError(f"cannot write {str(path)!r}: {error.strerror}") from None
 
@@ -437,17 +541,24 @@ def _train(arguments: argparse.Namespace) -> None:
     hidden = [] if arguments.hidden == [0] else arguments.hidden
     if 0 in hidden:
         raise DataError("--hidden 0 means no hidden layer, so no other number goes with it")
-    if arguments.save is not None:
-        _check_writable(arguments.save)
-    if arguments.report is not None:
-        _check_reportable(arguments.report)
+    _check_apart(arguments)
     table = penguins() if arguments.data is None else read_csv(arguments.data)
     target = default_target(table) if arguments.target is None else arguments.target
     problem = classification(table, target, arguments.seed)
     outputs = 1 if not hidden and len(problem.classes) == 2 else len(problem.classes)
     width = _width(problem.inputs)
+    count = sum((n + 1) * m for n, m in pairwise([width, *hidden, outputs]))
+    if count > LARGEST:
+        raise DataError(
+            f"a network of {count:,} parameters is too large, {LARGEST:,} are the most: "
+            "choose fewer --hidden units, or fewer columns"
+        )
     network = MLP(width, [*hidden, outputs], arguments.activation, rng=arguments.seed)
     model = Classifier(target, problem.classes, problem.inputs, network)
+    if arguments.save is not None:
+        _check_writable(arguments.save, 2 * len(as_json(model.document)))
+    if arguments.report is not None:
+        _check_reportable(arguments.report)
 
     print(f"{_line(table.source)}: {len(table.rows)} rows, {len(table.names)} columns")
     _print_problem(problem)
@@ -456,6 +567,7 @@ def _train(arguments: argparse.Namespace) -> None:
     _item("network", f"{', '.join(layers)}: {len(network.parameters())} parameters")
     print(flush=True)
 
+    diverged = DataError(f"the training diverged: choose an --lr below {arguments.lr}")
     try:
         history = fit(
             model.scores,
@@ -469,12 +581,18 @@ def _train(arguments: argparse.Namespace) -> None:
             compiled=True,  # a network of nn's neurons, and a loss of losses
             validation=_columns(problem.held_out) if arguments.report and problem.held_out else None,
         )
+        model.check()
+    except (ArithmeticError, ValueError):
+        raise diverged from None
+    try:
         training, held_out = _measured(model, problem.training), _measured(model, problem.held_out)
         difference, largest = gradient_check(model, problem.training)
     except (ArithmeticError, ValueError):
-        raise DataError(f"the training diverged: choose an --lr below {arguments.lr}") from None
-    if arguments.save is not None:
-        model.save(arguments.save)
+        raise diverged from None
+    except KeyboardInterrupt:  # the training is done, and is kept
+        _save(model, arguments.save)
+        raise
+    _save(model, arguments.save)
 
     _print_measures(problem.classes, training, held_out)
     milliseconds = 1e3 * history.seconds / history.steps
@@ -487,10 +605,38 @@ def _train(arguments: argparse.Namespace) -> None:
         f"{difference:.1e} (largest entry {largest:.1e})",
     )
     if arguments.save is not None:
-        _item("saved", str(arguments.save))
+        _item("saved", _line(arguments.save))
     if arguments.report is not None:
         _write_report(arguments.report, model, problem, history, held_out if held_out[1] else training)
-        _item("report", str(arguments.report / REPORT))
+        _item("report", _line(arguments.report / REPORT))
+
+
+def _check_apart(arguments: argparse.Namespace) -> None:
+    """Raise `DataError` if a file that is to be written is one that is read, or two are one."""
+    save, report = [path and Path(os.path.realpath(path)) for path in (arguments.save, arguments.report)]
+    page = report and report / REPORT
+    if save and report and save in (page, report, *report.parents):
+        raise DataError("--save and --report name the same place: choose another for one of them")
+    data = arguments.data
+    for option, path in ("--save", save), ("--report", page):
+        if path and data and path.exists() and data.exists() and path.samefile(data):
+            raise DataError(f"{option} would overwrite {str(data)!r}, the data: choose another place")
+
+
+def _save(model: Classifier, path: Path | None) -> None:
+    """Save the model where asked to, else in a temporary folder: no training is lost for want of a place."""
+    if path is None:
+        return
+    try:
+        model.save(path)
+    except DataError as error:
+        folder = Path(tempfile.mkdtemp(prefix=f"{PROGRAM}-"))
+        try:
+            model.save(folder / "model.json")
+        except DataError:
+            folder.rmdir()
+            raise error from None
+        raise DataError(f"{error}; the model is saved in {str(folder / 'model.json')!r}") from None
 
 
 def _columns(part: Part) -> tuple[list[list[float]], list[int]]:
@@ -504,7 +650,7 @@ def _check_reportable(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"cannot make the folder {str(folder)!r}: {error.strerror}") from None
-    _check_writable(folder / REPORT)
+    _check_writable(folder / REPORT, 2**20)
 
 
 def _write_report(
@@ -552,7 +698,7 @@ def _names(column: Input) -> list[str]:
 
 def _write(path: Path, content: bytes) -> None:
     try:
-        path.write_bytes(content)
+        write_whole(path, content)
     except OSError as error:
         raise DataError(f"cannot write {str(path)!r}: {error.strerror}") from None
 
@@ -563,14 +709,14 @@ def _item(head: str, text: str) -> None:
 
 
 def _print_problem(problem: Problem) -> None:
-    _item("predicts", f"{_line(problem.target)}: {_some(list(map(_line, problem.classes)))}")
+    _item("predicts", f"{_name(problem.target)}: {_some(list(map(_name, problem.classes)))}")
     shown = [
-        _line(column.name) + (f" ({column.width} texts)" if isinstance(column, Category) else "")
+        _name(column.name) + (f" ({column.width} texts)" if isinstance(column, Category) else "")
         for column in problem.inputs
     ]
     _item("from", _some(shown))
     for name, reason in problem.omitted.items():
-        _item("left out", f"column {_line(name)}: {_line(reason)}")
+        _item("left out", f"column {_name(name)}: {_bounded(_line(reason))}")
     if problem.incomplete:
         _item("left out", f"{problem.incomplete} rows with missing fields: {_counted(problem.absent)}")
     _item("rows", f"{len(problem.training)} to train on, {len(problem.held_out)} held out")
@@ -581,22 +727,27 @@ def _some(names: list[str]) -> str:
 
 
 def _counted(absent: dict[str, int]) -> str:
-    return ", ".join(f"{_line(name)} {count}" for name, count in absent.items())
+    return _some([f"{_name(name)} {count}" for name, count in absent.items()])
 
 
 def _measured(model: Classifier, part: Part) -> Measures:
     """The mean loss over some rows, and the true and the predicted class of each."""
-    with no_grad():
-        losses = [model.loss(model.scores(x), label).data for x, label in part]
-    return math.fsum(losses) / max(1, len(part)), [(label, model.predict(x)) for x, label in part]
+    losses, pairs = [], []
+    for x, label in part:
+        with no_grad():
+            scores = model.scores(x)
+            losses.append(model.loss(scores, label).data)
+        p = _probabilities([score.data for score in scores])
+        pairs.append((label, p.index(max(p))))
+    return math.fsum(losses) / max(1, len(part)), pairs
 
 
 def _print_measures(classes: list[str], training: Measures, held_out: Measures) -> None:
-    print(f"  {'':<10}{'rows':>8}{'loss':>10}{'accuracy':>10}")
+    print(f"  {'':<10}{'rows':>8}{'loss':>12}{'accuracy':>10}")
     for name, (loss, pairs) in ("training", training), ("held out", held_out):
         if pairs:
             accuracy = sum(label == predicted for label, predicted in pairs) / len(pairs)
-            print(f"  {name:<10}{len(pairs):>8}{loss:>10.4g}{accuracy:>10.4f}")
+            print(f"  {name:<10}{len(pairs):>8}{loss:>12.4g}{accuracy:>10.4f}")
             shown = name, pairs
     name, pairs = shown  # the held-out part, unless there is none
     heading, *lines = confusion(classes, pairs)
@@ -616,7 +767,7 @@ def confusion(classes: Sequence[str], pairs: Iterable[tuple[int, int]]) -> list[
       dog    0    2
     """
     counts = Counter(pairs)
-    names = [name if len(name) <= 30 else name[:29] + "…" for name in map(_line, classes)]
+    names = [*map(_name, classes)]
     numbers = [str(number) for number in range(1, len(names) + 1)]
     numbered = [f"{number} {name}" for number, name in zip(numbers, names, strict=True)]
     for rows, heads in (names, names), (numbered, numbers):
@@ -695,8 +846,13 @@ def _predict(arguments: argparse.Namespace) -> None:
     model = Classifier.load(arguments.model)
     table = read_csv(arguments.data)
     lines: list[list[str]] = []
-    for row in encode(table, model.inputs):
-        p = [] if row is None else model.probabilities(row)
+    for row, line in zip(encode(table, model.inputs), table.lines, strict=True):
+        try:
+            p = [] if row is None else model.probabilities(row)
+        except (ArithmeticError, ValueError) as error:
+            raise DataError(
+                f"{table.source}, line {line}: the model overflows on this row: {error}"
+            ) from None
         shown = [f"{p_k:.6g}" for p_k in p] or [""] * len(model.classes)
         lines.append([model.classes[p.index(max(p))] if p else "", *shown])
     known = table.classes(model.target) if model.target in table.names else []
@@ -758,16 +914,15 @@ def _draw(arguments: argparse.Namespace) -> None:
             raise DataError(f"{str(output)!r} ends in none of .svg, .png, .dot and .html")
         _check_writable(output)
     value = _differentiated(arguments)
+    print(tree(value))
     if output is not None:
-        picture = draw(value)
         try:
             if kind == ".html":
                 content = play(value).html.encode()
             else:
+                picture = draw(value)
                 content = picture.source.encode() if kind == ".dot" else picture.pipe(kind[1:])
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:  # without a picture the tree has to do
             raise DataError(error) from None
         _write(output, content)
-    print(tree(value))
-    if output is not None:
-        print(f"\n{output}")
+        print(f"\n{_line(output)}")

@@ -14,6 +14,7 @@ import operator
 import sys
 import unicodedata
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -110,19 +111,22 @@ class _Reader:
     def __init__(self, text: str, values: Mapping[str, float]) -> None:
         self.text = _on_one_line(text)
         self.leaves = {_identifier(name): Value(x, name) for name, x in values.items()}
+        if len(self.leaves) < len(values):
+            names = Counter(map(_identifier, values))
+            raise ValueError(f"{names.most_common(1)[0][0]} is given twice, in two spellings of one name")
 
     def run(self) -> Value:
         text = self.text
         if not text:
             raise ExpressionError("there is no expression", text, 0)
-        if len(text) > LONGEST:
-            raise ExpressionError(f"{len(text):,} characters are too many, {LONGEST:,} at most", text, 0)
         for column, character in enumerate(text):
             if not character.isprintable():
                 shown = "".join([c if c.isprintable() else "\ufffd" for c in text])
                 raise ExpressionError(f"the character {character!a} has no meaning", shown, column)
             if character == "#":  # to Python all that follows would be a comment
                 raise ExpressionError("the character '#' has no meaning", text, column)
+        if len(text) > LONGEST:
+            raise ExpressionError(f"{len(text):,} characters are too many, {LONGEST:,} at most", text, 0)
         try:
             result = self.value(_parsed(text).body)
         except SyntaxError as error:

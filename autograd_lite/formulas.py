@@ -500,6 +500,8 @@ class Reader:
         token = paused.set(frozenset())  # also within no_grad the rule has to record
         try:
             recorded = partials_as_values(node)
+        except ArithmeticError:  # the rule's own derivatives, which nobody asks for, are beyond the floats
+            recorded = node.partials
         finally:
             paused.reset(token)
         known = {x: self.formula(x) for x in (node, *node.operands) if isinstance(x, Value)}

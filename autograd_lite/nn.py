@@ -11,14 +11,14 @@ import math
 import operator
 import os
 import random
-import secrets
-import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
+from autograd_lite.files import read_whole, write_whole
 from autograd_lite.primitives import TABLE, Primitive, Recordable, dot, real
 from autograd_lite.summary import as_html, as_text
 from autograd_lite.value import Value, affine, scope
@@ -51,25 +51,21 @@ INITS: dict[str, Callable[[random.Random, int, int], float]] = {
 # --- Files ------------------------------------------------------------------------------------------
 
 
+LARGEST = 2**30  # bytes of a file: 17 million parameters
+
+
 def write_json(path: str | os.PathLike[str], document: Mapping[str, Any]) -> None:
     """Write `document` as JSON with exact floats, all of it or nothing: a reader never sees half a file.
 
     Raises `ValueError` if it holds an infinity or a NaN, which JSON has no way to write, and `OSError`
     where the file cannot be written; what stood there before then stays.
     """
-    text = json.dumps(document, indent=1, allow_nan=False) + "\n"
-    target = Path(path).resolve()  # through a link, to the file it stands for
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        with temporary.open("x", encoding="utf-8") as file:
-            file.write(text)
-        if target.exists():
-            shutil.copymode(target, temporary)
-        temporary.replace(target)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, as_json(document))
+
+
+def as_json(document: Mapping[str, Any]) -> bytes:
+    """Return what `write_json` writes."""
+    return (json.dumps(document, indent=1, allow_nan=False) + "\n").encode()
 
 
 def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -78,8 +74,16 @@ def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
     def refuse(token: str) -> None:
         raise ValueError(f"{token} is no JSON number")
 
+    def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            ((key, count),) = Counter([key for key, _ in pairs]).most_common(1)
+            raise ValueError(f"the key {key!r:.60} stands {count} times in one object")
+        return found
+
     try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=refuse)
+        text = read_whole(Path(path), LARGEST).decode()
+        document = json.loads(text, parse_constant=refuse, object_pairs_hook=distinct)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged or no JSON file: {error}") from None
     if not isinstance(document, dict):

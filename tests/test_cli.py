@@ -364,7 +364,7 @@ BIRDS = PENGUINS.read_text(encoding="utf-8")
             "column 'body_mass_g' of d.csv has 94 different values in 342 rows",
         ),
         (BIRDS, ["--save", "no/model.json"], "cannot write 'no/model.json': No such file or directory"),
-        (BIRDS, ["--save", "."], "cannot write '.': it is no file"),
+        (BIRDS, ["--save", "."], "cannot write '.': it is a folder"),
         (BIRDS, ["--lr", "1e308", *QUICK], "the training diverged: choose an --lr below 1e+308"),
         (BIRDS, ["--hidden", "0", "3"], "--hidden 0 means no hidden layer"),
         (
@@ -454,7 +454,7 @@ def test_a_model_that_cannot_be_written_after_all(run, monkeypatch):
         ),
         ({"inputs": []}, "is damaged: 10 inputs were expected and 0 came"),
         ({"inputs": [{"name": "x", "mean": "0", "scale": 1.0}]}, "is damaged: a mean must be a real number"),
-        ({"inputs": [{"name": "x", "mean": 0.0, "scale": 0.0}]}, "standardises nothing"),
+        ({"inputs": [{"name": "x", "mean": 0.0, "scale": 0.0}]}, "has the mean 0 and the scale 0: no column"),
         ({"inputs": [{"name": "x", "size": 3}]}, "is damaged: {'name': 'x', 'size': 3} describes no input"),
     ],
 )

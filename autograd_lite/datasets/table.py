@@ -18,14 +18,25 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+from autograd_lite.files import read_whole
+
 MISSING = {"", "?", "n/a", "na", "nan", "null"}  # in any case
 TARGETS = ("target", "class", "label", "species")  # what a column of classes is called, in any case
+LARGEST = 100_000_000  # bytes of a file
+GREATEST = 1e100  # magnitude of a number: beyond, a mean of squares is no longer safe
+LEAST = 1e-100  # deviation of a column: below, a number of another table would be infinite in its units
 MOST_TEXTS = 50  # different texts of a column that still are categories
 MOST_NUMBERS = 20  # different numbers of a target that still are classes
+
+# A terminal would obey them: names and texts have a sign in their place from the start.
+_CONTROLS = {
+    c: "\N{REPLACEMENT CHARACTER}" for c in (*range(0x20), *range(0x7F, 0xA0)) if chr(c) not in "\t\n\r"
+}
 
 
 class DataError(ValueError):
@@ -46,13 +57,16 @@ class Table:
     lines: list[int]
     decimal_comma: bool = False
 
+    @cached_property
+    def _columns(self) -> dict[str, list[str | None]]:
+        return {name: [row[j] for row in self.rows] for j, name in enumerate(self.names)}
+
     def column(self, name: str) -> list[str | None]:
         """The fields of a column; `DataError` if there is none, with the name that comes closest."""
         try:
-            j = self.names.index(name)
-        except ValueError:
+            return self._columns[name]
+        except KeyError:
             raise DataError(f"{self.source} has no column {name!r}{self._hint(name)}") from None
-        return [row[j] for row in self.rows]
 
     def is_numeric(self, name: str) -> bool:
         """Whether a column is one of numbers: nearly all its fields are, and the others are no categories."""
@@ -85,8 +99,8 @@ class Table:
             number = float(field.replace(",", ".") if self.decimal_comma else field)
         except ValueError:
             return None
-        # Python takes 1_000 and inf for numbers. Beyond 1e100 a mean of squares is no longer safe.
-        return number if "_" not in field and math.fabs(number) < 1e100 else None
+        # Python takes 1_000 and inf for numbers.
+        return number if "_" not in field and math.fabs(number) < GREATEST else None
 
     def _hint(self, name: str) -> str:
         spellings = {known.casefold(): known for known in reversed(self.names)}
@@ -101,15 +115,18 @@ def read_csv(path: str | Path | Traversable) -> Table:
     """Read a CSV file in UTF-8 whose first line names the columns.
 
     Fields are separated by commas, semicolons, tabs or bars, whichever fits the file. Fields that are empty
-    or read NA, N/A, NaN, null or ? are missing. Raises `DataError` for a file that cannot be read, is empty,
-    holds no rows, names a column twice or has a row of another length.
+    or read NA, N/A, NaN, null or ? are missing. Control characters become U+FFFD. Raises `DataError` for a
+    file that cannot be read, is too long or empty, holds no rows, names a column twice or has a row of
+    another length.
     """
     path = Path(path) if isinstance(path, str) else path
     source = path.name
     try:
-        content = path.read_bytes()
+        content = read_whole(path, LARGEST)
     except OSError as error:
         raise DataError(f"cannot read {str(path)!r}: {error.strerror}") from None
+    except ValueError as error:
+        raise DataError(f"cannot read {str(path)!r}: {error}") from None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -119,6 +136,7 @@ def read_csv(path: str | Path | Traversable) -> Table:
         ) from None
     if not text.strip():
         raise DataError(f"{source} is empty")
+    text = text.translate(_CONTROLS)
     delimiter = max(",;\t|", key=lambda candidate: _fit(text, candidate))
     (_, header), *records = _records(text, delimiter, source)
     names = [name or f"column {j}" for j, name in enumerate(header, start=1)]
@@ -260,7 +278,7 @@ def fit_input(table: Table, name: str, rows: Iterable[int]) -> Input:
     mean = math.fsum(x) / len(x)
     # A constant here may vary elsewhere; its deviation, but for rounding, would be 0.
     deviation = math.hypot(*[xi - mean for xi in x]) / math.sqrt(len(x)) if min(x) < max(x) else 0.0
-    return Number(name, mean, deviation or 1.0)
+    return Number(name, mean, deviation if deviation >= LEAST else 1.0)
 
 
 def encode(table: Table, inputs: Sequence[Input]) -> list[list[float] | None]:

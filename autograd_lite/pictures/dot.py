@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import threading
+import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
@@ -25,6 +26,7 @@ from typing import Any, Literal, Self, TypeAlias
 
 import graphviz
 
+from autograd_lite.files import write_whole
 from autograd_lite.names import short
 from autograd_lite.pictures.cards import Box, Card, Cards, Collapse, Edge, Row, cards
 from autograd_lite.pictures.colour import DARK, LIGHT, Theme, largest_of, strength
@@ -43,6 +45,7 @@ NO_GRAPHVIZ = (
 _FONT = "Helvetica,Arial,sans-serif"
 _SPACE = "\u00a0"  # SVG would drop a plain one at the start of a text
 _NAME, _TITLE = 20, 40  # letters of a name and of a title that are shown; the tooltip has all of them
+_LONGEST_TOOLTIP = 2_700  # characters, of which escaping makes at most six bytes each
 _LONGEST_LINE, _LONGEST_FOLDED_LINE = 4, 9  # cards side by side that can be read in a column
 _CROWD = 60  # so many edges have no room for their labels: they are spread out, and tooltips have to do
 
@@ -57,6 +60,7 @@ def _text(text: str, size: float, colour: str, style: str = "") -> str:
     <FONT POINT-SIZE="11" COLOR="#000000"><I>&lt;b&gt; &amp; &quot;\\N&quot;</I></FONT>
     """
     escaped = html.escape(text).replace("\\", "\\\\")  # \N would become the name of the node
+    escaped = escaped.replace("]", "&#93;")  # alone between tags it ends the label, to Graphviz 2.43
     for tag in style:
         escaped = f"<{tag}>{escaped}</{tag}>"
     return f'<FONT POINT-SIZE="{size}" COLOR="{colour}">{escaped}</FONT>'
@@ -283,8 +287,9 @@ def _edge_in_words(edge: Edge) -> str:
 
 
 def _tooltip(lines: list[str]) -> str:
-    # Graphviz resolves escapes in tooltips twice.
-    return "&#10;".join([html.escape(line).replace("\\", "\\" * 4) for line in lines])
+    # Graphviz resolves escapes in tooltips twice, and reads no string of more than 16,384 bytes.
+    said = _cut("\n".join(lines), _LONGEST_TOOLTIP)
+    return html.escape(said).replace("\\", "\\" * 4).replace("\n", "&#10;")
 
 
 def _digraph(drawn: Cards, theme: Theme, direction: str, partials: bool, legend: bool) -> Picture:
@@ -412,6 +417,22 @@ def _draw_here(source: str, file_format: str, engine: str) -> bytes:
             raise RuntimeError(f"pygraphviz cannot draw this as {file_format}: {error}") from None
 
 
+def _is_picture(drawn: bytes, file_format: str) -> bool:
+    """Whether a program that calls itself dot returned a picture in this format, as far as one can see."""
+    if file_format == "svg":
+        try:
+            return ET.fromstring(drawn).tag == "{http://www.w3.org/2000/svg}svg"
+        except ET.ParseError:
+            return False
+    return drawn.startswith({"png": b"\x89PNG\r\n", "pdf": b"%PDF"}.get(file_format, b"")) and drawn != b""
+
+
+def _stderr(error: Exception) -> str:
+    """What a program that failed has said."""
+    said = getattr(error, "stderr", None) or b""
+    return said if isinstance(said, str) else said.decode(errors="replace")
+
+
 class Picture(graphviz.Digraph):  # type: ignore[misc]
     """A drawn graph: all that a `graphviz.Digraph` does, drawn by the Graphviz there is.
 
@@ -447,25 +468,51 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
     ) -> Any:
         """Return the picture as bytes, or as text if an `encoding` is given; see `graphviz.Digraph.pipe`.
 
-        Raises `RuntimeError` if there is no Graphviz.
+        Where ``dot`` fails, pygraphviz draws. Raises `RuntimeError` if there is no Graphviz, or none can.
         """
         engine, format = engine or self.engine, format or self.format
         if format not in graphviz.FORMATS:
             raise ValueError(f"unknown format {format!r}: Graphviz draws svg, png, pdf and others")
+        failed = None
         if shutil.which(engine):
-            drawn = super().pipe(
-                format=format,
-                renderer=renderer,
-                formatter=formatter,
-                neato_no_op=neato_no_op,
-                quiet=quiet,
-                engine=engine,
-            )
-        else:
-            drawn = _draw_here(self.source, format, engine)
+            try:
+                drawn = super().pipe(
+                    format=format,
+                    renderer=renderer,
+                    formatter=formatter,
+                    neato_no_op=neato_no_op,
+                    quiet=quiet,
+                    engine=engine,
+                )
+                failed = None if _is_picture(drawn, format) else f"it did not return a {format}"
+            except (OSError, subprocess.SubprocessError) as error:
+                failed = _cut(" ".join((_stderr(error) or str(error)).split()), 200)
+        if failed or not shutil.which(engine):
+            try:
+                drawn = _draw_here(self.source, format, engine)
+            except RuntimeError as error:
+                raise RuntimeError(f"{engine} failed ({failed}); {error}" if failed else str(error)) from None
         if format == "svg":
             drawn = self._with_both_themes(_held(drawn.decode()).encode())
         return drawn if encoding is None else drawn.decode(encoding)
+
+    def save(
+        self,
+        filename: str | os.PathLike[str] | None = None,
+        directory: str | os.PathLike[str] | None = None,
+        *,
+        skip_existing: bool = False,
+    ) -> str:
+        """Write the DOT source, all of it or nothing; return its path. See `graphviz.Digraph.save`."""
+        if filename is not None:
+            self.filename = os.fspath(filename)
+        if directory is not None:
+            self.directory = os.fspath(directory)
+        target = Path(self.filepath)
+        if not (skip_existing and target.exists()):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(target, self.source.encode(self.encoding))
+        return os.fspath(self.filepath)
 
     def render(
         self,
@@ -504,7 +551,7 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         if not overwrite_source and target.absolute() == source.absolute():
             raise ValueError(f"the picture would overwrite its source, {source}: give it another name")
         self.save(filename)
-        target.write_bytes(drawn)
+        write_whole(target, drawn)
         if cleanup:
             source.unlink()
         if view or quiet_view:
@@ -525,8 +572,9 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         bundle: dict[str, Any] = {"text/plain": str(self)}
         try:
             svg = self.pipe("svg", encoding="utf-8")
-        except (OSError, RuntimeError, ValueError, subprocess.SubprocessError):
-            pass  # the text says why
+        except RuntimeError as error:
+            if NO_GRAPHVIZ not in bundle["text/plain"]:
+                bundle["text/plain"] += f"\n{error}"
         else:
             # An <img>, because a notebook that is not trusted shows that and no other form of SVG.
             data = base64.b64encode(svg.encode()).decode()

@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from autograd_lite.files import write_whole
 from autograd_lite.names import pretty, short
 from autograd_lite.pictures.cards import Cards, Collapse
 from autograd_lite.pictures.dot import Direction, Picture, draw
@@ -140,9 +141,8 @@ class Player:
     def save(self, path: str | Path) -> Path:
         """Write the page to the file `path` and return it. Raises `RuntimeError` if there is no Graphviz."""
         page = self.html
-        target = Path(path)
-        target.write_text(page, encoding="utf-8")
-        return target
+        write_whole(path, page.encode())
+        return Path(path)
 
     def __repr__(self) -> str:
         return repr(self.picture.tree)

@@ -1,0 +1,78 @@
+"""Files, written whole or not at all, and read up to a limit.
+
+Not here: what is in them (`nn.py`, `cli.py`, `datasets`, `pictures`).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+
+def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write `content` to the file `path`: all of it, or nothing, and then what stood there stays.
+
+    A reader never sees half a file. A pipe or a device is written to as it is. Raises `OSError`, with `path`
+    as its file name, where the file cannot be written.
+    """
+    with _beside(path, content) as (temporary, target):
+        if temporary is None:
+            target.write_bytes(content)
+        else:
+            temporary.replace(target)
+
+
+def check_writable(path: str | os.PathLike[str], size: int) -> None:
+    """Raise the `OSError` that `write_whole` would raise for `size` bytes; the file stays as it is."""
+    with _beside(path, bytes(size)) as (_, target):
+        if target.exists() and not target.is_file():
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        if target.exists() and not os.access(target, os.W_OK):
+            raise OSError(errno.EACCES, "it is write-protected")
+
+
+@contextmanager
+def _beside(path: str | os.PathLike[str], content: bytes) -> Iterator[tuple[Path | None, Path]]:
+    """A file with `content` in the folder of `path`, which is removed, and the file that `path` stands for.
+
+    There is none where `path` is not a regular file: a rename would put one in the place of a device.
+    """
+    temporary = None
+    try:
+        target = Path(os.path.realpath(path))  # through a link, to what it stands for
+        if target.is_dir():
+            raise OSError(errno.EISDIR, "it is a folder")
+        if not target.exists() or target.is_file():
+            # A name of its own, because the target's may be as long as names can be.
+            beside = target.with_name(f".autograd-lite-{secrets.token_hex(8)}")
+            with beside.open("xb") as file:
+                temporary = beside
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())  # some file systems find out late that they are full
+            if target.exists():
+                shutil.copymode(target, temporary)
+        yield temporary, target
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def read_whole(path: Path | Traversable, limit: int) -> bytes:
+    """Return what is in the file `path`. Raises `ValueError` if it is longer than `limit` bytes.
+
+    A device such as ``/dev/zero`` has no end, and a file may be larger than the memory.
+    """
+    with path.open("rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise ValueError(f"it is longer than {limit:,} bytes, which are read at most")
+    return content
