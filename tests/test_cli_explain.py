@@ -45,3 +45,20 @@ def test_a_mistake_is_said_in_one_message(capsys, arguments, said):
     assert captured.out == ""
     assert said in captured.err
     assert "Traceback" not in captured.err
+
+
+@pytest.mark.parametrize("given", [("x=1",), ("x=1", "--latex")])
+def test_a_rule_whose_own_derivative_overflows_is_explained_by_its_number(capsys, given):
+    """∂/∂x √(a·x) is ½√a at 1; the rule's derivative, −¼·(1e-300)^-1.5, is beyond the floats."""
+    assert main(["explain", "(1e-300*x)**0.5", *given, "--wrt", "x"]) == 0
+    out = capsys.readouterr().out
+    assert ("10^{-151}" if "--latex" in given else "5·10⁻¹⁵¹") in out
+
+
+@pytest.mark.parametrize("wrt", ["ﬁ", "fi"])
+@pytest.mark.parametrize("given", ["ﬁ=3", "fi=3"])
+def test_names_that_normalise_alike_are_one(capsys, given, wrt):
+    assert main(["explain", "fi*ﬁ", given, "--wrt", wrt]) == 0
+    assert "= 6" in capsys.readouterr().out
+    assert main(["explain", "fi*ﬁ", given, "fi=1", "--wrt", wrt]) == 2
+    assert capsys.readouterr().err == "autograd-lite: fi is given twice\n"

@@ -242,3 +242,15 @@ def test_module_has_no_eval():
         tree = ast.parse(file.read())
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     assert not names & {"eval", "exec", "compile", "getattr", "__import__", "globals"}
+
+
+def test_two_spellings_of_one_name_are_refused():
+    assert evaluate("ﬁ + 1", {"fi": 2.0}).data == 3.0
+    with pytest.raises(ValueError, match="^fi is given twice, in two spellings of one name$"):
+        evaluate("fi", {"ﬁ": 1.0, "fi": 3.0})
+
+
+def test_an_expression_that_is_too_long_shows_no_control_characters():
+    with pytest.raises(ExpressionError) as raised:
+        evaluate("\x1b[31m" * 1000, {})
+    assert str(raised.value).replace("\n", "").isprintable()
