@@ -439,6 +439,8 @@ class Classifier:
             raise ValueError(f"there must be two classes or more, got {self.classes}")
         for column in self.inputs:
             if isinstance(column, Category):
+                if not column.texts:
+                    raise ValueError(f"the input {column.name!r:.60} has no texts")
                 _distinct(column.texts, f"the texts of input {column.name!r:.60}")
             elif not (abs(column.mean) <= GREATEST and LEAST <= column.scale <= GREATEST):
                 raise ValueError(

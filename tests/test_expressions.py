@@ -246,7 +246,7 @@ def test_module_has_no_eval():
 
 def test_two_spellings_of_one_name_are_refused():
     assert evaluate("ﬁ + 1", {"fi": 2.0}).data == 3.0
-    with pytest.raises(ValueError, match="^fi is given twice, in two spellings of one name$"):
+    with pytest.raises(ValueError, match=r"^fi is given twice, in two spellings of one name$"):
         evaluate("fi", {"ﬁ": 1.0, "fi": 3.0})
 
 

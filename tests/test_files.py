@@ -9,7 +9,7 @@ import pytest
 
 from autograd_lite.files import check_writable, read_whole, write_whole
 
-# Each writes "out" (or, for the report, "out/report.html") more than the 4,096 bytes that the process may write.
+# Each writes more than the 4,096 bytes that the process may write, to "out" or as PLACES says.
 WRITERS = {
     "nn.save": "MLP(3, [40, 40]).save('out')",
     "Picture.save": "draw(loss).save('out')",
