@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-_KEPT = ("_data", "grad", "_label", "_scope", "primitive", "_x", "_y", "_dx", "_dy")
+_KEPT = ("_data", "_grad", "_label", "_scope", "primitive", "_x", "_y", "_dx", "_dy")
 _running = threading.local()
 
 

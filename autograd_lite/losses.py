@@ -8,6 +8,7 @@ their derivatives, which the rows of `primitives.py` know.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from autograd_lite.primitives import (
@@ -92,10 +93,18 @@ def half_squared_error(predictions: Any, targets: Any, reduction: Reduction = "s
     return 0.5 * _reduced([square(p - t) for p, t, _ in pairs], reduction, _examples(predictions))
 
 
+def _refuse(sentence: str, target: Any) -> None:
+    raise ValueError(f"{sentence}, got {target!r}")
+
+
 def _between(label: Any, if_0: Callable[[], Any], if_1: Callable[[], Any], at: str) -> Any:
     """(1 − y)·if_0() + y·if_1(); with a hard label, a number 0 or 1, the other term is not even computed."""
-    if not isinstance(label, Undecided) and not 0.0 <= label <= 1.0:
-        raise ValueError(f"targets{at} must lie between 0 and 1, got {label!r}")
+    sentence = f"targets{at} must lie between 0 and 1"
+    if isinstance(label, Undecided):
+        target: Any = label
+        label._require(lambda: (target >= 0.0) & (target <= 1.0), sentence, partial(_refuse, sentence))
+    elif not 0.0 <= label <= 1.0:
+        _refuse(sentence, label)
     if isinstance(label, Recordable) or 0.0 < label < 1.0:
         return (1.0 - label) * if_0() + label * if_1()
     return if_1() if label else if_0()

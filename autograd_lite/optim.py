@@ -78,6 +78,15 @@ class Optimizer:
             raise ValueError("a parameter stands twice in the list: it would be moved twice a step")
         self._memory = [(0.0,) * len(self.remembers) for _ in self.parameters]
 
+    @property
+    def lr(self) -> float:
+        """The step size, which may be set between steps."""
+        return self._lr
+
+    @lr.setter
+    def lr(self, size: float) -> None:
+        self._lr = real(size, "lr")
+
     def update(self, x: float, g: float, *memory: float) -> tuple[float, ...]:
         """Return the new data for the data `x` and the gradient `g`, followed by the new memory."""
         raise NotImplementedError
@@ -327,6 +336,27 @@ def _agrees(
     )
 
 
+def _check_targets(model: Any, loss: Any, example: Any, data: dict[str, list[Any]]) -> None:
+    """Raise what the loss raises for any of the targets, before a step is made with others.
+
+    It gets each of them with ½ for every score. The model is one of `nn`'s own, whose scores are all alike;
+    what it raises itself is for the engine to say, with the place.
+    """
+    try:
+        with no_grad():
+            flat = flatten(model(example), "the output of the model")
+    except (ArithmeticError, ValueError, TypeError):
+        return
+    scores = flat.around([0.5] * len(flat.leaves))
+    for what, targets in data.items():
+        for i, target in enumerate(targets):
+            try:
+                loss(scores, target)
+            except (ArithmeticError, ValueError, TypeError) as error:
+                error.add_note(f"in example {i} of {what}")
+                raise
+
+
 def fit(
     model: Callable[[Any], Any],
     X: Iterable[Any],
@@ -406,9 +436,17 @@ def fit(
             raise FloatingPointError(f"the loss is {mean_loss!r} in {where}: {_cure(optimizer, where)}")
         return mean_loss
 
+    if _repeats_itself(model, loss):
+        held_targets = [] if held_out is None else held_out[1]
+        data = {"the training data": targets, "the validation data": held_targets}
+        _check_targets(model, loss, inputs[0], data)
     training = None
     if compiled if compiled is not None else _repeats_itself(model, loss):
         training = _training(model, loss, inputs, targets, epochs * batches)
+        if training is not None:
+            training.check()
+            if held_out is not None:
+                training.check(*held_out)
     ends = partial(engine, where="the first example and the last")
     if training is not None and not _agrees(training, ends, optimizer.parameters, m):
         training = None

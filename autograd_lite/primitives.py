@@ -21,7 +21,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import reduce
+from functools import partial, reduce
 from itertools import accumulate, chain
 from numbers import Real
 from types import FunctionType
@@ -49,6 +49,13 @@ class Undecided(Recordable):
     """An operand whose number is not known yet: what a function is traced with (`program`)."""
 
     __slots__ = ()
+
+    def _require(self, holds: Callable[[], Any], sentence: str, refuse: Callable[[float], None]) -> None:
+        """Take note of a condition, which `refuse` knows; it raises for a number that does not fulfil it."""
+
+    def _branch(self, given: Any, taken: bool) -> Any:
+        """Return the branch of a `where` with this condition: `given`, or what that returns."""
+        return given() if callable(given) else given
 
 
 def is_real(number: object) -> TypeGuard[Real]:
@@ -336,7 +343,7 @@ def _dot_arguments(w: Sequence[Any], x: Sequence[Any], b: Any = None) -> tuple[A
 def _where_arguments(condition: Any, x: Any, y: Any) -> tuple[Any, ...]:
     # A branch given as a function runs only if it is taken; what stands for the other is not used.
     if isinstance(condition, Undecided):
-        return condition, x() if callable(x) else x, y() if callable(y) else y
+        return condition, condition._branch(x, True), condition._branch(y, False)
     if isinstance(condition, str | list | tuple | dict | None):
         raise TypeError(f"the condition of where must be true or false, got {condition!r}")
     if condition:
@@ -344,23 +351,33 @@ def _where_arguments(condition: Any, x: Any, y: Any) -> tuple[Any, ...]:
     return 0.0, 0.0 if callable(x) else x, y() if callable(y) else y
 
 
-def _class_arguments(scores: Iterable[Any], label: int) -> tuple[Any, ...]:
-    operands = list(scores)
-    if isinstance(
-        label, Undecided
-    ):  # the score of the right class, then all, of which that one counts nothing
-        right = [label == k for k in range(len(operands))]
-        f_y = operands[-1]
-        for is_right, f_k in zip(right[-2::-1], operands[-2::-1], strict=True):
-            f_y = where(is_right, f_k, f_y)
-        return f_y, *[where(is_right, -inf, f_k) for is_right, f_k in zip(right, operands, strict=True)]
+def _class_number(label: Any, classes: int) -> int:
     try:
         y = operator.index(label if type(label) is not bool else "a bool")  # type: ignore[arg-type]
     except TypeError:
         raise TypeError(f"the label must be a class number, got {type(label).__name__} {label!r}") from None
-    if not 0 <= y < len(operands):
-        raise ValueError(f"label {label} is no class: the {len(operands)} scores are numbered from 0")
-    return operands.pop(y), *operands
+    if not 0 <= y < classes:
+        raise ValueError(f"label {label} is no class: the {classes} scores are numbered from 0")
+    return y
+
+
+def _refuse_label(classes: int, number: float) -> None:
+    _class_number(int(number) if number.is_integer() else number, classes)
+
+
+def _class_arguments(scores: Iterable[Any], label: int) -> tuple[Any, ...]:
+    operands = list(scores)
+    if isinstance(label, Undecided) and operands:
+        # The score of the right class, then all, of which that one counts nothing.
+        right = [label == k for k in range(len(operands))]
+        sentence = f"the label must be a class number, from 0 to {len(operands) - 1}"
+        refuse = partial(_refuse_label, len(operands))
+        label._require(lambda: reduce(operator.or_, right), sentence, refuse)
+        f_y = operands[-1]
+        for is_right, f_k in zip(right[-2::-1], operands[-2::-1], strict=True):
+            f_y = where(is_right, f_k, f_y)
+        return f_y, *[where(is_right, -inf, f_k) for is_right, f_k in zip(right, operands, strict=True)]
+    return operands.pop(_class_number(0 if isinstance(label, Undecided) else label, len(operands))), *operands
 
 
 # --- Rules that take more than a line --------------------------------------------------------------

@@ -208,7 +208,7 @@ def _unary(row: Primitive) -> Callable[[Any], Any]:
         node._y = None
         node._dy = None
         node._scratch = None
-        node.grad = None
+        node._grad = None
         if _scoped:
             node._scope = _place()
         return node
@@ -254,7 +254,7 @@ def _binary(row: Primitive) -> Callable[[Any, Any], Any]:
         node._y = y
         node._dy = None if y is b else q
         node._scratch = None
-        node.grad = None
+        node._grad = None
         if _scoped:
             node._scope = _place()
         return node
@@ -317,7 +317,7 @@ def _variadic(row: Primitive) -> Callable[[tuple[Any, ...]], Any]:
             node._y = tuple(compress(operands, are_values))
             node._dy = tuple(compress(partials, are_values))
         node._scratch = None
-        node.grad = None
+        node._grad = None
         if _scoped:
             node._scope = _place()
         return node
@@ -355,7 +355,7 @@ def affine(W: Sequence[Sequence[Any]], x: Sequence[Any], b: Sequence[Any] | None
             node._y = inputs
             node._dy = by_xi
             node._scratch = None
-            node.grad = None
+            node._grad = None
             if place is not None:
                 node._scope = place
             nodes.append(node)
@@ -478,10 +478,10 @@ class Value(Recordable):
     # and all partials, as tuples, in _x and _dx, those of Values alone in _y and _dy. A neuron that `affine`
     # made keeps w and b in _x, x in _y; x and the partials in _dx, a list, are one object for a whole layer.
     # Most nodes have no label and no scope: those slots stay unset, which the garbage collector passes over.
-    __slots__ = ("_data", "_dx", "_dy", "_label", "_scope", "_scratch", "_x", "_y", "grad", "primitive")
+    __slots__ = ("_data", "_dx", "_dy", "_grad", "_label", "_scope", "_scratch", "_x", "_y", "primitive")
 
     _data: float
-    grad: float | None
+    _grad: float | None
     primitive: Primitive | None
     _label: str | None
     _scope: scope | Line | None
@@ -493,7 +493,7 @@ class Value(Recordable):
 
     def __init__(self, data: Any, label: str | None = None) -> None:
         self._data = real(data, "the data of a Value")
-        self.grad = None
+        self._grad = None
         self.label = label
         self.primitive = self._x = self._y = self._dx = self._dy = self._scratch = None
         if _scoped:
@@ -509,6 +509,15 @@ class Value(Recordable):
     @data.setter
     def data(self, number: Any) -> None:
         self._data = real(number, "the data of a Value")
+
+    @property
+    def grad(self) -> float | None:
+        """∂root/∂self, summed over all backward passes since `zero_grad`; it is set to any real number."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, number: Any) -> None:
+        self._grad = None if number is None else real(number, "the grad of a Value")
 
     @property
     def label(self) -> str | None:
@@ -585,12 +594,12 @@ class Value(Recordable):
             taken: set[Value] | None = None
             for node in reversed(order):
                 upstream = node._scratch
-                grad = node.grad
-                node.grad = upstream if grad is None else grad + upstream
+                grad = node._grad
+                node._grad = upstream if grad is None else grad + upstream
                 partial, other = node._dx, node._dy
                 if upstream == 0.0:
                     # A zero goes no further, which saves the work below a dead unit: only 0 · ∞ would show.
-                    node.grad = grad or 0.0
+                    node._grad = grad or 0.0
                     if type(other) is tuple:
                         if isfinite(sum(other)):
                             if type(partial) is tuple or partial is finite:
@@ -619,7 +628,7 @@ class Value(Recordable):
     def zero_grad(self) -> None:
         """Set ``grad`` to None in the whole graph that self was made from."""
         for node in topological_order(self):
-            node.grad = None
+            node._grad = None
 
     def detach(self) -> Value:
         """Return a leaf with the same data and label: no gradient flows through it."""
@@ -705,8 +714,8 @@ class Value(Recordable):
         name = f"{self.label} = " if self.label else ""
         return (
             f"{name}Value({self._data!r})"
-            if self.grad is None
-            else f"{name}Value({self._data!r}, grad={self.grad!r})"
+            if self._grad is None
+            else f"{name}Value({self._data!r}, grad={self._grad!r})"
         )
 
     def _no_number(self, *_: Any) -> NoReturn:

@@ -28,6 +28,8 @@ class Descent:
         self.kernel = program.kernel("leaf")
         self.samples, m = program._samples(self.kernel, batches)
         self.m: int = m
+        # What depends on the leaves is checked anew before each step, so they are taken one by one.
+        self.checked = program._columns(batches)[0] if program.checks.moves else None
         self.taken = 0
         self.w: Any = None
         self._step: Callable[[], int] | None = None
@@ -60,6 +62,8 @@ class Descent:
         if self.w is None:
             raise RuntimeError("steps are taken within a block: with program.descent(...) as step")
         size = self._size_of(self.taken)
+        if self.checked is not None:
+            self.program.check(self.checked, self.w.tolist())
         if self._step is not None:
             self._size[0] = size
             if self._step():
@@ -77,7 +81,7 @@ class Descent:
     def run(self, steps: int) -> list[float]:
         """Take `steps` steps, in one call where there is machine code; return the means before each."""
         steps, values = operator.index(steps), []
-        if self._step is not None and steps > 1:
+        if self._step is not None and self.checked is None and steps > 1:
             sizes, means, take = self.kernel.steps(self.samples, self.w, steps)
             sizes[:] = [self._size_of(self.taken + k) for k in range(steps if callable(self.lr) else 1)]
             taken = take()

@@ -9,6 +9,7 @@ import pickle
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
@@ -17,6 +18,7 @@ from autograd_lite.collector import collector_paused
 from autograd_lite.primitives import TABLE, Primitive, real
 from autograd_lite.program import arrays, c, lift, loops, mathematics, native, nests, python
 from autograd_lite.program.batch import split_sums
+from autograd_lite.program.checks import Checks
 from autograd_lite.program.code import identifier
 from autograd_lite.program.descent import Descent
 from autograd_lite.program.graph import Graph
@@ -80,13 +82,16 @@ def compile(function: Callable[..., Any] | Value, *example: Any, name: str | Non
             trace.graph.labels[i] = traced.label
     with collector_paused():
         graph, outputs = rebuilt(trace.graph, outputs)
-    used = {graph.numbers[i]: i for i, op in enumerate(graph.ops) if op == "leaf"}
-    for k, place in enumerate(sorted(used)):
-        graph.numbers[used[place]] = k
-    leaves = [trace.leaves[place] for place in sorted(used)]
+    checks = Checks.of(trace)
+    used = [(g, i) for g in (graph, checks.graph) for i, op in enumerate(g.ops) if op == "leaf"]
+    places = sorted({g.numbers[i] for g, i in used})
+    number = {place: k for k, place in enumerate(places)}
+    for g, i in used:
+        g.numbers[i] = number[g.numbers[i]]
+    leaves = [trace.leaves[place] for place in places]
     operations = sum(1 for op in graph.ops if isinstance(op, Primitive))
     arguments = list(zip(names, trees, strict=True))
-    return Program((graph, outputs), operations, result, arguments, leaves, _identifier(title))
+    return Program((graph, outputs), operations, result, arguments, leaves, _identifier(title), checks)
 
 
 def _identifier(title: str) -> str:
@@ -104,6 +109,9 @@ def _argument_names(function: Callable[..., Any], n: int) -> list[str]:
     return names + [identifier(f"x{k + 1}", taken) for k in range(len(names), n)]
 
 
+_FLOAT = {float}
+
+
 class Program:
     """A function compiled by `compile`: call it with arguments like the example.
 
@@ -118,8 +126,10 @@ class Program:
         arguments: list[tuple[str, Tree]],
         leaves: list[Value],
         name: str,
+        checks: Checks | None = None,
     ) -> None:
         self._origin = origin
+        self.checks = checks or Checks()
         self._operations = operations
         self.result = result
         self.arguments = arguments
@@ -142,6 +152,7 @@ class Program:
     def __getstate__(self) -> dict[str, Any]:
         kept = (
             "_origin",
+            "checks",
             "result",
             "arguments",
             "leaves",
@@ -248,6 +259,7 @@ class Program:
             result=result,
             forward=len(self.outputs),
             named=kind == "argument" or not self.arguments,  # the text that `source` shows
+            checks=self.checks,
         )
 
     @property
@@ -296,15 +308,15 @@ class Program:
         Without arguments the gradients are those by ``leaves``, a list. A function of several numbers has
         no gradient: then the values alone. Raises what the eager engine raises on the same numbers.
         """
-        if self._arrays:
-            arguments = tuple([x.tolist() if hasattr(x, "tolist") else x for x in arguments])
+        if arguments and {*map(type, arguments)} != _FLOAT:
+            arguments = self._floats(arguments)
         try:
             if self.leaves:
                 returned = self._by_arguments(*arguments, self._numbers())
             else:
                 returned = self._by_arguments(*arguments)
-            value = self.scalar and returned[0]  # of what is no float, as an int, the eager engine makes one
-            settled = self.scalar and not (isinstance(value, float) and value - value == 0.0)
+            value = self.scalar and returned[0]
+            settled = value - value != 0.0
         except (ArithmeticError, ValueError, TypeError, LookupError):
             settled = True
         if settled:
@@ -323,9 +335,11 @@ class Program:
         """Add the gradient by each leaf, times `seed`, to its ``grad``; return the value."""
         self._needs_scalar()
         seed = real(seed, "the seed")
+        if arguments and {*map(type, arguments)} != _FLOAT:
+            arguments = self._floats(arguments)
         try:
             value, gradients = self.leaf_function(*arguments, self._numbers())
-            settled = not (isinstance(value, float) and value - value == 0.0)
+            settled = value - value != 0.0
         except (ArithmeticError, ValueError, TypeError, LookupError):
             settled = True
         if settled:
@@ -341,7 +355,7 @@ class Program:
         if seed != 1.0:
             gradients = [gradient * seed for gradient in gradients]
         for leaf, gradient in zip(self.leaves, gradients, strict=True):
-            leaf.grad = gradient if leaf.grad is None else leaf.grad + gradient
+            leaf._grad = gradient if leaf._grad is None else leaf._grad + gradient
 
     def _needs_scalar(self) -> None:
         if not self.scalar:
@@ -349,9 +363,19 @@ class Program:
                 f"{self.name} returns {len(self.outputs)} numbers: only one number has a gradient"
             )
 
-    def _flat(self, arguments: Sequence[Any]) -> list[float]:
+    def _floats(self, arguments: Sequence[Any]) -> tuple[Any, ...]:
+        """The arguments with a float for each number: NumPy's own would compute in their own precision."""
+        self._count_arguments(arguments)
+        return tuple(
+            [tree.floats(x, given) for (given, tree), x in zip(self.arguments, arguments, strict=True)]
+        )
+
+    def _count_arguments(self, arguments: Sequence[Any]) -> None:
         if len(arguments) != len(self.arguments):
             raise TypeError(f"{self.name}() takes {len(self.arguments)} arguments, got {len(arguments)}")
+
+    def _flat(self, arguments: Sequence[Any]) -> list[float]:
+        self._count_arguments(arguments)
         return [
             number
             for (given, tree), x in zip(self.arguments, arguments, strict=True)
@@ -375,6 +399,7 @@ class Program:
     def _eager(
         self, numbers: Sequence[float], leaves: Sequence[float], kind: str
     ) -> tuple[list[float], list[float]]:
+        self.checks.run(numbers, leaves)
         graph = self.graph
         given = {"argument": numbers, "leaf": leaves}
         inputs = {
@@ -397,6 +422,7 @@ class Program:
         numbers = self._flat(arguments)
         if not self.scalar or self._tape is None:
             return self._settled(arguments, kind)
+        self.checks.run(numbers, leaves)
         value, gradients = self._taped(kind, numbers, leaves)
         if kind == "leaf":
             return value, gradients
@@ -509,6 +535,8 @@ class Program:
         if not self.arguments and not batches:
             return kernel.samples([]), 1
         if isinstance(kernel, Machine) and len(batches) == len(self.arguments):
+            if self.checks:
+                self._columns(batches)
             sizes = {tree.rows(x) for (_, tree), x in zip(self.arguments, batches, strict=True)}
             if len(sizes) == 1 and 0 not in sizes:
                 return kernel.rows(batches), sizes.pop()
@@ -516,6 +544,13 @@ class Program:
         return kernel.samples(columns), m
 
     def _columns(self, batches: Sequence[Any]) -> tuple[list[Any], int]:
+        columns, m = self.converted(batches)
+        if not isinstance(columns[0], list):  # without NumPy the loop itself looks at each sample
+            self.check(columns, self._numbers())
+        return columns, m
+
+    def converted(self, batches: Sequence[Any]) -> tuple[list[Any], int]:
+        """The columns of batches, an array for each number (without NumPy a list), and how long they are."""
         if len(batches) != len(self.arguments):
             raise TypeError(f"{self.name}.batch() takes {len(self.arguments)} batches, got {len(batches)}")
         if not batches:
@@ -535,6 +570,27 @@ class Program:
         if sizes == {0} or not sizes:
             raise ValueError(f"{self.name}.batch() of no samples is undefined")
         return columns, sizes.pop()
+
+    def check(self, columns: list[Any], leaves: Sequence[float]) -> None:
+        """Raise what the eager engine raises for the first sample with a label that it refuses."""
+        if not self.checks:
+            return
+        suspects: Any = range(len(columns[0]))
+        if not isinstance(columns[0], list):
+            suspects = self._suspects(columns, leaves)
+        for i in suspects:
+            with _in_sample(i):
+                self.checks.run([float(column[i]) for column in columns], leaves)
+
+    def _suspects(self, columns: list[Any], leaves: Sequence[float]) -> Any:
+        """The numbers of the samples that are not as the function asks for them."""
+        np, m = arrays.numpy(), len(columns[0])
+        if "checks" not in self._kernels:
+            self._kernels["checks"] = self._demands(np)
+        with np.errstate(all="ignore"):
+            found = self._kernels["checks"](columns, np.array(leaves))
+            holds = np.all([np.broadcast_to(x, m) for x in found], axis=0)
+        return np.flatnonzero(~holds)
 
     def kernel(self, kind: str) -> Callable[..., Any]:
         """The function of columns and leaves that gives the sums of the value and of the gradients."""
@@ -565,7 +621,10 @@ class Program:
 
     @property
     def c_source(self) -> str:
-        """The sums over samples as plain C99, one documented function that needs libm and nothing else."""
+        """The sums over samples as plain C99, one documented function that needs libm and nothing else.
+
+        It does not look at labels: one that a loss refuses gives a wrong number. All other forms refuse it.
+        """
         np = arrays.numpy()
         lifted = self._lifted("leaf" if self.leaves else "argument", "c")
         name = identifier(self.name.encode("ascii", "replace").decode(), {*c.TAKEN})
@@ -638,7 +697,7 @@ class Program:
         """The sums as a Python loop over samples, in one function: for where there is no NumPy."""
         text, opaque = python.loop_source(
             self.graph, self._nodes(kind), name=f"{self.name}_loop", title=self._title(), n=self._count,
-            leaves=len(self.leaves),
+            leaves=len(self.leaves), checks=self.checks,
         )  # fmt: skip
         loop = python.load(text, f"{self.name}_loop", {name: row.forward for name, row in opaque.items()})
 
@@ -692,6 +751,11 @@ class Program:
         nodes, n = self._nodes(kind), len(self.leaves)
         return arrays.array_function(self.graph, nodes, namespace, name=self.name, n=self._count, leaves=n)
 
+    def _demands(self, namespace: Any) -> Callable[..., list[Any]]:
+        """For the arrays of a namespace: whether the numbers are as the function asks for them."""
+        graph, demands, n = self.checks.graph, self.checks.demands, len(self.leaves)
+        return arrays.array_function(graph, demands, namespace, name=self.name, n=self._count, leaves=n)
+
     def _locate(self, columns: list[Any], m: int, leaves: Sequence[float], kind: str) -> None:
         """Run the eager engine on the first samples that are not finite; it raises if it sees why."""
         if not columns:
@@ -708,10 +772,8 @@ class Program:
     def _eager_sample(
         self, i: int, numbers: Sequence[float], leaves: Sequence[float], kind: str
     ) -> tuple[list[float], list[float]]:
-        try:
+        with _in_sample(i):
             return self._eager(numbers, leaves, kind)
-        except (ArithmeticError, ValueError) as error:
-            raise type(error)(f"sample {i}: {error}") from error
 
     @cached_property
     def packed(self) -> bytes:
@@ -728,12 +790,14 @@ class Program:
         """The program as a plain function for the arrays of a namespace, for `jax.jit` or a GPU to take.
 
         It takes arguments shaped like the example, an array where that had a number, then, where there are
-        leaves, the list of their data; it gives what a call gives. For `math` it is ``source`` itself.
+        leaves, the list of their data; it gives what a call gives, and NaN where a call refuses a label. For
+        `math` it is ``source`` itself.
         """
         if namespace is math:
             return self._by_arguments
         kind = "argument" if self.arguments else "leaf"
         run = self._array_function(kind, namespace)
+        demands = self._demands(namespace)
 
         def function(*arguments: Any) -> Any:
             *given, leaves = arguments if self.leaves else (*arguments, [])
@@ -741,6 +805,8 @@ class Program:
             for (_, tree), x in zip(self.arguments, given, strict=True):
                 _collect(tree, x, columns)
             out = run(columns, leaves)
+            for holds in demands(columns, leaves):
+                out = [namespace.where(holds, x, math.nan) for x in out]
             rest = iter(out)
             value = self.result.build(rest)
             if not self.scalar:
@@ -751,6 +817,14 @@ class Program:
 
         function.__name__ = self.name
         return function
+
+
+@contextmanager
+def _in_sample(i: int) -> Iterator[None]:
+    try:
+        yield
+    except (ArithmeticError, ValueError, TypeError) as error:
+        raise type(error)(f"sample {i}: {error}") from error
 
 
 def _collect(tree: Tree, x: Any, columns: list[Any]) -> None:

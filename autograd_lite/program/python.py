@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from autograd_lite.primitives import Primitive
+from autograd_lite.program.checks import Checks
 from autograd_lite.program.code import PYTHON, Printer, Statement
 from autograd_lite.program.graph import Graph
-from autograd_lite.program.trace import lowered
+from autograd_lite.program.trace import lowering, rebuilt
 from autograd_lite.program.tree import Tree
 
 _numbers = itertools.count(1)
@@ -104,6 +105,7 @@ def function_source(
     result: Callable[[list[str]], str],
     forward: int,
     named: bool,
+    checks: Checks,
 ) -> tuple[str, dict[str, Primitive]]:
     """The text of a function of the arguments and of the numbers of the leaves; the rows that it calls.
 
@@ -111,12 +113,11 @@ def function_source(
     a line and a name, for a reader; without, those used nowhere else stand where they are returned, which
     saves a small network's gradient 4 % of its time.
     """
-    low, out = lowered(graph, list(outputs), "python")
-    printer = Printer(
-        low, out, PYTHON, {*dir(math), "math", name, "leaves"}, given=[given for given, _ in arguments]
-    )
+    low, out, demands = _lowered(graph, outputs, checks)
+    taken = {*dir(math), "math", name, "leaves"}
+    printer = Printer(low, out + demands, PYTHON, taken, given=[given for given, _ in arguments])
     lines = list(_unpacked(printer, arguments, leaves))
-    of_values = set(low.live(out[:forward]))
+    of_values = set(low.live(out[:forward] + demands))
     statements = list(printer.statements(kept=[i for i in out if named and low.operands[i]]))
     first = [s for s in statements if s.node in of_values]
     rest = [s for s in statements if s.node not in of_values]
@@ -124,6 +125,7 @@ def function_source(
     lines += _block(printer, first, "    ", True)
     lines += ["    # backward"] if rest else []
     lines += _block(printer, rest, "    ", True)
+    lines += _refusals(printer, demands, checks, "    ")
     parameters = [printer.given[given] for given, _ in arguments] + (["leaves"] if leaves else [])
     text = [
         *_header(printer, title),
@@ -134,6 +136,20 @@ def function_source(
         "",
     ]
     return "\n".join(text), printer.opaque
+
+
+def _lowered(graph: Graph, outputs: Sequence[int], checks: Checks) -> tuple[Graph, list[int], list[int]]:
+    """One graph for the outputs and for what is asked of the numbers."""
+    trace = lowering("python")
+    _, out = rebuilt(graph, list(outputs), trace)
+    low, demands = rebuilt(checks.graph, checks.demands, trace)
+    return low, out, demands
+
+
+def _refusals(printer: Printer, demands: Sequence[int], checks: Checks, indent: str) -> Iterator[str]:
+    for demand, check in zip(demands, checks.checks, strict=True):
+        yield from _wrapped_pattern(f"{indent}if {printer.condition(demand, False)}:")
+        yield f"{indent}    raise ValueError({check.sentence!r})"
 
 
 def _wrapped_return(text: str) -> list[str]:
@@ -180,12 +196,12 @@ def _wrapped_pattern(line: str) -> list[str]:
 
 
 def loop_source(
-    graph: Graph, outputs: Sequence[int], *, name: str, title: str, n: int, leaves: int
+    graph: Graph, outputs: Sequence[int], *, name: str, title: str, n: int, leaves: int, checks: Checks
 ) -> tuple[str, dict[str, Primitive]]:
     """The text of a function that adds the outputs up over samples, each a flat tuple of `n` numbers."""
-    low, out = lowered(graph, list(outputs), "python")
+    low, out, demands = _lowered(graph, outputs, checks)
     totals = [f"total_{k}" for k in range(len(out))]
-    printer = Printer(low, out, PYTHON, {*dir(math), "math", name, "samples", "leaves", *totals})
+    printer = Printer(low, out + demands, PYTHON, {*dir(math), "math", name, "samples", "leaves", *totals})
     place = {
         (low.ops[i], low.numbers[i]): printer.names[i]
         for i in printer.live
@@ -199,6 +215,7 @@ def loop_source(
     names = [place.get(("argument", i), "_") for i in range(n)]
     lines += _wrapped_pattern(f"    for ({', '.join(names)},) in samples:" if n else "    for _ in samples:")
     lines += _block(printer, printer.statements(), "        ", False)
+    lines += _refusals(printer, demands, checks, "        ")
     for group in _grouped(printer, out, totals):
         lines += group
     lines += _wrapped_return(f"[{', '.join(totals)}]")

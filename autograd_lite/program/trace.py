@@ -80,7 +80,7 @@ class Traced(Value, Undecided):
     def __init__(self, trace: Trace, index: int) -> None:
         self.trace = trace
         self.index = index
-        self.grad = None
+        self._grad = None
         op = trace.graph.ops[index]
         self.primitive = op if isinstance(op, Primitive) else None
 
@@ -108,6 +108,19 @@ class Traced(Value, Undecided):
 
     def _made(self, op: Any, operands: Iterable[Any]) -> Any:
         return self.trace.traced(self.trace.made(op, tuple(map(self.trace.index, operands))))
+
+    def _require(self, holds: Callable[[], Any], sentence: str, refuse: Callable[[float], None]) -> None:
+        trace = self.trace
+        branches = [(c if isinstance(c, Condition) else c != 0.0, taken) for c, taken in trace.given]
+        given = [trace.index(c if taken else ~c) for c, taken in branches]
+        trace.checks.append((given, trace.index(holds()), self.index, refuse, sentence))
+
+    def _branch(self, given: Any, taken: bool) -> Any:
+        self.trace.given.append((self, taken))
+        try:
+            return super()._branch(given, taken)
+        finally:
+            self.trace.given.pop()
 
     def _record(self, row: Primitive, operands: tuple[Any, ...]) -> Any:
         first = 1 if row is table.where else 0  # the one place where a condition stands as such
@@ -190,6 +203,9 @@ class Trace:
         self.leaves: list[Value] = []
         self.named: dict[int, Traced] = {}
         self.outside: dict[int, Value] = {}
+        # What is asked of the numbers (`checks.py`), and the branches of `where` that are being traced.
+        self.checks: list[tuple[list[int], int, int, Callable[[float], None], str]] = []
+        self.given: list[tuple[Traced, bool]] = []
         self._lifted: dict[Value, int] = {}
 
     def traced(self, index: int) -> Traced:
@@ -442,7 +458,12 @@ def lowered(
     graph: Graph, outputs: list[int], target: str, keep: Collection[Primitive] = ()
 ) -> tuple[Graph, list[int]]:
     """The graph in operations that the target prints, or in rows to keep; and where the outputs went."""
-    return rebuilt(graph, outputs, _Lowering(target, keep))
+    return rebuilt(graph, outputs, lowering(target, keep))
+
+
+def lowering(target: str, keep: Collection[Primitive] = ()) -> Trace:
+    """What writes graphs as `lowered` does, several into one."""
+    return _Lowering(target, keep)
 
 
 def _sigmoid_in_python(x: Any) -> Any:

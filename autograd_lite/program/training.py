@@ -47,7 +47,7 @@ class Training:
             )
         if not self.program.scalar or not self.program.leaves:
             raise TraceError("the loss must be one number that depends on the model")
-        self.columns, self.count = self.program._columns((inputs, targets))
+        self.columns, self.count = self.program.converted((inputs, targets))
         self.form = "Python" if isinstance(self.columns[0], list) else "NumPy"
         work = sum(map(len, self.program.graph.operands)) * len(inputs) * steps
         if self.form == "NumPy" and work > WORTH_COMPILING:
@@ -56,6 +56,16 @@ class Training:
                 self.program.native()
             self.form = "NumPy" if self.program._machine is None else "machine code"
         self.kernel = self.program.kernel("leaf")
+
+    def check(self, inputs: Sequence[Any] | None = None, targets: Sequence[Any] = ()) -> None:
+        """Raise what the loss raises for the first example, of its own or of those given, that it refuses."""
+        columns = self.columns
+        if inputs is not None:
+            try:
+                columns, _ = self.program.converted((inputs, targets))
+            except (ValueError, TypeError):  # of another shape, which the engine may take
+                return
+        self.program.check(columns, [leaf.data for leaf in self.program.leaves])
 
     def __call__(self, chosen: Sequence[int] | None = None) -> float:
         """The mean loss of the samples with the numbers `chosen`, or of all."""
@@ -67,6 +77,8 @@ class Training:
             else:
                 columns = [column[list(chosen)] for column in columns]
         leaves = [leaf.data for leaf in self.program.leaves]
+        if self.program.checks.moves:
+            self.program.check(columns, leaves)
         value, gradients = self.kernel(columns, leaves)
         if not math.isfinite(value) or not all(map(math.isfinite, gradients)):
             self.program._locate(columns, m, leaves, "leaf")

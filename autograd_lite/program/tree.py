@@ -13,7 +13,8 @@ from typing import Any
 from autograd_lite.primitives import real
 from autograd_lite.value import Value
 
-_NUMBERS = "fiub"  # kinds of NumPy's types
+_FLOAT = {float}
+_NUMBERS = "fiu"  # kinds of NumPy's types; a bool is a slip, here as elsewhere
 
 
 class Tree:
@@ -113,6 +114,24 @@ class Tree:
             for number in child.flat(part, what + step)
         ]
 
+    def floats(self, argument: Any, what: str) -> Any:
+        """The argument in lists and dicts, its numbers as floats; itself where they are floats already."""
+        if self.kind == "number":
+            return argument if type(argument) is float else real(argument, what)
+        if type(argument) in (list, tuple) and self.kind != "dict" and len(argument) == len(self.children):
+            if self.row is None:
+                parts = zip(self.children, argument, strict=True)
+                return [child.floats(part, f"{what}[{k}]") for k, (child, part) in enumerate(parts)]
+            if {*map(type, argument)} == _FLOAT:
+                return argument
+        return self._plain(iter(self.flat(argument, what)))
+
+    def _plain(self, numbers: Iterator[float]) -> Any:
+        if self.kind == "number":
+            return next(numbers)
+        parts = [child._plain(numbers) for child in self.children]
+        return dict(zip(self.keys, parts, strict=True)) if self.kind == "dict" else parts
+
     @cached_property
     def row(self) -> tuple[int, ...] | None:
         """The shape of a sample in an array: () of a number; None where it is no list of numbers."""
@@ -140,7 +159,7 @@ class Tree:
         if numpy is None:
             return self._lists(batch, what)
         try:
-            array = numpy.asarray(batch)
+            array = numpy.asarray(batch, dtype=object if _has_bool(batch) else None)
         except ValueError:  # ragged
             array = None
         plain = array is not None and array.dtype.kind in _NUMBERS
@@ -203,6 +222,16 @@ class Tree:
         if any(isinstance(part, dict | tuple) or part.shape != parts[0].shape for part in parts):
             return tuple(parts)
         return numpy.stack(parts, axis=1)
+
+
+def _has_bool(batch: Any) -> bool:
+    """Whether a list holds a bool, which NumPy would take for a number."""
+    if not isinstance(batch, list | tuple):
+        return False
+    kinds = {*map(type, batch)}
+    return not {"bool", "bool_"}.isdisjoint(kind.__name__ for kind in kinds) or (
+        not kinds.isdisjoint((list, tuple)) and any(map(_has_bool, batch))
+    )
 
 
 def _is_literal(key: Any) -> bool:
