@@ -330,7 +330,6 @@ def _several(name: str, least: int = 0) -> Callable[..., tuple[Any, ...]]:
             raise ValueError(f"{name} of no values is undefined: give it at least one")
         return operands
 
-    arguments.__qualname__ = f"{name}([...])"
     return arguments
 
 
@@ -677,3 +676,5 @@ def _on_floats(row: Primitive) -> Callable[..., float]:
 _FLOATS = {**globals(), **{name: _on_floats(row) for name, row in TABLE.items()}, "where": _where}
 for _row in TABLE.values():
     _row.rule_on_floats = FunctionType(_row.rule.__code__, _FLOATS)
+    if _row.arguments is not None:  # Python counts a call's arguments, and names the function in the error
+        _row.arguments.__qualname__ = _row.name

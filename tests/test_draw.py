@@ -37,7 +37,7 @@ from autograd_lite import (
     where,
 )
 from autograd_lite import sum as total
-from autograd_lite.losses import cross_entropy, log_loss_from_scores
+from autograd_lite.losses import cross_entropy, half_squared_error, log_loss_from_scores
 from autograd_lite.names import short
 from autograd_lite.nn import MLP
 from autograd_lite.pictures import Picture, draw, tree
@@ -741,6 +741,23 @@ def test_neurons_can_be_collapsed():
     assert folded[0].detail == f"3 params · ‖∇θ‖ {short(norm)}"
     assert [box.name for box in made.boxes] == ["layer 1", "layer 2"]
     assert len(made.edges) == 9  # 4 into layer 1, 2 into layer 2, 3 after it
+
+
+@pytest.mark.parametrize(
+    ("max_cards", "groups"),
+    [
+        (12, []),
+        (11, ["neuron 1", "neuron 2", "neuron 3", "neuron 1"]),
+        (9, ["neuron 1", "neuron 2", "neuron 3", "neuron 1"]),
+        (8, ["layer 1", "layer 2"]),
+        (6, ["… more", "layer 1", "layer 2"]),
+    ],
+)
+def test_as_little_is_folded_as_it_takes(max_cards, groups):
+    loss = half_squared_error(MLP(2, [3, 1], "tanh", rng=0)([1.0, 2.0]), 1.0)
+    drawn = cards(loss, max_cards=max_cards)
+    assert [card.title for card in drawn.cards if card.title] == groups
+    assert len(drawn.cards) <= max_cards
 
 
 def test_layers_can_be_collapsed():

@@ -87,6 +87,12 @@ def test_chain_rule_line_has_names_and_numbers():
     assert line == f"∂loss/∂ŷ = ∂loss/∂error · ∂error/∂ŷ = {upstream} · 1.00 = {flow}"
 
 
+def test_only_a_negative_number_stands_in_parentheses():
+    a, b = Value(0.0, "a"), Value(-0.5, "b")
+    texts = [step.text for step in play(a * b).steps]
+    assert "a·b = 0(−0.500) = 0" in texts
+
+
 def test_line_is_well_formed_mathml():
     from xml.etree import ElementTree
 

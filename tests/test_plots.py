@@ -266,6 +266,21 @@ def test_descent_may_be_what_minimize_returned():
         assert [*zip(drawn.get_xdata(), drawn.get_ydata(), strict=True)] == [*map(tuple, result.path)]
 
 
+def test_descent_stands_on_fourteen_shades_between_white_lines():
+    ax = plot_descent(lambda p: p[0] ** 2 + p[1] ** 2, [(2.0, 1.0), (1.0, 0.5)])
+    filled, lines = ax.collections
+    assert len(filled.levels) == 14 + 1
+    assert [*lines.levels] == [*filled.levels[1:-1]]
+    assert filled.levels[0] <= filled.zmin  # nothing is left blank
+    assert filled.levels[-1] >= filled.zmax
+
+
+def test_sizes_of_the_text():
+    ax = plot_function(tanh)
+    (name,) = {text.get_fontsize() for text in ax.get_legend().get_texts()}
+    assert (ax._left_title.get_fontsize(), name) == (12.0, 9.0)
+
+
 def test_star_marks_the_lowest_end():
     paths = {"good": [(2.0, 0.0), (0.1, 0.0)], "bad": [(2.0, 0.0), (1.5, 0.0)]}
     ax = plot_descent(lambda p: p[0] ** 2 + p[1] ** 2, paths)

@@ -513,7 +513,7 @@ def test_wrong_number_of_operands_is_refused(row):
         signature = inspect.signature(row.arguments).parameters.values()
         least = sum(parameter.default is parameter.empty for parameter in signature)
         most = len(signature)
-        message = r"\(\) (missing|takes)"
+        message = rf"^{row.name}\(\) (missing|takes)"
     for count in (least - 1, most + 1):
         for operand in (2.0, Value(2.0), [2.0], [Value(2.0)]):
             with pytest.raises(TypeError, match=message + (rf"{count}$" if row.arguments is None else "")):

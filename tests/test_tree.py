@@ -195,6 +195,33 @@ def test_depth_is_cut_where_the_line_ends():
     assert text.splitlines()[-1] == f"… {51 - shown} of 51 values left out"
 
 
+@pytest.mark.parametrize(
+    ("width", "indent", "lines"), [(24, 3, 4), (23, 2, 4), (20, 2, 3), (19, 2, 3), (18, 2, 2)]
+)
+def test_indentation_shrinks_before_anything_is_left_out(width, indent, lines):
+    # Beside the numbers, which take 7 columns, each line needs its indentation and 8 columns for its name.
+    text = tree(chain(3), width=width).text.splitlines()
+    assert text[2].index("t") == indent
+    assert sum("0." in line for line in text) == lines
+    assert ("of 4 values left out" in text[-1]) is (lines < 4)
+
+
+def test_a_constant_is_left_out_with_its_line():
+    y = tanh(tanh(Value(0.5, "x") * 3.0))
+    assert "× c" in tree(y, width=23).text
+    assert "× …" in tree(y, width=20).text
+    assert "× c" not in tree(y, width=20).text
+
+
+def test_only_a_gradient_of_zero_has_no_bar():
+    x, y = Value(2.0, "x"), Value(3.0, "y")
+    z = x * 0.0 + y * 1e-9
+    z.backward()
+    text = tree(z).text
+    assert re.search(r"x +2\.00 +0$", text, re.MULTILINE)
+    assert re.search(r"y +3\.00 +1\.0·10⁻⁹  ·$", text, re.MULTILINE)
+
+
 def test_a_hundred_thousand_values():
     value = chain(100_000)
     value.backward()

@@ -22,6 +22,7 @@ from autograd_lite.value import Value
 
 _BAR = 8  # blocks of the largest gradient
 _CHILDREN = 4  # so many operands of each value are shown where not all lines fit
+_LEAST = 8  # columns that each line has for its name
 _NAME = 16  # columns that are left to a name before indentation shrinks
 _COLOURS = {"dim": "2", "plus": "38;5;75", "minus": "38;5;208", "alarm": "1;7;35"}
 _ASCII = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "█": "#", "−": "-", "·": "*", "…": "."})
@@ -186,9 +187,9 @@ class Tree:
         width = self._width or shutil.get_terminal_size((100, 24)).columns
         beside = value_width + 2 + (gradient_width + _BAR + 4 if self._has_gradients else 0)
         room = max(width - beside, 10)
-        needed = [(line.depth, min(_width(line.name), _NAME)) for line in lines]
+        needed = [(line.depth, min(max(_width(line.name), _LEAST), _NAME)) for line in lines]
         indent = 3 if all(3 * depth + name <= room for depth, name in needed) else 2
-        deepest = (room - 8) // indent
+        deepest = (room - _LEAST) // indent
 
         below: list[str] = []  # what stands before the lines below each line
         drawn: list[tuple[str, str, str]] = []
