@@ -616,6 +616,8 @@ def test_a_step_size_that_is_none_moves_nothing(machine, lr, error):
                 program.descend(np.ones(3), lr=given, steps=steps)
     with pytest.raises(TypeError):
         program.descend(np.ones(3), steps=1.5)
+    with pytest.raises(error, match="lr must be"):
+        program.descent(np.ones(3), lr=lr)  # before a block is opened
     step = program.descent(np.ones(3))
     with pytest.raises(RuntimeError, match=r"with program\.descent"):
         step()

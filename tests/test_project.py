@@ -14,6 +14,7 @@ from types import ModuleType
 import pytest
 
 import autograd_lite
+from autograd_lite.program.program import Program
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "autograd_lite"
@@ -36,7 +37,22 @@ DEFAULTS = {
     "MLP": {"bias": True},
     "Momentum": {"lr": 0.1, "momentum": 0.9},
     "Neuron": {"bias": True, "nonlin": True, "outputs": 1},
+    "Picture.pipe": {"quiet": True},
+    "Picture.render": {
+        "view": False,
+        "cleanup": False,
+        "quiet": True,
+        "quiet_view": False,
+        "raise_if_result_exists": False,
+        "overwrite_source": False,
+    },
+    "Program.backward": {"seed": 1.0},
+    "Program.batch": {"backward": False, "deterministic": False},
+    "Program.descend": {"lr": 0.1, "steps": 1},
+    "Program.descent": {"lr": 0.1},
+    "Program.native": {"fastmath": False, "threads": 1},
     "Tree": {"max_lines": 100},
+    "Value.backward": {"seed": 1.0},
     "draw": {"max_cards": 40, "partials": True, "legend": True},
     "explain": {"paths": 5},
     "fit": {"seed": 0, "progress": True},
@@ -154,13 +170,25 @@ def test_all_is_sorted_and_is_what_is_public():
 
 
 def test_default_numbers_of_what_is_public():
+    public = {name: getattr(autograd_lite, name) for name in autograd_lite.__all__} | {"Program": Program}
+    for name, thing in [*public.items()]:
+        if inspect.isclass(thing):
+            methods = inspect.getmembers(thing, inspect.isfunction)
+            public.update(
+                {
+                    f"{name}.{key}": method
+                    for key, method in methods
+                    if not key.startswith("_") and key in vars(thing)
+                }
+            )
+            if issubclass(thing, Exception):
+                del public[name]
     found = {}
-    for name in autograd_lite.__all__:
-        public = getattr(autograd_lite, name)
-        if inspect.isfunction(public) or (inspect.isclass(public) and not issubclass(public, Exception)):
+    for name, thing in public.items():
+        if inspect.isfunction(thing) or inspect.isclass(thing):
             defaults = {
                 key: parameter.default
-                for key, parameter in inspect.signature(public).parameters.items()
+                for key, parameter in inspect.signature(thing).parameters.items()
                 if isinstance(parameter.default, int | float | tuple)
             }
             if defaults:
