@@ -46,6 +46,7 @@ DEFAULTS = {
         "raise_if_result_exists": False,
         "overwrite_source": False,
     },
+    "Picture.save": {"skip_existing": False},
     "Program.backward": {"seed": 1.0},
     "Program.batch": {"backward": False, "deterministic": False},
     "Program.descend": {"lr": 0.1, "steps": 1},
