@@ -331,8 +331,11 @@ class Namer:
             while not label:
                 self._count += 1
                 label = None if f"v{self._count}" in self._taken else f"v{self._count}"
-            self._uses[label] = self._uses.get(label, 0) + 1
-            self._names[node] = label, self._uses[label]
+            ordinal = self._uses.get(label, 0) + 1
+            while ordinal > 1 and f"{label}__{ordinal}" in self._taken:  # SymPy's name for it is a label
+                ordinal += 1
+            self._uses[label] = ordinal
+            self._names[node] = label, ordinal
         return self._names[node]
 
     def __call__(self, node: Value, notation: Notation) -> Printed:

@@ -320,3 +320,8 @@ def test_names_shared_with_what_was_printed():
     assert explanation.text.startswith("∂v₁/∂v₂ = ∂v₁/∂v₃ · ∂v₃/∂v₂")
     assert explanation.simplify() == S("v1") * sympy.cos(S("v2"))
     assert Namer([x]).key(x) == ("v1", 1)
+
+
+def test_the_second_of_one_label_is_not_taken_for_another_label():
+    a, b, c = Value(2.0, "w"), Value(3.0, "w"), Value(5.0, "w__2")
+    assert to_sympy(a * b + c) == S("w") * S("w__3") + S("w__2")

@@ -320,6 +320,14 @@ def test_trap_32_arrays_of_any_kind(kind):
         assert (value, gradient.tolist()) == (30596.0, [606.0, 10201.0, -1.0])
         assert gradient.dtype == float
     nested = compile(lambda a, s: a[0][0] * a[0][1] + a[1][0] * s, [[1.0, 1.0], (1.0,)], 1.0)
+    rows = compile(lambda a: a[0][0] * a[1][0] + a[1][1], [[1.0], [1.0, 1.0]])
+    for first in ([kind(101)], np.array([101], dtype=kind), (101,), [101.0]):
+        assert rows([first, [3.0, kind(7)]]) == (310.0, [[3.0], [101.0, 1.0]])
+        assert rows([first, (3.0, 7.0)]) == (310.0, [[3.0], [101.0, 1.0]])
+    with pytest.raises(ValueError, match=r"a\[0\] must hold 1 parts, got 2"):
+        rows([[1.0, 2.0], [1.0, 2.0]])
+    with pytest.raises(TypeError, match=r"a\[1\] must hold 2 parts, got 1.0"):
+        rows([[1.0], 1.0])
     given = ([np.array([200, 200], dtype=np.uint8), (kind(3),)], kind(5))
     assert nested(*given) == (40015.0, ([[200.0, 200.0], (5.0,)], 3.0))
 

@@ -119,12 +119,18 @@ class Tree:
         if self.kind == "number":
             return argument if type(argument) is float else real(argument, what)
         if type(argument) in (list, tuple) and self.kind != "dict" and len(argument) == len(self.children):
-            if self.row is None:
-                parts = zip(self.children, argument, strict=True)
-                return [child.floats(part, f"{what}[{k}]") for k, (child, part) in enumerate(parts)]
-            if {*map(type, argument)} == _FLOAT:
+            if self.row is not None:
+                if {*map(type, argument)} == _FLOAT:
+                    return argument
+            elif all(map(Tree._has_floats, self.children, argument)):
                 return argument
         return self._plain(iter(self.flat(argument, what)))
+
+    def _has_floats(self, argument: Any) -> bool:
+        """Whether an argument is what `floats` would make of it, where a glance tells."""
+        if type(argument) in (list, tuple):
+            return self.row == (len(argument),) and {*map(type, argument)} == _FLOAT
+        return self.kind == "number" and type(argument) is float
 
     def _plain(self, numbers: Iterator[float]) -> Any:
         if self.kind == "number":
