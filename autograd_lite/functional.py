@@ -149,6 +149,9 @@ class _Linear:
 
     def pull(self, seeds: Iterable[tuple[Any, Any]]) -> list[Any]:
         """Reverse mode, from outputs to inputs: adjoint(x) = Σ adjoint(node) · ∂node/∂x."""
+        undecided = next((node for node in self.order if isinstance(node, Undecided)), None)
+        if undecided is not None:  # a trace knows under which conditions an adjoint reaches a node
+            return self.finished(self.inputs, undecided._pulled(seeds, self.inputs))
         adjoints: dict[Value, Any] = {}
         for y, seed in seeds:
             _add(adjoints, y, seed)

@@ -57,6 +57,10 @@ class Undecided(Recordable):
         """Return the branch of a `where` with this condition: `given`, or what that returns."""
         return given() if callable(given) else given
 
+    def _pulled(self, seeds: Iterable[tuple[Any, Any]], inputs: list[Any]) -> dict[Any, Any]:
+        """Return the adjoint of each input that has one, given pairs of nodes and their adjoints."""
+        raise NotImplementedError
+
 
 def is_real(number: object) -> TypeGuard[Real]:
     """Whether `number` is a real number; a bool is one to Python, but a slip here."""
@@ -345,6 +349,8 @@ def _where_arguments(condition: Any, x: Any, y: Any) -> tuple[Any, ...]:
         return condition, condition._branch(x, True), condition._branch(y, False)
     if isinstance(condition, str | list | tuple | dict | None):
         raise TypeError(f"the condition of where must be true or false, got {condition!r}")
+    if type(condition) is int and condition < 0:  # ~True is -2 and ~False is -1: the lowest bit is the truth
+        condition &= 1
     if condition:
         return 1.0, x() if callable(x) else x, 0.0 if callable(y) else y
     return 0.0, 0.0 if callable(x) else x, y() if callable(y) else y
@@ -393,6 +399,12 @@ def _pow_rule(out: Any, x: Any, y: Any) -> tuple[Any, ...]:
         ),
         where(x > 0.0, lambda: out * log(x), lambda: where(x == 0.0, 0.0, lambda: nan * x)),
     )
+
+
+def _clip_rule(out: Any, x: Any, low: Any, high: Any) -> tuple[Any, ...]:
+    above, below = heaviside(x - low), heaviside(high - x)
+    both = 0.5 * (1.0 - above) * (1.0 - below)
+    return above * below, 1.0 - above - both, 1.0 - below - both
 
 
 def _prod_rule(out: Any, *x: Any) -> tuple[Any, ...]:
@@ -553,9 +565,9 @@ maximum = primitive("maximum", _maximum,                lambda out, x, y: (0.5 +
                 symbol="max", latex=r"\max\left({0}, {1}\right)", binds=(ATOM, SUM, SUM), edges="½ and ½ where x = y", doc="The greater of x and y.")
 minimum = primitive("minimum", _minimum,                lambda out, x, y: (0.5 + 0.5 * sign(y - x), 0.5 + 0.5 * sign(x - y)),
                 symbol="min", latex=r"\min\left({0}, {1}\right)", binds=(ATOM, SUM, SUM), edges="½ and ½ where x = y", doc="The less of x and y.")
-clip = primitive("clip", _clip,                         lambda out, x, low, high: (heaviside(x - low) * heaviside(high - x), 1.0 - heaviside(x - low), 1.0 - heaviside(high - x)),
+clip = primitive("clip", _clip,                         _clip_rule,
                 latex=r"\operatorname{{clip}}\left({0}, {1}, {2}\right)", binds=(ATOM, SUM, SUM, SUM), domain="low ≤ high",
-                edges="∂/∂x = 0 at a bound, where the bound takes it", arguments=lambda x, low=-inf, high=inf: (x, low, high),
+                edges="∂/∂x = 0 at a bound, where the bound takes it; ½ and ½ where both bounds are there", arguments=lambda x, low=-inf, high=inf: (x, low, high),
                 doc="x kept between two bounds: clip(x, low, high).")
 where = primitive("where", _where, lambda out, c, x, y: (0.0, c, 1.0 - c),
                 latex=r"\begin{{cases}} {1} & \text{{if }} {0} \\ {2} & \text{{else}} \end{{cases}}", binds=(ATOM, SUM, SUM, SUM),
@@ -633,7 +645,10 @@ def _softmax_cross_entropy_formula(f_y: Any, *others: Any) -> Any:
     gaps = [f_k - f_y for f_k in others]
     top = reduce(maximum, gaps, 0.0)
     rest = sum([exp(gap - top) for gap in gaps])
-    return where(top > 0.0, lambda: top + log(exp(-top) + rest), lambda: log1p(rest))
+    # Of an infinite top the rest is NaN.
+    return where(
+        top > 0.0, lambda: where(top < inf, lambda: top + log(exp(-top) + rest), top), lambda: log1p(rest)
+    )
 
 
 def _dot_formula(*operands: Any) -> Any:

@@ -174,14 +174,19 @@ def _operand(x: Any) -> tuple[Any, float | None]:
     return number, number
 
 
-def _located(row: Primitive, operands: tuple[Any, ...], error: Exception) -> Exception:
-    """`error` once more, with the operation, its operands and their labels."""
+def _failed(row: Primitive, operands: tuple[Any, ...], error: Exception) -> Any:
+    """Raise `error` with the operation, its operands and their labels.
+
+    While a function is traced, record the operation in its program instead, which reads data as it runs.
+    """
+    if (undecided := judge.get()) and (node := undecided(row, "record", operands)) is not None:
+        return node
     shown = ", ".join(
         f"{x.label}={x._data!r}" if isinstance(x, Value) and x.label else repr(_operand(x)[1])
         for x in operands
     )
     domain = f" (domain: {row.domain})" if row.domain and not isinstance(error, OverflowError) else ""
-    return type(error)(f"{row.name}({shown}): {error}{domain}")
+    raise type(error)(f"{row.name}({shown}): {error}{domain}") from error
 
 
 @cache
@@ -199,7 +204,7 @@ def _unary(row: Primitive) -> Callable[[Any], Any]:
                 return Value(out)
             (partial,) = rule(out, a)
         except (ArithmeticError, ValueError) as error:
-            raise _located(row, (x,), error) from error
+            return _failed(row, (x,), error)
         node = new(Value)
         node._data = out
         node.primitive = row
@@ -245,7 +250,7 @@ def _binary(row: Primitive) -> Callable[[Any, Any], Any]:
                 return Value(out)
             p, q = rule(out, a, b)
         except (ArithmeticError, ValueError) as error:
-            raise _located(row, (x, y), error) from error
+            return _failed(row, (x, y), error)
         node = new(Value)
         node._data = out
         node.primitive = row
@@ -299,7 +304,7 @@ def _variadic(row: Primitive) -> Callable[[tuple[Any, ...]], Any]:
             if at_once is None:
                 partials = rule(out, *numbers)
         except (ArithmeticError, ValueError) as error:
-            raise _located(row, operands, error) from error
+            return _failed(row, operands, error)
         node = new(Value)
         node._data = out
         node.primitive = row
@@ -694,7 +699,7 @@ class Value(Recordable):
 
     # --- Reading the number
 
-    __eq__ = _comparison(operator.eq)
+    __eq__, __ne__ = _comparison(operator.eq), _comparison(operator.ne)
     __lt__, __le__ = _comparison(operator.lt), _comparison(operator.le)
     __gt__, __ge__ = _comparison(operator.gt), _comparison(operator.ge)
     __hash__ = object.__hash__

@@ -15,7 +15,7 @@ import pytest
 from mpmath import mp, mpf
 
 from autograd_lite import primitives as table
-from autograd_lite.primitives import Primitive, Recordable, lookup, primitive, real
+from autograd_lite.primitives import Primitive, Recordable, Undecided, lookup, primitive, real
 from autograd_lite.value import Value
 from tests.sampling import ABOVE_1, BELOW_1, TINY, Point, call, points
 
@@ -556,6 +556,8 @@ def test_keywords_are_taken_where_the_signature_has_them():
 def test_recordable_must_say_how_it_records():
     with pytest.raises(NotImplementedError):
         table.sin(Recordable())
+    with pytest.raises(NotImplementedError):
+        Undecided()._pulled([], [])
 
 
 def test_real():

@@ -5,16 +5,18 @@ What does not live here: the languages (`python.py`, `arrays.py`, `c.py`).
 
 from __future__ import annotations
 
+import itertools
 import keyword
 import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from autograd_lite import primitives as table
 from autograd_lite.primitives import Primitive
-from autograd_lite.program.graph import COMPARISONS, INPUTS, Graph, Op
+from autograd_lite.program.graph import COMPARISONS, CONDITIONS, INPUTS, Graph, Op
 
 # How tightly an expression holds, in the languages that are printed.
 CHOICE, OR, AND, NOT, COMPARE, SUM, PRODUCT, UNARY, ATOM = range(9)
@@ -86,6 +88,16 @@ def identifier(label: str, taken: set[str]) -> str:
     return candidate
 
 
+Way: TypeAlias = tuple[tuple[int, bool], ...]  # conditions that all hold, or do not, as they say
+Region: TypeAlias = tuple[tuple[int | tuple[Way, ...], bool], ...]  # also: one of some ways holds
+# What never raises on finite floats.
+_SAFE: set[Op] = {
+    table.add, table.sub, table.mul, table.neg, table.abs, table.where, *CONDITIONS,
+    table.sin, table.cos, table.tanh, table.atan, table.erf, table.erfc,
+}  # fmt: skip
+MOST_GUARDS = 8  # conditions for one node: more of them take longer than they save
+
+
 @dataclass
 class Statement:
     """``name = text``, to be run where all ``conditions`` are as they say."""
@@ -93,34 +105,99 @@ class Statement:
     node: int
     name: str
     text: str
-    conditions: tuple[tuple[int, bool], ...]
+    conditions: Region
 
 
-def _regions(
-    graph: Graph, live: list[int], outputs: Iterable[int]
-) -> dict[int, tuple[tuple[int, bool], ...]]:
-    """For each node, the conditions under which alone it is used, those of the outer `where` first."""
-    regions: dict[int, tuple[tuple[int, bool], ...]] = dict.fromkeys(outputs, ())
+def _regions(graph: Graph, live: list[int], outputs: Iterable[int]) -> dict[int, Region]:
+    """For each node, the conditions under which alone it is used, the outer ones first.
 
-    def used(i: int, region: tuple[tuple[int, bool], ...]) -> None:
-        known = regions.get(i)
-        if known is None:
-            regions[i] = region
-        elif known != region:
-            common = 0
-            while common < min(len(known), len(region)) and known[common] == region[common]:
-                common += 1
-            regions[i] = known[:common]
-
+    If its uses have no condition in common, a node that cannot fail runs in any case, and one that may fail
+    runs if one of the uses does. Nodes that decide a condition are exempt: conditions might await each other.
+    """
+    decides, fails = bytearray(len(graph)), bytearray(len(graph))
+    for i in live:
+        op, operands = graph.ops[i], graph.operands[i]
+        fails[i] = (bool(operands) and op not in _SAFE) or any(fails[k] for k in operands)
     for i in reversed(live):
-        region, operands = regions[i], graph.operands[i]
-        for slot, k in enumerate(operands):
-            inner = region
-            if graph.ops[i] is table.where and slot:
-                side = (operands[0], slot == 1)
-                inner = region if side in region else (*region, side)
-            used(k, inner)
+        if decides[i] or graph.is_condition(i):
+            for k in graph.operands[i]:
+                decides[k] = 1
+    regions: dict[int, Region] = {}
+    shared: dict[int, Region] = dict.fromkeys(outputs, ())  # the conditions in common
+    uses: dict[int, list[Region]] = {i: [()] for i in shared}
+    for i in reversed(live):
+        known = shared[i]
+        if decides[i] or graph.is_condition(i) or not fails[i]:
+            regions[i] = known
+        else:
+            regions[i] = _guarded(known, uses.pop(i))
+        for slot, k in enumerate(graph.operands[i]):
+            inner = _within(graph, i, slot, known)
+            shared[k] = _common(shared[k], inner) if k in shared else inner
+            uses.setdefault(k, []).append(_within(graph, i, slot, regions[i]))
     return regions
+
+
+def _common(a: Region, b: Region) -> Region:
+    n = 0
+    while n < min(len(a), len(b)) and a[n] == b[n]:
+        n += 1
+    return a[:n]
+
+
+def _guarded(known: Region, uses: list[Region]) -> Region:
+    """The region of a node: what is `known` to hold for all its uses, and that one of them holds."""
+    ways: set[Way] = set()
+    for region in dict.fromkeys(uses):
+        found: list[Way] = [()]
+        for c, holds in [side for side in region if side not in known]:
+            more = c if isinstance(c, tuple) else (((c, holds),),)
+            found = [(*way, *[side for side in ext if side not in way]) for way in found for ext in more]
+            if len(found) > MOST_GUARDS:
+                return known
+        ways.update([way for way in found if not any((c, not holds) in way for c, holds in way)])
+    merged = True
+    while merged:
+        ways = {way for way in ways if not any({*less} < {*way} for less in ways)}
+        merged = False
+        for a, b in itertools.combinations(sorted(ways), 2):
+            odd = {*a} ^ {*b}
+            if len(odd) == 2 and len({c for c, _ in odd}) == 1:  # one more condition holds or not
+                ways = ways - {a, b} | {tuple([side for side in a if side in b])}
+                merged = True
+                break
+    if () in ways or not ways or sum(map(len, ways)) > MOST_GUARDS:
+        return known
+    if len(ways) == 1:
+        return (*known, *ways.pop())
+    return (*known, (tuple(sorted(ways)), True))
+
+
+def decided(region: Region) -> Iterator[int]:
+    """The conditions of a region, also those within others."""
+    for c, _ in region:
+        if isinstance(c, int):
+            yield c
+        else:
+            yield from (k for way in c for k, _ in way)
+
+
+def _within(graph: Graph, i: int, slot: int, region: Region) -> Region:
+    """The conditions under which an operand is used, by a node that is used under those of `region`."""
+    op, first = graph.ops[i], graph.operands[i][0]
+    if slot == 0 or not (op is table.where or op in ("and", "or")):
+        return region
+    more: list[tuple[int, bool]] = []
+    stack = [(first, slot == 1 if op is table.where else op == "and")]
+    while stack:  # of "and" that holds both do, of "or" that does not hold neither
+        c, holds = stack.pop()
+        if graph.ops[c] == "not":
+            stack.append((graph.operands[c][0], not holds))
+        elif graph.ops[c] == ("and" if holds else "or"):
+            stack += [(k, holds) for k in reversed(graph.operands[c])]
+        elif (c, holds) not in region and (c, holds) not in more:
+            more.append((c, holds))
+    return (*region, *more)
 
 
 class Printer:
@@ -190,14 +267,7 @@ class Printer:
             once = uses.get(i, 0) == 1 and i not in graph.labels
             if once and lazy and i in reader:
                 user = reader[i]
-                at = regions[user]
-                if graph.ops[user] is table.where:
-                    c, x, _ = graph.operands[user]
-                    side = (c, i == x)
-                    inner = at if side in at or i == c else (*at, side)
-                    once = region == inner
-                else:
-                    once = region == at
+                once = region == _within(graph, user, graph.operands[user].index(i), regions[user])
             if once and len(text) < self.longest:
                 self._texts[i], self._levels[i] = text, self.language.binds(op)[0]
                 continue
@@ -219,9 +289,11 @@ class Printer:
         text = self._texts[i]
         return text if self._levels[i] >= least else f"({text})"
 
-    def condition(self, i: int, holds: bool) -> str:
+    def condition(self, i: int | tuple[Way, ...], holds: bool, least: int = CHOICE) -> str:
         """A condition, or its opposite, as the head of an ``if``."""
-        return self.text(i) if holds else f"not {self.text(i, ATOM)}"
+        if isinstance(i, int):
+            return self.text(i, least) if holds else f"not {self.text(i, ATOM)}"
+        return " or ".join([" and ".join([self.condition(*side, NOT) for side in way]) for way in i])
 
     def _expression(self, i: int) -> str:
         op, operands = self.graph.ops[i], self.graph.operands[i]
@@ -235,9 +307,7 @@ class Printer:
         return template.format(*[self.text(k, least) for k, least in zip(operands, asked, strict=False)])
 
 
-def _ordered(
-    graph: Graph, live: list[int], regions: dict[int, tuple[tuple[int, bool], ...]]
-) -> Iterable[int]:
+def _ordered(graph: Graph, live: list[int], regions: dict[int, Region]) -> Iterable[int]:
     """The live nodes, each after its operands and after the conditions that it stands under."""
     if not any(regions.values()):
         return live
@@ -250,7 +320,7 @@ def _ordered(
             if i in done:
                 stack.pop()
                 continue
-            missing = [k for k in (*graph.operands[i], *[c for c, _ in regions[i]]) if k not in done]
+            missing = [k for k in (*graph.operands[i], *decided(regions[i])) if k not in done]
             if missing:
                 stack += missing
             else:

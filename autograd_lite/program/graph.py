@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
@@ -24,6 +25,7 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 CONDITIONS = {*COMPARISONS, "and", "or", "not"}
 INPUTS = {"argument", "leaf"}
+MOST_PARTS = 8  # conditions that are compared with as many others
 # What is written out in sums of products where loops are looked for, and kept as it is elsewhere.
 LINEAR = (table.add, table.sub, table.neg, table.sum, table.mul, table.dot)
 
@@ -123,12 +125,33 @@ class Graph:
             self.ops[b] == "not" and self.operands[b][0] == a
         )
 
+    def _parts(self, op: Op, i: int) -> set[int]:
+        """The conditions that a chain of "and" or of "or" is made of; of a long one itself alone."""
+        found: set[int] = set()
+        rest = [i]
+        while rest and len(found) + len(rest) <= MOST_PARTS:
+            k = rest.pop()
+            if self.ops[k] == op:
+                rest += self.operands[k]
+            else:
+                found.add(k)
+        return {i} if rest else found
+
     def _either(self, op: Op, a: int, b: int) -> int | None:
-        if a == b:
-            return a
-        if self._opposite(a, b):
-            return self.constant(float(op == "or"))
-        if op == "or" and self.ops[a] == self.ops[b] == "and":  # h and c, or h and not c
+        """The simpler of two conditions where it says all that both say, or what is known of them."""
+        other = "or" if op == "and" else "and"
+        for one, two in ((a, b), (b, a)):
+            parts = self._parts(other, two)  # a and (a or c) is a, as is a or (a and c)
+            if any(self._parts(other, k) <= parts for k in self._parts(op, one)):
+                return one
+            if op == "and" and self._parts("and", two) <= self._parts("and", one):
+                return one
+        if op == "and":
+            if any(self._opposite(c, d) for c in self._parts("and", a) for d in self._parts("and", b)):
+                return self.constant(0.0)
+        elif self._opposite(a, b):
+            return self.constant(1.0)
+        elif self.ops[a] == self.ops[b] == "and":  # h and c, or h and not c
             for h, c in (self.operands[a], self.operands[a][::-1]):
                 for g, d in (self.operands[b], self.operands[b][::-1]):
                     if g == h and self._opposite(c, d):
@@ -160,10 +183,7 @@ class Graph:
 # --- Operations that do nothing --------------------------------------------------------------------
 # x + 0 is taken for x, also where x is -0.0. x · 0 stays: it is NaN where x is not finite.
 
-_COMMUTE = {table.add, table.mul, "and", "or", "eq", "ne"}
-
-
-_UNFOLD = {table.where, table.div}
+_COMMUTE = {table.add, table.mul, "eq", "ne"}
 
 
 def _add(graph: Graph, numbers: list[float | None], x: int, y: int) -> int | None:
@@ -185,8 +205,6 @@ def _sub(graph: Graph, numbers: list[float | None], x: int, y: int) -> int | Non
 
 
 def _mul(graph: Graph, numbers: list[float | None], x: int, y: int) -> int | None:
-    if numbers[0] is numbers[1] and graph.ops[x] not in _UNFOLD and graph.ops[y] not in _UNFOLD:
-        return None  # by far the most, so they are let go first
     for number, i, other in ((numbers[0], x, y), (numbers[1], y, x)):
         if number == 1.0:
             return other
@@ -195,20 +213,17 @@ def _mul(graph: Graph, numbers: list[float | None], x: int, y: int) -> int | Non
         if number is not None and graph.ops[other] is table.mul:
             a, b = graph.operands[other]
             second = graph.number(a)
-            if second is not None and math.isfinite(number * second) and number * second != 0.0:
+            if second is not None and _exact(number, second):
                 return graph.add(table.mul, (graph.constant(number * second), b))
         if not graph.lowers and graph.ops[i] is table.div and graph.number(graph.operands[i][0]) == 1.0:
             return graph.add(table.div, (other, graph.operands[i][1]))
-        if graph.ops[i] is table.where:  # x · [c] is x or nothing
-            c, a, b = graph.operands[i]
-            if (graph.number(a), graph.number(b)) in ((1.0, 0.0), (0.0, 1.0)):
-                zero = graph.constant(0.0)
-                return graph.add(table.where, (c, other, zero) if graph.number(a) else (c, zero, other))
-            # The chain rule through a `where`: the factor may be infinite where the branch is not taken.
-            if not graph.lowers and graph.operands[other] and 0.0 in (graph.number(a), graph.number(b)):
-                a, b = [k if graph.number(k) == 0.0 else graph.add(table.mul, (k, other)) for k in (a, b)]
-                return graph.add(table.where, (c, a, b))
     return None
+
+
+def _exact(a: float, b: float) -> bool:
+    """Whether a · x · b is (a · b) · x to the bit, unless it is beyond what a float can hold."""
+    normal = sys.float_info.min <= abs(a * b) <= sys.float_info.max
+    return normal and 0.5 in (abs(math.frexp(a)[0]), abs(math.frexp(b)[0]))
 
 
 def _div(graph: Graph, numbers: list[float | None], x: int, y: int) -> int | None:

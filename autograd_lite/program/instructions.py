@@ -133,9 +133,9 @@ void {name}(long m, const {real} *const *samples, const {real} *w, {real} *out, 
     V *v = (V *)work, *sums = v + {results};
     p = taken + 2 * arguments;
     for (int k = 0; k < leaves; k++, p += 2)
-        v[p[0]] = (V){{0}} + w[p[1]];
+        v[p[0]] = w[p[1]] - (V){{0}}; /* which keeps -0.0 */
     for (int k = 0; k < constants; k++, p += 2)
-        v[p[0]] = (V){{0}} + numbers[p[1]];
+        v[p[0]] = numbers[p[1]] - (V){{0}};
     for (int k = 0; k < outputs; k++)
         sums[k] = (V){{0}};
     for (long done = 0; done < m; done += {lanes}) {{

@@ -227,10 +227,14 @@ class _Writer:
 
     def outer(self, run: Run, rows: Slot, columns: Slot, n1: int, n2: int) -> str:
         """Σ over samples of rows[i] · columns[j]: a matrix product."""
-        a, _ = self.rows(rows.space, rows.index[::n2, 0])
-        b, _ = self.rows(columns.space, columns.index[:n2, 0])
+        a, *many_rows = self.rows(rows.space, rows.index[::n2, 0])
+        b, *many_columns = self.rows(columns.space, columns.index[:n2, 0])
+        many = (*many_rows, *many_columns)
         if run.coefficient is None:
-            return f"({a} @ {b}.T).ravel()"
+            product = f"{a} @ {b}.T"
+            if many != (n1, n2):  # one row stands for equal ones
+                product = f"np.broadcast_to({product}, {(n1, n2)})"
+            return f"({product}).ravel()"
         return f"(({a} @ {b}.T) * {self.bind(run.coefficient.reshape(n1, n2))}).ravel()"
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from autograd_lite.primitives import Primitive
 from autograd_lite.program.checks import Checks
-from autograd_lite.program.code import PYTHON, Printer, Statement
+from autograd_lite.program.code import PYTHON, Printer, Region, Statement, decided
 from autograd_lite.program.graph import Graph
 from autograd_lite.program.trace import lowering, rebuilt
 from autograd_lite.program.tree import Tree
@@ -55,14 +55,19 @@ def _wrapped(line: str) -> Iterator[str]:
 
 def _block(printer: Printer, statements: Iterable[Statement], indent: str, comments: bool) -> Iterator[str]:
     graph = printer.graph
-    opened: tuple[tuple[int, bool], ...] = ()
+    opened: Region = ()
     for statement in statements:
         region = statement.conditions
         common = 0
         while common < min(len(opened), len(region)) and opened[common] == region[common]:
             common += 1
         for depth in range(common, len(region)):
-            yield f"{indent}{'    ' * depth}if {printer.condition(*region[depth])}:"
+            head = printer.condition(*region[depth])
+            margin = indent + "    " * depth
+            if len(margin) + len(head) < 96:
+                yield f"{margin}if {head}:"
+            else:
+                yield from (f"{margin}if (", *_filled(head, f"{margin}    "), f"{margin}):")
         opened = region
         comment = ""
         if comments:
@@ -117,8 +122,11 @@ def function_source(
     taken = {*dir(math), "math", name, "leaves"}
     printer = Printer(low, out + demands, PYTHON, taken, given=[given for given, _ in arguments])
     lines = list(_unpacked(printer, arguments, leaves))
-    of_values = set(low.live(out[:forward] + demands))
     statements = list(printer.statements(kept=[i for i in out if named and low.operands[i]]))
+    of_values, under = set[int](), {*out[:forward], *demands}
+    while not under <= of_values:
+        of_values |= {*low.live(under)}
+        under = {c for s in statements if s.node in of_values for c in decided(s.conditions)}
     first = [s for s in statements if s.node in of_values]
     rest = [s for s in statements if s.node not in of_values]
     lines += ["    # forward"] if first else []

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from autograd_lite import primitives as table
 from autograd_lite import value
 from autograd_lite.functional import Variable
-from autograd_lite.primitives import TABLE, Primitive, Undecided, is_real
+from autograd_lite.primitives import ATOM, TABLE, Primitive, Undecided, is_real
 from autograd_lite.program.graph import Graph, Op
 from autograd_lite.value import Value, topological_order
 
@@ -119,6 +119,8 @@ class Traced(Value, Undecided):
         self.trace.given.append((self, taken))
         try:
             return super()._branch(given, taken)
+        except (ArithmeticError, ValueError) as error:  # of constants: it is raised if the branch is taken
+            return self._made(Failed(error), ())
         finally:
             self.trace.given.pop()
 
@@ -142,6 +144,15 @@ class Traced(Value, Undecided):
             "so write where(condition, x, y), or maximum, minimum, clip, relu"
         )
 
+    def _pulled(self, seeds: Iterable[tuple[Any, Any]], inputs: list[Any]) -> dict[Any, Any]:
+        index = self.trace.index
+        terms: dict[int, list[int]] = {}
+        for y, seed in seeds:
+            if isinstance(y, Value):
+                terms.setdefault(index(y), []).append(index(seed))
+        found = pulled_back(self.trace, terms, [*map(index, inputs)])
+        return {x: self.trace.traced(found[i]) for x in inputs if (i := index(x)) in found}
+
     data = property(_unknown("the number"), _unknown("the number"))
     __float__ = __int__ = __complex__ = __trunc__ = __floor__ = __ceil__ = _unknown("the number")
     __round__ = __format__ = _unknown("the number")
@@ -160,6 +171,29 @@ class Traced(Value, Undecided):
 
     def __deepcopy__(self, memo: Any) -> NoReturn:
         self.__reduce__()
+
+
+class Failed(Primitive):
+    """An operation that raises an error: a branch of a `where` that raised it while it was traced."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        super().__init__(
+            "undefined", self._raise, lambda out: (), "undefined", r"\text{{undefined}}", (ATOM,), "", "",
+            None, False, 0, lambda out: (), "Raise an error.", formula=lambda: math.nan,
+        )  # fmt: skip
+
+    def _raise(self) -> NoReturn:
+        raise type(self.error)(*self.error.args)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Failed) and repr(self.error) == repr(other.error)
+
+    def __hash__(self) -> int:
+        return hash(repr(self.error))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Failed, (self.error,)
 
 
 class Condition(Traced):
@@ -234,7 +268,8 @@ class Trace:
 
     def numbers(self, nodes: Iterable[int]) -> list[Any]:
         """The nodes as operands for a rule or a formula: constants as floats, which those may branch on."""
-        return [x if (x := self.graph.number(i)) is not None else self.traced(i) for i in nodes]
+        known, outside = self.graph.constants, self.outside
+        return [known[i] if i in known and i not in outside else self.traced(i) for i in nodes]
 
     def _lift(self, root: Value) -> int:
         lifted = self._lifted
@@ -270,7 +305,10 @@ class Trace:
         def undecided(x: Any, name: str, other: Any) -> Any:
             hides = name in ("no_grad", "detach")
             if not running:  # a task that the function started may outlive it, and keeps its context
-                return None if hides else Context().run(getattr(x, f"__{name}__"), other)
+                told = hides or name == "record"
+                return None if told else Context().run(getattr(x, f"__{name}__"), other)
+            if name == "record":
+                return self.traced(self.made(x, tuple(map(self.index, other))))
             if hides:
                 _refuse(
                     f"{name} within a traced function: a program passes every derivative on, "
@@ -318,26 +356,34 @@ def differentiated(graph: Graph, output: int, inputs: list[int], seed: int | Non
     """Write the gradient of a node by others into the same graph, by the table's rules; return its nodes.
 
     `seed`, where given, is the node that is the adjoint of the output, else that is 1.
-
-    A branch of a `where` that is not taken contributes nothing, and neither does what it was made from: its
-    adjoints are 0 there, whatever the partials are.
     """
-    trace = Trace(graph)
+    zero = graph.constant(0.0)
+    found = pulled_back(Trace(graph), {output: [graph.constant(1.0) if seed is None else seed]}, inputs)
+    return [found.get(i, zero) for i in inputs]
+
+
+def pulled_back(trace: Trace, terms: dict[int, list[int]], inputs: list[int]) -> dict[int, int]:
+    """Write the adjoints of the inputs into the graph of a trace; `terms` add up to those of the outputs.
+
+    The branch of a `where` that is not taken contributes exactly zero, and so does everything that only this
+    branch uses: each node knows the conditions under which an adjoint reaches it, and passes a zero on where
+    they do not hold, whatever its partials are.
+    """
+    graph, last = trace.graph, max(terms, default=-1)
     depends = graph.dependent(inputs)
-    terms: dict[int, list[int]] = {output: [graph.constant(1.0) if seed is None else seed]}
-    taken: dict[int, list[int] | None] = {output: None}  # the conditions of which one must hold; None: always
+    taken: dict[int, list[int] | None] = dict.fromkeys(terms)  # one of these conditions holds; None: always
     wanted = set(inputs)
     adjoints: dict[int, int] = {}
     simple: dict[tuple[Primitive, int], list[Any] | None] = {}
     zero = graph.constant(0.0)
-    for i in range(output, -1, -1):
+    for i in range(last, -1, -1):
         if i not in terms:
             continue
         adjoint = graph.add(table.sum, tuple(terms.pop(i)))
         mask = taken.pop(i)
         if i in wanted:
             adjoints[i] = adjoint
-        if adjoint > output and graph.operands[adjoint]:
+        if adjoint > last and graph.operands[adjoint]:
             graph.adjoints.setdefault(adjoint, i)
         row, operands = graph.ops[i], graph.operands[i]
         if not depends[i] or isinstance(row, str):
@@ -347,6 +393,8 @@ def differentiated(graph: Graph, output: int, inputs: list[int], seed: int | Non
             holds = mask[0]
             for c in mask[1:]:
                 holds = graph.add("or", (holds, c))
+            if graph.number(holds) == 0.0:  # nothing ever reaches it
+                continue
             if graph.number(holds) is not None:  # one branch or the other
                 holds = None
             elif graph.ops[adjoint] is table.where and graph.operands[adjoint][0] == holds:
@@ -358,7 +406,10 @@ def differentiated(graph: Graph, output: int, inputs: list[int], seed: int | Non
         if places is not None:
             partials: Sequence[Any] = [operands[p] if type(p) is int else p for p in places]
         else:
-            partials = row.rule(trace.traced(i), *trace.numbers(operands))
+            try:
+                partials = row.rule(trace.traced(i), *trace.numbers(operands))
+            except (ArithmeticError, ValueError):  # of constants among the operands: so will the value
+                partials = (math.nan,) * len(operands)
         if len(partials) != len(operands):
             raise TypeError(
                 f"the rule of {row.name} gave {len(partials)} partials for {len(operands)} operands"
@@ -369,8 +420,8 @@ def differentiated(graph: Graph, output: int, inputs: list[int], seed: int | Non
             passed = holds
             if isinstance(partial, Condition):
                 condition = trace.index(partial)
-                term = graph.add(table.where, (condition, adjoint, zero))
                 passed = condition if holds is None else graph.add("and", (holds, condition))
+                term = graph.add(table.where, (passed, adjoint, zero))
             else:
                 if type(partial) is not int:
                     partial = trace.index(_as_number(partial))
@@ -383,7 +434,7 @@ def differentiated(graph: Graph, output: int, inputs: list[int], seed: int | Non
                 taken[k] = None
             elif passed not in before:
                 taken[k] = [*before, passed]
-    return [adjoints.get(i, zero) for i in inputs]
+    return adjoints
 
 
 def _operands_alone(row: Primitive, n: int) -> list[Any] | None:
@@ -451,6 +502,8 @@ class _Lowering(Trace):
                     return self.index(formula(*self.numbers(operands)))
                 except TypeError:  # it needs a number: the row can only be called as it is
                     pass
+                except (ArithmeticError, ValueError):  # of constants: the eager engine says it with its place
+                    return self.graph.constant(math.nan)
         return self.graph.add(op, operands)
 
 
@@ -471,8 +524,16 @@ def _sigmoid_in_python(x: Any) -> Any:
     if isinstance(x, Traced) and x.primitive is table.neg:
         (x,) = x.operands
         e = table.exp(-x)
-        return e * (1.0 / (1.0 + e))
+        return table.where(e < math.inf, e * (1.0 / (1.0 + e)), 1.0)
     return 1.0 / (1.0 + table.exp(-x))
 
 
-_FOR_TARGET: dict[tuple[Primitive, str], Callable[..., Any]] = {(table.sigmoid, "python"): _sigmoid_in_python}
+def _rsqrt_without_errors(x: Any) -> Any:
+    return 1.0 / abs(table.sqrt(x))  # of -0.0 as of 0.0: ∞
+
+
+_FOR_TARGET: dict[tuple[Primitive, str], Callable[..., Any]] = {
+    (table.sigmoid, "python"): _sigmoid_in_python,
+    (table.rsqrt, "array"): _rsqrt_without_errors,
+    (table.rsqrt, "c"): _rsqrt_without_errors,
+}
