@@ -125,7 +125,7 @@ class _FormGroups:
     def __init__(self, form: _Form, given: tuple[int, ...], wanted: tuple[int, ...] | None, np: Any) -> None:
         self.ops: list[Op] = []
         shapes = {i: shape for i, shape in zip(form.arguments, given, strict=True) if i is not None}
-        own = shapes[form.adjoint] = max(*given, C) + 1
+        own = shapes[form.adjoint] = max([*given, C]) + 1
         outputs = [form.out] if wanted is None else [form.gradients[j] for j in wanted]
         self.nodes, self.went = groups.of_graph(form.graph, outputs, self._write, shapes)
         self.outputs = [self.went[i] for i in outputs]
