@@ -180,7 +180,7 @@ def test_leaves_are_read_at_every_call():
     assert program(5.0) == (7.0, 1.0)
     w.data = 4.0
     assert program(5.0) == (20.0, 4.0)
-    assert program.leaves == [w]
+    assert program.leaves == (w,)
 
 
 def test_backward_fills_grad_as_the_eager_engine_does():

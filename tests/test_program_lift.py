@@ -162,7 +162,7 @@ def test_derivatives_within_a_recorded_loss():
     x = Value(0.7)
     value, slope = value_and_grad(lambda v: tanh(v * x) * v)(0.3)
     program = agrees(value * slope + x)
-    assert program.leaves == [x]
+    assert program.leaves == (x,)
 
 
 @pytest.mark.parametrize("target", ["array", "c"])

@@ -314,7 +314,7 @@ int main(void)
     (tmp_path / "net.c").write_text(main)
     flags = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-pedantic"]
     flags += ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"] if sanitize else []
-    command = [*native.compiler(), *flags, "-o", str(tmp_path / "net"), str(tmp_path / "net.c"), "-lm"]
+    command = [*native.compilers()[0], *flags, "-o", str(tmp_path / "net"), str(tmp_path / "net.c"), "-lm"]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     if sanitize and "cannot find" in built.stderr:
         pytest.skip("the sanitizers are not installed")
@@ -355,7 +355,7 @@ def test_without_a_compiler_the_numpy_form_runs(monkeypatch):
     def none():
         raise native.NoCompilerError("no C compiler (cc, gcc, clang)")
 
-    monkeypatch.setattr(native, "compiler", none)
+    monkeypatch.setattr(native, "compilers", none)
     w = Value(2.0)
     program = compile(lambda x: w * x, 0.0)
     with pytest.warns(RuntimeWarning, match="no C compiler.*NumPy form"):
@@ -369,7 +369,7 @@ def test_machine_code_that_cannot_be_made_changes_nothing(monkeypatch):
     program = compile(lambda x: tanh(w * x), 1.0)
     before = program.batch(np.ones(2), reduce=None)[0].tolist()
     for command in ("false", "true"):
-        monkeypatch.setattr(native, "compiler", lambda command=command: (command,))
+        monkeypatch.setattr(native, "compilers", lambda command=command: [(command,)])
         with pytest.raises(RuntimeError, match=f"{command} failed"):
             program.native()
         assert program.batch(np.ones(2), reduce=None)[0].tolist() == before
@@ -391,12 +391,12 @@ def test_machine_code_that_cannot_be_made_changes_nothing(monkeypatch):
 @pytest.mark.parametrize("given", ["", " ", "no-such-compiler -O1"])
 def test_a_compiler_that_is_not_there_is_passed_over(monkeypatch, given):
     monkeypatch.delenv("CC", raising=False)
-    want = native.compiler.__wrapped__()
+    want = native.compilers()
     monkeypatch.setenv("CC", given)
-    assert native.compiler.__wrapped__() == want
+    assert native.compilers() == want
     monkeypatch.setenv("CC", 'cc "')
     with pytest.raises(native.NoCompilerError, match="CC=cc"):
-        native.compiler.__wrapped__()
+        native.compilers()
 
 
 @needs_cc
@@ -670,9 +670,9 @@ def test_arrays_are_read_where_they_are():
     program = compile(lambda x, y: relu(1.0 - y * model(x)), [0.0, 0.0], 0.0).native()
     want = program.batch(X.tolist(), y.tolist())
     assert program.batch(X, y) == program.batch(np.asfortranarray(X), y.astype(object)) == want
-    _, (rows, labels) = program._machine.rows([X, y])
-    assert rows is X
-    assert labels is y
+    rows, labels = program._machine.rows([X, y]).arrays
+    assert rows.base is X
+    assert labels.base is y
     with pytest.raises(ValueError, match="differ in their number of samples"):
         program.batch(X, y[:-1])
     with pytest.raises(ValueError, match="no samples"):
@@ -729,7 +729,7 @@ def test_the_samples_of_a_recorded_batch_are_told_apart(which):
     value, gradients = program()
     agree([value, *gradients], want)
     assert program.form == "machine code"
-    assert not apart or program._machine.data[1][0].shape[0] == 20
+    assert not apart or program._machine.data.arrays[0].shape[0] == 20
 
 
 @needs_cc

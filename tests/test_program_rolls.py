@@ -205,7 +205,7 @@ int main(void)
 """
     (tmp_path / "net.c").write_text(main)
     flags = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-pedantic", "-fsanitize=address,undefined"]
-    command = [*native.compiler(), *flags, "-o", str(tmp_path / "net"), str(tmp_path / "net.c"), "-lm"]
+    command = [*native.compilers()[0], *flags, "-o", str(tmp_path / "net"), str(tmp_path / "net.c"), "-lm"]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     if "cannot find" in built.stderr:
         pytest.skip("the sanitizers are not installed")

@@ -19,7 +19,8 @@ from typing import Any
 
 from autograd_lite import primitives as table
 from autograd_lite.primitives import Primitive
-from autograd_lite.program.code import CHOICE, OR, Language
+from autograd_lite.program.c_words import WORDS
+from autograd_lite.program.code import CHOICE, OR, Language, identifier
 from autograd_lite.program.graph import CONDITIONS, Op
 from autograd_lite.program.loops import NESTS, C, Lifted, Nest, Run, Slot, W, X, affine, in_turn, stepped
 
@@ -35,18 +36,17 @@ def _number(x: float) -> str:
     return "NAN" if x != x else "INFINITY" if x > 0.0 else "-INFINITY"
 
 
-# What the function cannot be called: words of the language, and names that the text has for something else.
-TAKEN = frozenset(
-    re.findall(
-        r"\w+",
-        """auto break case char const continue default do double else enum extern float for goto if inline int
-        long register restrict return short signed sizeof static struct switch typedef union unsigned void
-        volatile while; main; V M MIX c turn columns sums_over block_1 block_2""",
-    )
-)
+# What the function cannot be called: words of C, and names that the text has for something else.
+TAKEN = WORDS | {"V", "M", "MIX", "c", "turn", "columns", "sums_over", "block_1", "block_2"}
 LANGUAGE = Language(
     "c", {"and": "{0} && {1}", "or": "{0} || {1}", "not": "!{0}"}, (CHOICE, (OR, OR, CHOICE)), number=_number
 )
+
+
+def function_name(title: str) -> str:
+    """A name in C for a title."""
+    name = identifier(title.encode("ascii", "replace").decode(), {*TAKEN})
+    return f"{name}_" if re.fullmatch(r"table_\d+", name) else name
 
 
 # What a nest of sums reads after the samples: the sum of a result over all of them.

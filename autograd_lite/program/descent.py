@@ -14,6 +14,8 @@ from typing import Any
 from autograd_lite.primitives import real
 from autograd_lite.program import arrays, native
 
+_OUTSIDE = "steps are taken within a block: with program.descent(...) as step"
+
 
 class Descent:
     """Steps of gradient descent on one batch, made by `Program.descent`: ``with`` it, each call is a step.
@@ -26,15 +28,30 @@ class Descent:
         arrays.numpy()  # which it needs: it says so, before anything is done
         self.program, self.batches, self.lr = program, batches, lr
         self.kernel = program.kernel("leaf")
-        self.samples, m = program._samples(self.kernel, batches)
+        self._samples, m = program._samples(self.kernel, batches)
         self.m: int = m
         # What depends on the leaves is checked anew before each step, so they are taken one by one.
         self.checked = program._columns(batches)[0] if program.checks.moves else None
         self.taken = 0
-        self.w: Any = None
+        self._w: Any = None
+        self._shown: Any = None
         self._step: Callable[[], int] | None = None
         if not callable(lr):
             self._size_of(0)
+
+    @property
+    def w(self) -> Any:
+        """The parameters, in an array that may be changed in place; None outside the block."""
+        return self._shown
+
+    @w.setter
+    def w(self, numbers: Any) -> None:
+        if self._w is None:
+            raise RuntimeError(_OUTSIDE)
+        given = arrays.numpy().asarray(numbers, self._w.dtype)
+        if given.shape != self._w.shape:
+            raise ValueError(f"w must be {len(self._w)} numbers, got an array of shape {given.shape}")
+        self._w[...] = given
 
     def _size_of(self, step: int) -> float:
         """The size of a step; it is checked here, for numbers that it spoils are spoiled for good."""
@@ -46,35 +63,43 @@ class Descent:
     def __enter__(self) -> Descent:
         np = arrays.numpy()
         machine = isinstance(self.kernel, native.Machine)
-        self.w = np.array(self.program._numbers(), self.kernel.type if machine else float)
-        steps = self.kernel.steps(self.samples, self.w, 1) if machine else None
+        with np.errstate(over="ignore"):
+            self._w = np.array(self.program._numbers(), self.kernel.type if machine else float)
+        self._shown = self._w[...]  # a view: what becomes of its shape or type leaves ours alone
+        steps = self.kernel.steps(self._samples, self._w, 1) if machine else None
         if steps is not None:
             self._size, self._value, self._step = steps
         return self
 
     def __exit__(self, *_: object) -> None:
-        for leaf, number in zip(self.program.leaves, self.w.tolist(), strict=True):
+        if self._w is None:
+            return
+        for leaf, number in zip(self.program.leaves, self._w.tolist(), strict=True):
             leaf._data = number  # a float: past the property that would see to it
-        self.w = self._step = None
+        self._w = self._shown = self._step = None
 
     def __call__(self) -> float:
         """Take a step; return the mean before it."""
-        if self.w is None:
-            raise RuntimeError("steps are taken within a block: with program.descent(...) as step")
+        if self._w is None:
+            raise RuntimeError(_OUTSIDE)
         size = self._size_of(self.taken)
         if self.checked is not None:
-            self.program.check(self.checked, self.w.tolist())
+            self.program.check(self.checked, self._w.tolist())
         if self._step is not None:
             self._size[0] = size
             if self._step():
                 self.taken += 1
                 return float(self._value[0])
-        out = self.kernel.sums(self.samples, self.w)
-        if not arrays.all_finite(out, arrays.numpy()):
+        np = arrays.numpy()
+        out = self.kernel.sums(self._samples, self._w)
+        if not arrays.all_finite(out, np):
             columns = self.program._columns(self.batches)[0] if self.batches else []
-            self.program._locate(columns, self.m, self.w.tolist(), "leaf")
+            value, gradients = self.program.settled_sums(columns, self.m, self._w.tolist(), "leaf")
+            out = np.array([value, *gradients])
+        if not arrays.all_finite(out, np):
             raise FloatingPointError(f"step {self.taken}: the value or its gradient is not finite")
-        self.w -= out[1:] * (size / self.m)
+        with np.errstate(all="ignore"):  # the next step says so
+            self._w -= out[1:] * (size / self.m)
         self.taken += 1
         return float(out[0]) / self.m
 
@@ -82,7 +107,7 @@ class Descent:
         """Take `steps` steps, in one call where there is machine code; return the means before each."""
         steps, values = operator.index(steps), []
         if self._step is not None and self.checked is None and steps > 1:
-            sizes, means, take = self.kernel.steps(self.samples, self.w, steps)
+            sizes, means, take = self.kernel.steps(self._samples, self._w, steps)
             sizes[:] = [self._size_of(self.taken + k) for k in range(steps if callable(self.lr) else 1)]
             taken = take()
             self.taken += taken

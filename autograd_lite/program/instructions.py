@@ -40,6 +40,7 @@ def layout(
     low, ends = lowered(graph, list(outputs), "c", keep=KEPT)
     places: dict[Op, int] = {}
     sources: dict[str, list[int]] = {"argument": [], "leaf": [], "constant": []}  # nodes, and their places
+    counted = {"argument": sum(size for _, size in arguments), "leaf": leaves}
     constants: list[float] = []
     code: list[int] = []
     last: Any = None  # an operation, where its instruction begins, and where the next node would be
@@ -49,6 +50,10 @@ def layout(
             sources["constant"] += [i, len(constants)]
             constants.append(low.numbers[i])
         elif op in sources:
+            if not 0 <= low.numbers[i] < counted[op]:
+                raise ValueError(
+                    f"a program reads {op} {low.numbers[i]}: it was changed since it was compiled"
+                )
             sources[op] += [i, low.numbers[i]]
         else:
             if op in KEPT:

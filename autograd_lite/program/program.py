@@ -116,6 +116,7 @@ class Program:
     """A function compiled by `compile`: call it with arguments like the example.
 
     ``source`` is its text in Python, ``leaves`` the Values from outside that it reads at every call.
+    Unpickling runs code, for a program as for anything else: load only pickles that you trust.
     """
 
     def __init__(
@@ -123,8 +124,8 @@ class Program:
         origin: tuple[Graph, list[int]] | Recording,
         operations: int,
         result: Tree,
-        arguments: list[tuple[str, Tree]],
-        leaves: list[Value],
+        arguments: Sequence[tuple[str, Tree]],
+        leaves: Sequence[Value],
         name: str,
         checks: Checks | None = None,
     ) -> None:
@@ -132,8 +133,8 @@ class Program:
         self.checks = checks or Checks()
         self._operations = operations
         self.result = result
-        self.arguments = arguments
-        self.leaves = leaves
+        self.arguments = tuple(arguments)  # tuples: the compiled forms count on their number
+        self.leaves = tuple(leaves)
         self.name = name
         self.scalar = result.kind == "number"
         self._count = sum(len(tree.paths) for _, tree in arguments)
@@ -290,15 +291,19 @@ class Program:
         return self._compiled("leaf")
 
     def _compiled(self, kind: str) -> Callable[..., Any]:
-        if self._machine is not None and not self.arguments:
-            return lambda leaves: self._machine((), leaves)  # type: ignore[misc]
+        if self.form in ("machine code", "loops"):
+            return partial(self._by_kernel, self.kernel("leaf"))
         if self.form == "source":
             text, opaque = self._printed(kind)
             return python.load(text, self.name, {name: row.forward for name, row in opaque.items()})
-        if self.form == "loops":
-            kernel = self.kernel("leaf")
-            return lambda leaves: kernel([], leaves)
         return lambda *given: self._on_tape(kind, given)
+
+    def _by_kernel(self, kernel: Callable[..., Any], leaves: Sequence[float]) -> Any:
+        """A call of a recorded loss; a kernel's IEEE arithmetic raises nothing, but the eager engine does."""
+        value, gradients = kernel((), leaves)
+        if not math.isfinite(value + sum(gradients)) and not all(map(math.isfinite, (value, *gradients))):
+            (value,), gradients = self._eager([], leaves, "leaf")
+        return value, gradients
 
     # --- Calls
 
@@ -490,7 +495,9 @@ class Program:
             samples, m = self._samples(self._machine, batches)
             out = self._machine.sums(samples, leaves)
             if not arrays.all_finite(out, self._machine.np):
-                self._locate(self._columns(batches)[0], m, leaves, kind)
+                columns = self._columns(batches)[0] if batches else []
+                value, gradients = self.settled_sums(columns, m, leaves, kind)
+                out = self._machine.np.array([value, *gradients])
             if reduce == "mean":
                 out /= m
             value, *gradients = out.tolist()
@@ -500,7 +507,7 @@ class Program:
             columns, m = self._columns(batches)
             value, gradients = split_sums(self, kind, columns, m, leaves, executor, deterministic)
             if not math.isfinite(value) or not all(map(math.isfinite, gradients)):
-                self._locate(columns, m, leaves, kind)
+                value, gradients = self.settled_sums(columns, m, leaves, kind)
             if reduce == "mean":
                 value, gradients = value / m, [gradient / m for gradient in gradients]
         if backward:
@@ -539,7 +546,8 @@ class Program:
                 self._columns(batches)
             sizes = {tree.rows(x) for (_, tree), x in zip(self.arguments, batches, strict=True)}
             if len(sizes) == 1 and 0 not in sizes:
-                return kernel.rows(batches), sizes.pop()
+                samples = kernel.rows(batches)
+                return samples, samples.m
         columns, m = self._columns(batches)
         return kernel.samples(columns), m
 
@@ -627,7 +635,7 @@ class Program:
         """
         np = arrays.numpy()
         lifted = self._lifted("leaf" if self.leaves else "argument", "c")
-        name = identifier(self.name.encode("ascii", "replace").decode(), {*c.TAKEN})
+        name = c.function_name(self.name)
         return c.c_layout(lifted, np, name=name, arguments=self._sizes(), lanes=1).text
 
     def _sizes(self) -> list[tuple[str, int]]:
@@ -648,8 +656,8 @@ class Program:
         """
         if real not in ("float64", "float32"):
             raise ValueError(f"real must be 'float64' or 'float32', got {real!r}")
-        if not isinstance(threads, int) or threads < 1:
-            raise ValueError(f"threads must be a whole number, 1 or more, got {threads!r}")
+        if not isinstance(threads, int) or not 1 <= threads <= 1024:
+            raise ValueError(f"threads must be a whole number from 1 to 1024, got {threads!r}")
         if not self.leaves and not self.arguments:
             raise TypeError(f"{self.name} has no leaves and no arguments: it is one number")
         added = self.scalar and bool(self.leaves)
@@ -723,7 +731,7 @@ class Program:
             columns, m = self._columns(batches)
             out = [x.copy() for x in self._each_in_numpy(columns, m, leaves, kind)]
         if not all(np.isfinite(x).all() for x in out):
-            self._locate(self._columns(batches)[0], m, leaves, kind)
+            self._settle(out, self._columns(batches)[0] if batches else [], leaves, kind)
         rest = iter(out)
         value = self.result.build(rest)
         if not self.scalar:
@@ -756,18 +764,34 @@ class Program:
         graph, demands, n = self.checks.graph, self.checks.demands, len(self.leaves)
         return arrays.array_function(graph, demands, namespace, name=self.name, n=self._count, leaves=n)
 
-    def _locate(self, columns: list[Any], m: int, leaves: Sequence[float], kind: str) -> None:
-        """Run the eager engine on the first samples that are not finite; it raises if it sees why."""
-        if not columns:
-            self._eager([], leaves, kind)
-            return
-        suspects: Any = range(m)
-        if not isinstance(columns[0], list):
+    def settled_sums(
+        self, columns: list[Any], m: int, leaves: Sequence[float], kind: str
+    ) -> tuple[float, list[float]]:
+        """The sums over the samples where those of a faster form are not finite: the eager engine decides.
+
+        It runs the samples that are not finite in NumPy, or all if none is, and raises if it sees why.
+        """
+        if not columns or isinstance(columns[0], list):
+            outputs: list[Any] = [[math.nan] * m for _ in range(1 + len(self._inputs(kind)))]
+        else:
+            outputs = [x.copy() for x in self._each_in_numpy(columns, m, leaves, kind)]
+        self._settle(outputs, columns, leaves, kind)
+        value, *gradients = [sum(map(float, x)) for x in outputs]
+        return value, gradients
+
+    def _settle(self, outputs: list[Any], columns: list[Any], leaves: Sequence[float], kind: str) -> None:
+        """Put in what the eager engine gives for the samples of which an output is not finite, or for all."""
+        suspects: Any = []
+        if not isinstance(outputs[0], list):
             np = arrays.numpy()
-            finite = [np.isfinite(x) for x in self._each_in_numpy(columns, m, leaves, kind)]
-            suspects = np.flatnonzero(~np.all(finite, axis=0))[:10]
-        for i in suspects:
-            self._eager_sample(i, [float(column[i]) for column in columns], leaves, kind)
+            suspects = np.flatnonzero(~np.all([np.isfinite(x) for x in outputs], axis=0))
+        for i in suspects if len(suspects) else range(len(outputs[0])):
+            if columns:
+                values, gradients = self._eager_sample(i, [float(x[i]) for x in columns], leaves, kind)
+            else:
+                values, gradients = self._eager([], leaves, kind)
+            for x, number in zip(outputs, (*values, *gradients), strict=True):
+                x[i] = number
 
     def _eager_sample(
         self, i: int, numbers: Sequence[float], leaves: Sequence[float], kind: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from autograd_lite.program.program import Program, compile
@@ -51,8 +52,9 @@ class Training:
         self.form = "Python" if isinstance(self.columns[0], list) else "NumPy"
         work = sum(map(len, self.program.graph.operands)) * len(inputs) * steps
         if self.form == "NumPy" and work > WORTH_COMPILING:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", RuntimeWarning)  # no compiler: `form` says so
+            # No compiler, none that works, or a row that has no form in C: NumPy runs, and `form` says so.
+            with warnings.catch_warnings(), suppress(RuntimeError, ValueError):
+                warnings.simplefilter("ignore", RuntimeWarning)
                 self.program.native()
             self.form = "NumPy" if self.program._machine is None else "machine code"
         self.kernel = self.program.kernel("leaf")
@@ -81,6 +83,6 @@ class Training:
             self.program.check(columns, leaves)
         value, gradients = self.kernel(columns, leaves)
         if not math.isfinite(value) or not all(map(math.isfinite, gradients)):
-            self.program._locate(columns, m, leaves, "leaf")
+            value, gradients = self.program.settled_sums(columns, m, leaves, "leaf")
         self.program._add(gradients, 1.0 / m)
         return float(value) / m

@@ -315,7 +315,7 @@ def _program(sizes: tuple[int, ...], machine: bool) -> Any:
     program = compile(lambda x, y: relu(1.0 - y * model(x)), [0.0] * sizes[0], 0.0)
     if machine:
         try:
-            native.compiler()
+            native.compilers()
         except native.NoCompilerError as error:
             raise Skipped(str(error)) from error
         program.native()
