@@ -1,0 +1,185 @@
+"""AddressSanitizer and UndefinedBehaviorSanitizer over the C of random programs, and over every misuse.
+
+``python -m tests.program_sanitize [COUNT [FIRST]]`` builds so many programs of `program_graphs` in each form of
+machine code with both sanitizers, runs them, and runs `program_misuse`. The first error ends it, with a report.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+FLAGS = ("-std=gnu99", "-O1", "-march=native", "-fno-math-errno", "-fPIC", "-shared", "-w")
+SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+
+def preloaded() -> dict[str, str] | None:
+    """The environment in which Python loads sanitized libraries; None where GCC has no sanitizers."""
+    found = [
+        subprocess.run(
+            ["gcc", f"-print-file-name={name}"], capture_output=True, text=True, check=False
+        ).stdout.strip()
+        for name in ("libasan.so", "libubsan.so")
+    ]
+    if not all(map(os.path.isabs, found)):
+        return None
+    options = {
+        "LD_PRELOAD": found[0],
+        # Python frees little at its end, and NumPy asks for more than there is to see whether it gets it.
+        "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+        "PYTHONMALLOC": "malloc",
+        "CC": "gcc",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    return {**os.environ, **options}
+
+
+@contextmanager
+def sanitized() -> Iterator[None]:
+    """Meanwhile machine code is built with the sanitizers, and its room for work ends where it ends."""
+    from autograd_lite.program import native
+
+    poison, rooms = ctypes.CDLL(None).__asan_poison_memory_region, []
+    flags, aligned = native.FLAGS, native._aligned
+
+    def exact(size: int, kind: Any, numpy: Any) -> Any:
+        room = aligned(size, kind, numpy)
+        rooms.append(room)  # never freed: it stays poisoned
+        end = room.ctypes.data + size * room.itemsize
+        rest = room[size:].nbytes
+        poison(ctypes.c_void_p(end), ctypes.c_size_t(rest))
+        return room
+
+    native.FLAGS, native._aligned = (*FLAGS, *SANITIZERS), exact
+    try:
+        yield
+    finally:
+        native.FLAGS, native._aligned = flags, aligned
+
+
+def plain_c(program: Any, batches: list[Any]) -> list[float]:
+    """The sums by the text that `c_source` shows, which has one lane."""
+    import re
+
+    import numpy as np
+
+    from autograd_lite.program import native
+
+    text = program.c_source
+    library = native.built(text)
+    (room,) = re.findall(r"room for (\d+) numbers", text)
+    leaves = np.array(program._numbers())
+    out, work = np.zeros(len(leaves) + 1), np.zeros(int(room))
+    samples = [np.ascontiguousarray(batch, float) for batch in batches]
+    at = (ctypes.c_void_p * len(samples))(*[x.ctypes.data for x in samples])
+    places = [ctypes.c_void_p(x.ctypes.data) for x in (leaves, out, work)]
+    library.program(ctypes.c_long(len(samples[0])), at, *places)
+    return out.tolist()  # type: ignore[no-any-return]
+
+
+def forms(seed: int) -> Iterator[tuple[str, float]]:
+    """The forms of machine code of a random program, and how far each is from the eager engine."""
+    import numpy as np
+
+    from autograd_lite import Value
+    from autograd_lite.program import compile, native
+    from tests.program_graphs import _chooses, eager, graph, off
+
+    _, loss, X, t = graph(seed)
+    plain = compile(loss, X[0], t[0], name="program")
+    leaves = plain.leaves
+    try:
+        total, want = eager(loss, X, t, leaves)  # type: ignore[arg-type]
+    except (ArithmeticError, ValueError):
+        return
+    if not leaves:
+        return
+    batches = [np.array(X), np.array(t)]
+
+    def sums(program: Any) -> float:
+        value, gradients = program.batch(*batches, reduce="sum")
+        for m in (1, 2, len(X) - 1):
+            if 0 < m < len(X):
+                program.batch(*[x[:m] for x in batches])
+        return off([value, *gradients], want)
+
+    def descended(program: Any) -> None:
+        before = program._numbers()
+        try:
+            program.descend(*batches, lr=1e-3, steps=3)
+        except (ArithmeticError, ValueError):  # it left the domain
+            pass
+        for leaf, number in zip(program.leaves, before, strict=True):
+            leaf.data = number
+
+    yield "C99", off(plain_c(plain, batches), want)
+    program = compile(loss, X[0], t[0]).native(threads=1 + seed % 2)
+    yield "C", sums(program)
+    descended(program)
+    for wrt in ("leaves", "arguments"):
+        values, _ = program.batch(*batches, reduce=None, wrt=wrt)
+        yield f"C, each sample, {wrt}", off([float(values.sum())], want[:1])
+    single = compile(loss, X[0], t[0]).native("float32")
+    yield "C, float32", 1e-9 * sums(single)
+    descended(single)
+    machine, native.IRREGULAR = native.IRREGULAR, -1
+    try:
+        program = compile(loss, X[0], t[0]).native()
+        yield "C, interpreted", sums(program)
+        descended(program)
+        values, _ = program.batch(*batches, reduce=None)
+        yield "C, interpreted, each sample", off([float(values.sum())], want[:1])
+    finally:
+        native.IRREGULAR = machine
+    if isinstance(total, Value) and not _chooses(total):
+        program = compile(total).native()
+        yield "C, recorded", off([program()[0]], want[:1])
+        if len(program.leaves) > 1:
+            with program.descent(lr=1e-3) as step:
+                step()
+
+
+def inside(count: int, first: int) -> None:
+    """Run it all in this process, which has the sanitizers loaded."""
+    from tests.program_misuse import MISUSES
+
+    start, worst = time.time(), 0.0
+    with sanitized():
+        for misuse in MISUSES:
+            print(f"# {misuse.__name__}", flush=True)
+            misuse()
+        for seed in range(first, first + count):
+            for form, far in forms(seed):
+                worst = max(worst, far)
+                if not far <= 1e-12:
+                    print(f"{seed} {form}: off by {far:.2g}", flush=True)
+            if seed % 20 == 19:
+                print(f"# {seed + 1 - first} programs, {time.time() - start:.0f} s", flush=True)
+    print(f"{count} programs and {len(MISUSES)} misuses without an error; off by at most {worst:.1e}")
+
+
+def main(count: int = 300, first: int = 0) -> int:
+    """Start a process with the sanitizers loaded; return how it ended."""
+    environment = preloaded()
+    if environment is None:
+        print("the sanitizers of GCC are not installed")
+        return 2
+    with tempfile.TemporaryDirectory() as folder:
+        environment["XDG_CACHE_HOME"] = folder
+        command = [sys.executable, "-m", "tests.program_sanitize", "inside", str(count), str(first)]
+        return subprocess.run(command, env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["inside"]:
+        inside(*map(int, sys.argv[2:]))
+    else:
+        sys.exit(main(*map(int, sys.argv[1:])))
