@@ -805,7 +805,7 @@ class Program:
         for kind in ("leaf", "argument"):
             self._nodes(kind)
         travels = copy.copy(self)
-        travels.leaves = [Value(leaf.data, leaf.label) for leaf in self.leaves]
+        travels.leaves = tuple([Value(leaf.data, leaf.label) for leaf in self.leaves])
         return pickle.dumps((travels, self._native))
 
     # --- Arrays
