@@ -1,7 +1,7 @@
 """AddressSanitizer and UndefinedBehaviorSanitizer over the C of random programs, and over every misuse.
 
-``python -m tests.program_sanitize [COUNT [FIRST]]`` builds so many programs of `program_graphs` in each form
-of machine code with both sanitizers, runs them, and runs `program_misuse`. The first error ends it.
+``python -m tests.program_sanitize [COUNT [FIRST]]`` builds so many programs of `program_graphs` with both
+sanitizers, each in C and in another form, runs them, and runs `program_misuse`. The first error ends it.
 """
 
 from __future__ import annotations
@@ -86,64 +86,63 @@ def plain_c(program: Any, batches: list[Any]) -> list[float]:
     return out.tolist()  # type: ignore[no-any-return]
 
 
+FORMS = ("C99", "float32", "leaves", "arguments", "interpreted", "interpreted leaves", "recorded")
+
+
 def forms(seed: int) -> Iterator[tuple[str, float]]:
-    """The forms of machine code of a random program, and how far each is from the eager engine."""
+    """Two forms of machine code of a random program, and how far each is from the eager engine."""
     import numpy as np
 
     from autograd_lite import Value
     from autograd_lite.program import compile, native
-    from tests.program_graphs import _chooses, eager, graph, off
+    from tests.program_graphs import KINDS, _chooses, eager, graph, off
 
     _, loss, X, t = graph(seed)
-    plain = compile(loss, X[0], t[0], name="program")
-    leaves = plain.leaves
+    program = compile(loss, X[0], t[0], name="program")
     try:
-        total, want = eager(loss, X, t, leaves)  # type: ignore[arg-type]
+        total, want = eager(loss, X, t, program.leaves)  # type: ignore[arg-type]
     except (ArithmeticError, ValueError):
         return
-    if not leaves:
+    if not program.leaves:
         return
     batches = [np.array(X), np.array(t)]
 
-    def sums(program: Any) -> float:
+    def summed(program: Any) -> float:
         value, gradients = program.batch(*batches, reduce="sum")
-        for m in (1, 2, len(X) - 1):
-            if 0 < m < len(X):
-                program.batch(*[x[:m] for x in batches])
-        return off([value, *gradients], want)
-
-    def descended(program: Any) -> None:
+        for m in {1, 2, len(X) - 1} & {*range(1, len(X))}:
+            program.batch(*[x[:m] for x in batches])
         before = program._numbers()
-        with suppress(ArithmeticError, ValueError):  # it left the domain
+        with suppress(ArithmeticError, ValueError):  # a step may leave the domain
             program.descend(*batches, lr=1e-3, steps=3)
         for leaf, number in zip(program.leaves, before, strict=True):
             leaf.data = number
+        return off([value, *gradients], want)
 
-    yield "C99", off(plain_c(plain, batches), want)
-    program = compile(loss, X[0], t[0]).native(threads=1 + seed % 2)
-    yield "C", sums(program)
-    descended(program)
-    for wrt in ("leaves", "arguments"):
+    def each(program: Any, wrt: str) -> float:
         values, _ = program.batch(*batches, reduce=None, wrt=wrt)
-        yield f"C, each sample, {wrt}", off([float(values.sum())], want[:1])
-    single = compile(loss, X[0], t[0]).native("float32")
-    yield "C, float32", 1e-9 * sums(single)
-    descended(single)
-    machine, native.IRREGULAR = native.IRREGULAR, -1
-    try:
-        program = compile(loss, X[0], t[0]).native()
-        yield "C, interpreted", sums(program)
-        descended(program)
-        values, _ = program.batch(*batches, reduce=None)
-        yield "C, interpreted, each sample", off([float(values.sum())], want[:1])
-    finally:
-        native.IRREGULAR = machine
-    if isinstance(total, Value) and not _chooses(total):
-        program = compile(total).native()
-        yield "C, recorded", off([program()[0]], want[:1])
-        if len(program.leaves) > 1:
-            with program.descent(lr=1e-3) as step:
-                step()
+        return off([float(values.sum())], want[:1])
+
+    form = FORMS[seed // len(KINDS) % len(FORMS)]
+    if form == "C99":
+        yield form, off(plain_c(program, batches), want)
+    program.native(threads=1 + seed % 2)
+    yield "C", summed(program)
+    if form in ("leaves", "arguments"):
+        yield form, each(program, form)
+    elif form == "float32":
+        yield form, 1e-9 * summed(program.native("float32"))
+    elif form == "recorded":
+        if isinstance(total, Value) and not _chooses(total):
+            recorded = compile(total).native()
+            yield form, off([recorded()[0]], want[:1])
+            recorded.descend(lr=1e-3)
+    elif form != "C99":
+        before, native.IRREGULAR = native.IRREGULAR, -1
+        try:
+            program.native()
+            yield form, summed(program) if form == "interpreted" else each(program, "leaves")
+        finally:
+            native.IRREGULAR = before
 
 
 def inside(count: int, first: int) -> None:
