@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -18,6 +19,16 @@ collect_ignore = ["benchmarks"]  # timings, not tests: python -m tests.benchmark
 settings.register_profile("fixed", deadline=None, derandomize=True)
 settings.register_profile("exploring", deadline=None, print_blob=True)
 settings.load_profile("exploring" if EXPLORE else "fixed")
+
+_pytest_approx = pytest.approx
+
+
+def _approx(expected: Any, rel: Any = None, **options: Any) -> Any:
+    """Compare as it is written: pytest adds an absolute tolerance of 1e-12 to one that is relative."""
+    return _pytest_approx(expected, rel, **({} if rel is None else {"abs": 0.0}) | options)
+
+
+pytest.approx = _approx
 
 
 @pytest.fixture(autouse=True)

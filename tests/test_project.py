@@ -242,3 +242,12 @@ def test_ci_explores_every_week_and_only_then():
     assert "EXPLORE" not in workflows["ci"]
     assert "EXPLORE: ${{ inputs.seed || github.run_id }}" in workflows["explore"]
     assert re.search(r'schedule:\n +- cron: "\d+ \d+ \* \* \d"', workflows["explore"])
+
+
+def test_tolerances_are_those_that_are_written():
+    """A relative one alone would let anything below 1e-12 pass for 0."""
+    assert pytest.approx(1e-200, rel=1e-3) != 0.0
+    assert pytest.approx(1e-200, rel=1e-3) == 1.0005e-200
+    assert pytest.approx(1.0, rel=1e-15) != 1.0 + 1e-13
+    assert pytest.approx(0.0, rel=1e-3, abs=1e-9) == 1e-10
+    assert pytest.approx(1.0) == 1.0 + 1e-7
