@@ -117,6 +117,41 @@ def test_two_classes_without_hidden_layers_are_a_logistic_regression(run):
     assert difference(out) < 266 * sys.float_info.epsilon
 
 
+def test_a_logistic_regression_predicts_the_class_it_learnt(run):
+    """With the sign of σ dropped, or the two classes exchanged, it would be right where it is wrong."""
+    arguments = ("--hidden", 0, "--epochs", 40, "--save", "m.json", "--no-progress")
+    out = run("train", "--target", "sex", *arguments)[1]
+    assert measured(out, "training", 2) > 0.85
+    assert measured(out, "held out", 2) > 0.85
+    out, err = run("predict", "m.json", PENGUINS)[1:]
+    assert 0.85 < float(re.search(r"accuracy (\S+):", err)[1]) < 1.0
+    assert out.startswith("predicted,P(female),P(male)\n")
+    for row in csv.DictReader(io.StringIO(out)):
+        if row["predicted"]:
+            assert float(row[f"P({row['predicted']})"]) >= 0.5
+    # Far out on the line between the classes each is certain.
+    Path("f.csv").write_text("x,y\n" + "-1,lo\n1,hi\n-2,lo\n2,hi\n" * 5)
+    assert run("train", "f.csv", "--hidden", 0, "--save", "n.json", "--no-progress")[0] == 0
+    Path("new.csv").write_text("x\n-50\n50\n")
+    lo, hi = csv.DictReader(io.StringIO(run("predict", "n.json", "new.csv")[1]))
+    assert (lo["predicted"], hi["predicted"]) == ("lo", "hi")
+    assert float(lo["P(lo)"]) > 0.99 < float(hi["P(hi)"])
+
+
+def test_the_step_size_is_that_of_lr(run):
+    """One step from the same weights: at 0.5 it is five times as long as at 0.1, along the same gradient."""
+
+    def weights(rate: float) -> list[float]:
+        options = ("--epochs", 1, "--batch-size", 1000, "--lr", rate, "--no-progress")
+        assert run("train", "--save", "m.json", *options)[0] == 0
+        return list(json.loads(Path("m.json").read_text())["parameters"].values())
+
+    start, short, long = weights(1e-300), weights(0.1), weights(0.5)
+    steps = [(a - s, b - s) for s, a, b in zip(start, short, long, strict=True)]
+    assert max(abs(a) for a, _ in steps) > 1e-3
+    assert all(b == pytest.approx(5.0 * a, abs=1e-14) for a, b in steps)
+
+
 def test_more_classes_without_hidden_layers_are_a_softmax_regression(run):
     assert "network   10 inputs, 3 softmax: 33 parameters" in run("train", "--hidden", 0, *QUICK)[1]
 
@@ -159,6 +194,18 @@ def test_names_cannot_break_the_layout_or_steer_the_terminal(run):
     assert code == 0
     assert "\x1b" not in out
     assert "predicts  y z: a\N{REPLACEMENT CHARACTER}[31m b, c\n" in out
+
+
+def test_no_output_holds_a_control_character_of_the_data(run):
+    controls = "".join(map(chr, [*range(1, 9), 11, 12, *range(14, 32), *range(127, 160)]))
+    text = f"x,{controls}y\n1,a{controls}\n2,c\n" * 1 + f"1,a{controls}\n2,c\n"
+    Path("d.csv").write_text(text, encoding="utf-8")
+    saved = f"m{chr(27)}.json"
+    for arguments in (["train", "d.csv", "--save", saved, *QUICK], ["predict", saved, "d.csv"]):
+        code, out, err = run(*arguments)
+        assert code == 0
+        assert "\N{REPLACEMENT CHARACTER}" in out
+        assert not set(controls) & set(out + err)
 
 
 # --- Confusion -------------------------------------------------------------------------------------
@@ -428,6 +475,118 @@ def test_a_model_that_cannot_be_written_after_all(run, monkeypatch):
     assert (code, err) == (2, "autograd-lite: cannot write 'model.json': No space left on device\n")
 
 
+def test_a_model_for_which_there_is_no_room_any_more_is_saved_elsewhere(run, monkeypatch, tmp_path):
+    write = cli.write_json
+
+    def full(path, document):
+        if path == Path("model.json"):
+            raise OSError(28, "No space left on device")
+        write(path, document)
+
+    monkeypatch.setattr(cli, "write_json", full)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code, _, err = run("train", "--save", "model.json", *QUICK)
+    assert code == 2
+    said = (
+        r"autograd-lite: cannot write 'model\.json': No space left on device; the model is saved in '(.*)'\n"
+    )
+    place = re.fullmatch(said, err)[1]
+    assert run("predict", place, PENGUINS)[0] == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the limit is one of POSIX")
+def test_a_model_that_is_larger_than_a_file_may_be_is_refused_before_the_training(run):
+    Path("model.json").write_text("old")
+    script = f"ulimit -f 8; {' '.join(COMMAND)} train --hidden 60 --epochs 100000 --save model.json"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "autograd-lite: cannot write 'model.json': File too large\n"
+    assert [path.name for path in Path().iterdir()] == ["model.json"]
+    assert Path("model.json").read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--save", "d.csv"], "--save would overwrite 'd.csv', the data: choose another place"),
+        (["--save", "link.csv"], "--save would overwrite 'd.csv', the data: choose another place"),
+        (["--save", "hard.csv"], "--save would overwrite 'd.csv', the data: choose another place"),
+        (["--save", "out", "--report", "out"], "--save and --report name the same place: choose another"),
+        (["--save", "out", "--report", "out/in"], "--save and --report name the same place: choose another"),
+        (
+            ["--save", "out/report.html", "--report", "out"],
+            "--save and --report name the same place: choose another",
+        ),
+    ],
+)
+def test_no_file_is_written_twice_nor_over_what_is_read(run, arguments, message):
+    Path("d.csv").write_text(flowers())
+    Path("link.csv").symlink_to("d.csv")
+    os.link("d.csv", "hard.csv")
+    code, out, err = run("train", "d.csv", "--target", "kind", *arguments, *QUICK)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"autograd-lite: {message}")
+    assert {path.name for path in Path().iterdir()} == {"d.csv", "link.csv", "hard.csv"}
+    assert Path("d.csv").read_text() == flowers()
+
+
+def test_a_report_does_not_replace_the_data(run):
+    Path("report.html").write_text(flowers())
+    err = run("train", "report.html", "--report", ".", *QUICK)[2]
+    assert err == "autograd-lite: --report would overwrite 'report.html', the data: choose another place\n"
+    assert Path("report.html").read_text() == flowers()
+
+
+def test_a_network_or_a_file_beyond_the_limits_is_one_line(run):
+    expected = "a network of 14,000,000,003 parameters is too large, 2,000,000 are the most"
+    code, out, err = run("train", "--hidden", 10**9, *QUICK)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert expected in err
+    for arguments in (["train", "/dev/zero"], ["predict", "/dev/zero", "x"]):
+        code, out, err = run(*arguments)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "/dev/zero" in err
+        assert "is longer than 1" in err
+
+
+def test_too_little_memory_is_one_line(run, monkeypatch):
+    def all_of_it(path):
+        raise MemoryError
+
+    monkeypatch.setattr(cli, "read_csv", all_of_it)
+    expected = "autograd-lite: there is not enough memory for this: give it less data, or a smaller network\n"
+    assert run("train", "d.csv") == (2, "", expected)
+
+
+def test_error_lines_are_bounded(run):
+    long = "n" * 100_000
+    for arguments in (
+        ["train", "--target", long],
+        ["train", long],
+        ["draw", f"{long[:1900]}(x)", "x=1"],
+        [long],
+    ):
+        code, out, err = run(*arguments)
+        assert (code, out) == (2, "")
+        assert max(map(len, err.splitlines())) < 600
+    Path("d.csv").write_text(f"{long},y\n1,a{long}\n2,b\n" * 1 + f"1,a{long}\n2,b\n")
+    code, out, _ = run("train", "d.csv", *QUICK)
+    assert code == 0
+    assert max(map(len, out.splitlines())) < 80
+    assert len(out.splitlines()) < 25
+
+
+def test_wide_losses_do_not_run_into_the_rows(capsys):
+    cli._print_measures(["a", "b"], (1.897e300, [(0, 0)] * 4), (-1.897e-300, [(0, 0)] * 12345678))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split() == ["training", "4", "1.897e+300", "1.0000"]
+    assert lines[2].split() == ["held", "out", "12345678", "-1.897e-300", "1.0000"]
+    assert len({len(line) for line in lines[:3]}) == 1
+
+
+NUMBER = {"name": "x", "mean": 0.0, "scale": 1.0}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -456,6 +615,22 @@ def test_a_model_that_cannot_be_written_after_all(run, monkeypatch):
         ({"inputs": [{"name": "x", "mean": "0", "scale": 1.0}]}, "is damaged: a mean must be a real number"),
         ({"inputs": [{"name": "x", "mean": 0.0, "scale": 0.0}]}, "has the mean 0 and the scale 0: no column"),
         ({"inputs": [{"name": "x", "size": 3}]}, "is damaged: {'name': 'x', 'size': 3} describes no input"),
+        ({"classes": ["a", "b", "a"]}, "is damaged: 'a' stands 2 times among the classes"),
+        ({"classes": ["a"]}, "is damaged: there must be two classes or more, got ['a']"),
+        ({"classes": ["a", "b", "c\x1b"]}, "is damaged: 'c\\x1b' among the classes is not a text"),
+        ({"classes": ["a", "b", ""]}, "is damaged: '' among the classes is not a text"),
+        ({"target": "year"}, "is damaged: 'year' stands 2 times among the target and the inputs"),
+        ({"inputs": [NUMBER, NUMBER]}, "is damaged: 'x' stands 2 times among the target and the inputs"),
+        (
+            {"inputs": [{"name": "x", "texts": ["a", "a"]}]},
+            "is damaged: 'a' stands 2 times among the texts of input 'x'",
+        ),
+        ({"inputs": [{"name": "x", "texts": []}]}, "is damaged: the input 'x' has no texts"),
+        ({"inputs": [NUMBER | {"scale": 1e-320}]}, "input 'x' has the mean 0 and the scale 9.99989e-321"),
+        ({"inputs": [NUMBER | {"scale": 1e300}]}, "input 'x' has the mean 0 and the scale 1e+300"),
+        ({"inputs": [NUMBER | {"scale": -1.0}]}, "input 'x' has the mean 0 and the scale -1"),
+        ({"inputs": [NUMBER | {"mean": 1e308}]}, "input 'x' has the mean 1e+308 and the scale 1"),
+        ({"inputs": [NUMBER | {"mean": 10**400}]}, "is damaged: "),
     ],
 )
 def test_damaged_models(run, model, change, message):
@@ -466,6 +641,46 @@ def test_damaged_models(run, model, change, message):
     assert err.startswith(("autograd-lite: model.json ", "autograd-lite: model.json: "))
     assert message in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"layers.1.neurons.2.b": ', '"layers.1.neurons.2.b": 1e308, "x": ', "unexpected: x"),
+        ("", "", "the parameter layers.1.neurons.2.b is 1e+308, beyond ±1e+100"),
+        ("", "", "the parameter layers.1.neurons.2.b is -1e+308, beyond ±1e+100"),
+        ('"target":', '"target": "x", "target":', "the key 'target' stands 2 times in one object"),
+        ('"activation": "tanh"', '"activation": "log"', "the network is not one that 'train' builds"),
+        ('"output": "linear"', '"output": "exp"', "the network is not one that 'train' builds"),
+    ],
+)
+def test_models_with_one_wrong_entry(run, model, old, new, message):
+    text = model.read_text()
+    assert old in text
+    if old:
+        model.write_text(text.replace(old, new, 1))
+    else:
+        document = json.loads(text)
+        document["parameters"]["layers.1.neurons.2.b"] = -1e308 if "-1e" in message else 1e308
+        model.write_text(json.dumps(document))
+    code, out, err = run("predict", model, PENGUINS)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+
+
+def test_a_row_on_which_a_model_overflows_is_named(run, model):
+    """All that the limits allow, but with an activation that lets it through."""
+    document = json.loads(model.read_text())
+    document["architecture"]["activation"] = "leaky_relu"
+    document["parameters"] = dict.fromkeys(document["parameters"], 1e100)
+    for column in document["inputs"]:
+        if "scale" in column:
+            column["scale"] = 1e-100
+    model.write_text(json.dumps(document))
+    Path("d.csv").write_text(BIRDS.replace("37.8,17.1", "9e99,17.1", 1))
+    code, out, err = run("predict", model, "d.csv")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("autograd-lite: d.csv, line 12: the model overflows on this row: ")
 
 
 @pytest.mark.parametrize("key", ["architecture", "classes", "inputs", "parameters", "target"])
@@ -504,14 +719,18 @@ def test_predict_on_a_file_that_does_not_fit_the_model(run, model):
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are those of POSIX")
 def test_ctrl_c_leaves_no_file(run):
-    process = subprocess.Popen(
-        [*COMMAND, "train", "--epochs", "100000", "--save", "model.json"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A shell starts what runs in its background, as these tests may, with Ctrl-C ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    # A shell starts what runs in its background, as these tests may, with Ctrl-C ignored, and so would we
+    # start the command; what we handle ourselves becomes the default in it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            [*COMMAND, "train", "--epochs", "100000", "--save", "model.json"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
     shown = ""
     while "loss" not in shown:  # the bar: training is under way
         read = process.stderr.read(1)
@@ -522,6 +741,77 @@ def test_ctrl_c_leaves_no_file(run):
     assert process.returncode == 130
     assert rest.endswith("\nautograd-lite: interrupted\n")
     assert list(Path().iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are those of POSIX")
+def test_ctrl_c_while_the_package_is_imported_shows_no_traceback(run):
+    # tqdm is imported long before the command runs, and here it stands for a slow import.
+    Path("tqdm.py").write_text(
+        "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(30)\n"
+    )
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        done = subprocess.run(
+            [*COMMAND, "train"], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": "."}
+        )
+        library = subprocess.run(
+            [sys.executable, "-c", "import autograd_lite"],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": "."},
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+    assert "KeyboardInterrupt" in library.stderr  # who imports the library keeps his own way
+
+
+def test_ctrl_c_after_the_training_keeps_the_model(run, monkeypatch):
+    def interrupted(model, part):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "gradient_check", interrupted)
+    code, _, err = run("train", "--save", "model.json", *QUICK)
+    assert (code, err) == (130, "autograd-lite: interrupted\n")
+    assert run("predict", "model.json", PENGUINS)[0] == 0
+
+
+STREAMS = {
+    "stdout closed": (">&-", 2, "cannot write the output: Bad file descriptor"),
+    "stdout full": (">/dev/full", 2, "cannot write the output: No space left on device"),
+    "stdout gone": ("| true", 141, ""),
+    "reader of one line": ("| head -1", 141, ""),
+    "stderr closed": ("2>&-", 0, ""),
+    "stderr full": ("2>/dev/full", 0, ""),
+    "stderr gone": ("2> >(true)", 0, ""),
+    "all closed": ("<&- >&- 2>&-", 2, ""),
+}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_model_is_saved_whatever_becomes_of_the_streams(run, name):
+    lost, code, said = STREAMS[name]
+    command = " ".join([*COMMAND, "train", "--epochs", "2", "--save", "model.json"])
+    script = f"{command} {lost}\nexit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    assert run("predict", "model.json", PENGUINS)[0] == 0
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["explain", "x", "x=1", "--wrt", "x"], ["x"]]
+)
+def test_closed_streams_end_no_command_in_a_traceback(run, arguments):
+    for lost in (">&-", ">/dev/full", "2>&-", ">&- 2>&-"):
+        script = f"{' '.join([*COMMAND, *arguments])} {lost}"
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+        assert done.returncode == (0 if lost == "2>&-" and arguments != ["x"] else 2), (lost, done.stderr)
+        assert done.stderr.count("\n") <= 1
+        assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import math
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -209,6 +210,66 @@ def test_columns_left_out(name, fields, reason):
     assert left_out(t, "y") == ({name: reason} if reason else {})
 
 
+@pytest.mark.parametrize(("strays", "numeric"), [(1, True), (2, True), (3, False)])
+def test_a_tenth_of_a_column_may_be_strays(strays, numeric):
+    fields = [*map(str, range(100, 129 - strays)), *[f"s{k}" for k in range(strays)]]
+    assert len(fields) == 29  # of which a tenth is 2
+    t = Table("t.csv", ["x"], [[f] for f in fields], list(range(29)))
+    assert t.is_numeric("x") is numeric
+
+
+@pytest.mark.parametrize(("fields", "numeric"), [("1 s", False), ("1 2 s", True), ("1 2 s t", False)])
+def test_one_stray_is_allowed_where_it_is_the_smaller_part(fields, numeric):
+    assert table(f"x {fields}").is_numeric("x") is numeric
+
+
+@pytest.mark.parametrize(("absent", "reason"), [(2, None), (3, "3 of 4 fields missing")])
+def test_a_column_is_left_out_if_more_than_half_of_it_is_missing(absent, reason):
+    fields = [None] * absent + ["7", "3"][: 4 - absent] if absent == 2 else [None] * 3 + ["7"]
+    t = Table("t.csv", ["x", "y"], [[f, "a"] for f in fields], list(range(4)))
+    assert left_out(t, "y").get("x") == reason
+
+
+def test_a_hint_shows_twelve_columns(csv_file):
+    names = [f"{c}{c}{c}" for c in "abcdefghijklm"]
+    for count, end in (12, "'lll'"), (13, "'lll', …"):
+        with pytest.raises(DataError) as raised:
+            Table("t.csv", names[:count], [], []).column("0")
+        assert (
+            str(raised.value) == f"t.csv has no column '0': it has {', '.join(map(repr, names[:11]))}, {end}"
+        )
+
+
+def test_the_delimiter_is_the_one_by_which_most_rows_are_as_long_as_the_header(csv_file):
+    # By commas the header is longer, but one row only is as long as it.
+    text = "a,b,c;d\n1,2,3;4\n" + "1;2\n" * 5
+    assert read_csv(csv_file(text)).names == ["a,b,c", "d"]
+    text = "a,b,c;d\n" + "1,2,3;4\n" * 5
+    assert read_csv(csv_file(text)).names == ["a", "b", "c;d"]  # as many by either: the longer
+
+
+def test_control_characters_are_signs_from_the_start(csv_file):
+    t = read_csv(csv_file('x\x1b,y\n"a\tb\nc",\x9b2J\x00\n'))
+    assert t.names == ["x\ufffd", "y"]
+    assert t.rows == [["a\tb\nc", "\ufffd2J\ufffd"]]
+
+
+def test_a_file_without_end_is_refused():
+    with pytest.raises(DataError, match=r"^cannot read '/dev/zero': it is longer than 100,000,000 bytes"):
+        read_csv("/dev/zero")
+
+
+def test_looking_up_a_column_does_not_take_longer_where_there_are_many(csv_file):
+    """Each of a million look-ups is a step: searched for in a list, the names would be 5,000,000,000."""
+    names = [f"x{i}" for i in range(10_000)]
+    t = Table("t.csv", names, [["1"] * len(names)], [2])
+    start = time.perf_counter()
+    for _ in range(100):
+        for name in names:
+            t.column(name)
+    assert time.perf_counter() - start < 20.0
+
+
 # --- Encoding --------------------------------------------------------------------------------------
 
 
@@ -217,6 +278,12 @@ def test_inputs_are_learnt_from_the_training_part_alone():
     x, c = fit_input(t, "x", [0, 1]), fit_input(t, "c", [0, 1])
     assert (x, c) == (Number("x", 2.0, 1.0), Category("c", ["a", "b"]))
     assert encode(t, [x, c]) == [[-1.0, 1.0, 0.0], [1.0, 0.0, 1.0], [998.0, 0.0, 0.0], None]
+
+
+def test_a_column_of_hardly_any_deviation_counts_as_a_constant():
+    """Else a number of another table, 1e99, would be infinite in units of the deviation."""
+    assert fit_input(table("x 0 1e-320"), "x", [0, 1]).scale == 1.0
+    assert fit_input(table("x 0 4e-100"), "x", [0, 1]).scale == pytest.approx(2e-100, rel=1e-15, abs=0.0)
 
 
 def test_a_constant_is_encoded_as_zero():

@@ -37,12 +37,14 @@ from autograd_lite import (
     where,
 )
 from autograd_lite import sum as total
+from autograd_lite.cli import main
 from autograd_lite.losses import cross_entropy, half_squared_error, log_loss_from_scores
 from autograd_lite.names import short
 from autograd_lite.nn import MLP
 from autograd_lite.pictures import Picture, draw, tree
 from autograd_lite.pictures.cards import cards
 from autograd_lite.pictures.colour import DARK, LIGHT, contrast, mix, strength
+from autograd_lite.pictures.dot import _width
 from tests.test_tree import chain
 
 
@@ -1220,3 +1222,117 @@ def test_stored_pictures_are_not_cut_off_in_a_wide_font(browser, tmp_path):
     assert len(stored) > 1
     cut = {name: cut_in_a_wide_font(browser, tmp_path, svg) for name, svg in stored.items()}
     assert not any(cut.values()), cut
+
+
+# --- A dot that fails, and what else may go wrong ---------------------------------------------------
+
+DOTS = {
+    "fails": "#!/bin/sh\n/bin/cat > /dev/null\necho 'Error: in line 1' >&2\nexit 1\n",
+    "writes junk": "#!/bin/sh\n/bin/cat > /dev/null\necho '<svg junk'\n",
+    "writes a page": "#!/bin/sh\n/bin/cat > /dev/null\necho '<html><svg/></html>'\n",
+    "writes no text": "#!/bin/sh\n/bin/cat > /dev/null\nprintf '\\377\\376'\n",
+    "writes nothing": "#!/bin/sh\n/bin/cat > /dev/null\n",
+    "reads nothing": "#!/bin/sh\nexit 3\n",
+    "dies": "#!/bin/sh\nkill -9 $$\n",
+    "is no program": "\x7fELF junk",
+}
+
+
+@pytest.fixture(params=DOTS)
+def broken_dot(request, tmp_path, monkeypatch):
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "dot").write_text(DOTS[request.param])
+    (folder / "dot").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+
+
+@pytest.mark.skipif(not RENDERERS["pygraphviz"], reason="pygraphviz is not here")
+def test_where_dot_fails_pygraphviz_draws(broken_dot, monkeypatch):
+    found = draw(network())
+    drawn = {kind: found.pipe(kind) for kind in ("svg", "png", "pdf")}
+    assert drawn["png"].startswith(b"\x89PNG")
+    assert drawn["pdf"].startswith(b"%PDF")
+    monkeypatch.setenv("PATH", "")
+    assert drawn["svg"] == draw(network()).pipe("svg")
+
+
+def test_where_nothing_draws_one_line_says_so_and_the_tree_remains(broken_dot, monkeypatch, capsys, tmp_path):
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    picture = draw(network())
+    with pytest.raises(RuntimeError, match=r"^dot failed \(.+\); drawing needs Graphviz: install") as raised:
+        picture.pipe("svg")
+    assert "\n" not in str(raised.value)
+    bundle = picture._repr_mimebundle_()
+    assert bundle == {"text/plain": f"{picture}\n{raised.value}"}
+    target = tmp_path / "out.svg"
+    target.write_text("old")
+    assert main(["draw", "x*x", "x=3", "-o", str(target)]) == 2
+    out, err = capsys.readouterr()
+    assert "9.00" in out
+    assert (err.count("\n"), err.startswith("autograd-lite: dot failed (")) == (1, True)
+    assert target.read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    "label", ["]", "[]", "x" * 17_000, '&"' * 9_000, "\\" * 17_000, "\U0001f600" * 9_000]
+)
+def test_labels_that_dot_could_not_read(label, renderer, monkeypatch):
+    if renderer == "dot":
+        monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    wanted, groups = drawn(Value(1.0, label) * 2.0)
+    texts = [plain(text.text) for card in wanted.cards for text in groups[card.id].texts]
+    shown = label if len(label) <= 20 else label[:19] + "…"
+    assert shown in texts
+
+
+def test_a_picture_without_a_format_is_in_that_of_the_picture(renderer):
+    picture = draw(one())
+    assert picture.pipe() == picture.pipe("pdf") or picture.pipe().startswith(b"%PDF")
+    picture.format = "svg"
+    assert picture.pipe() == picture.pipe("svg")
+    picture.format = "png"
+    assert picture.pipe().startswith(b"\x89PNG")
+
+
+def test_wide_characters_have_the_room_they_take():
+    """Each is as wide as the font is high; other unknown characters are 0.6 of that."""
+    assert _width("名前", 10.0) == 20.0
+    assert _width("\u2e80", 10.0) == 10.0
+    assert _width("\u2e7f", 10.0) == 6.0
+    assert _width("名前", 10.0, "B") == pytest.approx(22.0)
+    wide, narrow = (draw(Value(1.0, label)).source for label in ("名" * 10, "i" * 10))
+    columns = [int(re.search(r'WIDTH="(\d+)"', source)[1]) for source in (wide, narrow)]
+    assert columns == [math.ceil(1.1 * 130.0), 36]
+
+
+@pytest.mark.parametrize(
+    ("data", "gradient", "bold"),
+    [(1.0, 1.0, 0), (math.inf, 1.0, 1), (1.0, math.nan, 1), (math.nan, -math.inf, 2), (0.0, 0.0, 0)],
+)
+def test_numbers_that_are_not_finite_are_bold(data, gradient, bold):
+    x = Value(data, "x")
+    x.grad = gradient
+    source = draw(x, legend=False).source
+    numbers = re.findall(r"<B>(NaN|−?∞|[^<]*[0-9.]+)</B>", source)
+    assert len(numbers) == bold
+    assert numbers == [short(number) for number in (data, gradient) if not math.isfinite(number)]
+
+
+@pytest.mark.parametrize(("gradient", "width"), [(1.0, 60), (-1.2345e-300, None)])
+def test_pills_are_60_wide_or_as_wide_as_their_number_needs(gradient, width):
+    x = Value(1.0, "x")
+    x.grad = gradient
+    source = draw(x, legend=False).source
+    (pill,) = re.findall(r'ALIGN="CENTER" WIDTH="(\d+)"><FONT POINT-SIZE="10"', source)
+    needed = math.ceil(1.1 * _width(short(gradient), 10.0) + 4.0)
+    assert int(pill) == (width or max(60, needed))
+    assert needed <= int(pill)
+
+
+def test_a_pill_grows_with_its_number(monkeypatch):
+    monkeypatch.setattr("autograd_lite.pictures.dot.short", lambda x, digits=3: "0" * 20)
+    x = Value(1.0, "x")
+    x.grad = 1.0
+    (pill,) = re.findall(r'ALIGN="CENTER" WIDTH="(\d+)"><FONT POINT-SIZE="10"', draw(x, legend=False).source)
+    assert int(pill) == math.ceil(1.1 * 20 * 5.56 + 4.0)  # digits are 0.556 of the font size

@@ -476,13 +476,14 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         failed = None
         if shutil.which(engine):
             try:
-                drawn = super().pipe(
-                    format=format,
+                drawn = graphviz.pipe(
+                    engine,
+                    format,
+                    self.source.encode(),
                     renderer=renderer,
                     formatter=formatter,
                     neato_no_op=neato_no_op,
                     quiet=quiet,
-                    engine=engine,
                 )
                 failed = None if _is_picture(drawn, format) else f"it did not return a {format}"
             except (OSError, subprocess.SubprocessError) as error:
