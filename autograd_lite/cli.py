@@ -487,6 +487,8 @@ class Classifier:
 
 def _probabilities(scores: list[float]) -> list[float]:
     """Softmax of the scores; of one alone, the probability that it is the second class is σ (000.2)."""
+    if not all(map(math.isfinite, scores)):
+        raise OverflowError(f"a score is {next(s for s in scores if not math.isfinite(s))}")
     return softmax(scores) if len(scores) > 1 else [sigmoid(-scores[0]), sigmoid(scores[0])]
 
 
