@@ -223,8 +223,8 @@ class Module:
     def load(self, path: str | os.PathLike[str]) -> None:
         """Set the parameters from a file that `save` wrote.
 
-        Raises `ValueError`, and changes nothing, if the file is damaged or belongs to another model, and
-        `OSError` if it cannot be read.
+        The file is JSON, which runs no code, unlike a pickle. Raises `ValueError`, and changes nothing, if it
+        is damaged or belongs to another model, and `OSError` if it cannot be read.
         """
         self._take(read_json(path), path)
 

@@ -10,10 +10,11 @@ The derivative rules live in `primitives.py`; derivatives of functions, and of d
 from __future__ import annotations
 
 import operator
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache
 from itertools import compress
@@ -46,6 +47,12 @@ passes: deque[tuple[int, float, float]] = deque(maxlen=1000)
 judge: ContextVar[Callable[[Any, str, Any], Any] | None] = ContextVar("autograd_lite_judge", default=None)
 
 _traversal = threading.RLock()  # the scratch slot of a node serves one traversal at a time
+with suppress(
+    AttributeError
+):  # Windows has no fork: else no process begins with a lock that nobody gives back
+    os.register_at_fork(
+        before=_traversal.acquire, after_in_parent=_traversal.release, after_in_child=_traversal.release
+    )
 _ASCII = str.maketrans({"−": "-", "×": "*", "÷": "/"})
 
 
@@ -469,7 +476,8 @@ class Value(Recordable):
     None until one reaches it. ``primitive`` is the operation that made it (None for a leaf), ``operands``
     what it was applied to, in order, ``partials`` ∂self/∂operand for each.
 
-    Raises `TypeError` if `data` is no real number, or `label` no text.
+    Raises `TypeError` if `data` is no real number, or `label` no text. A pickle of Values can run any code
+    when it is loaded, as every pickle can: load only those that you trust.
 
     >>> w, x, b = Value(2.0, "w"), Value(-3.0, "x"), Value(1.0, "b")
     >>> y = (w * x + b).tanh()

@@ -20,9 +20,9 @@ import numpy as np
 import pytest
 
 import autograd_lite as ag
-from autograd_lite import Value, nn, tanh
+from autograd_lite import Value, nn, tanh, value
 from autograd_lite.losses import half_squared_error
-from autograd_lite.program import compile, native
+from autograd_lite.program import batch, compile, native
 from autograd_lite.program.c_words import WORDS
 from autograd_lite.program.training import Training
 from tests import program_sanitize
@@ -46,8 +46,8 @@ def small(w=2.0):
 
 
 def runs(program):
-    value, gradients = program.batch(np.array([0.5, 1.0]), reduce="sum")
-    assert value == pytest.approx(math.tanh(1.0) + math.tanh(2.0), rel=1e-14)
+    total, gradients = program.batch(np.array([0.5, 1.0]), reduce="sum")
+    assert total == pytest.approx(math.tanh(1.0) + math.tanh(2.0), rel=1e-14)
     assert gradients == pytest.approx([0.5 / math.cosh(1.0) ** 2 + 1.0 / math.cosh(2.0) ** 2], rel=1e-13)
     return True
 
@@ -408,6 +408,45 @@ def test_a_forked_process_runs_on(held):
     if held:
         thread.join()
     assert program.batch(X) == want
+
+
+def _backward(results):
+    x = Value(3.0)
+    (x * x).backward()
+    results.put(x.grad)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_process_forked_within_a_backward_pass_of_another_thread_runs_on():
+    taken = threading.Event()
+
+    def hold():
+        with value._traversal:
+            taken.set()
+            time.sleep(0.3)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    taken.wait()
+    context = multiprocessing.get_context("fork")
+    results = context.Queue()
+    child = context.Process(target=_backward, args=(results,))
+    child.start()
+    try:
+        assert results.get(timeout=60) == 6.0
+    finally:
+        child.kill()
+        thread.join()
+
+
+def test_a_worker_without_a_compiler_that_works_runs_numpy(monkeypatch):
+    program = small().native()
+    want = program.batch(np.array([0.5, 1.0]))
+    packed = program.packed
+    monkeypatch.setattr(native, "compilers", lambda: [("false",)])
+    monkeypatch.setattr(batch, "_built", {})
+    ((total, gradients),) = batch._part(b"", packed, "leaf", [np.array([0.5, 1.0])], [2.0], [2])
+    assert [total / 2.0, gradients[0] / 2.0] == pytest.approx([want[0], *want[1]], rel=1e-14)
 
 
 NAMES = (

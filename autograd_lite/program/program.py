@@ -116,7 +116,7 @@ class Program:
     """A function compiled by `compile`: call it with arguments like the example.
 
     ``source`` is its text in Python, ``leaves`` the Values from outside that it reads at every call.
-    Unpickling runs code, for a program as for anything else: load only pickles that you trust.
+    A pickle of a program can run any code when it is loaded: load only those that you trust.
     """
 
     def __init__(
