@@ -264,6 +264,15 @@ def _rsqrt(x: float) -> float:
     return inf if x == 0.0 else 1.0 / math.sqrt(x)
 
 
+def _pow(x: float, y: float) -> float:
+    # A square and a reciprocal round once, as they do in programs, which write them as x · x and 1 / x.
+    if y == 2.0 and -1e150 < x < 1e150:
+        return x * x
+    if y == -1.0 and math.fabs(x) > 1e-300:
+        return 1.0 / x
+    return math.pow(x, y)
+
+
 def _relu(x: float) -> float:
     return 0.0 if x <= 0.0 else x  # a NaN stays one
 
@@ -467,7 +476,7 @@ div = primitive("div", operator.truediv,                lambda out, x, y: (1.0 /
                 symbol="÷", latex=r"\frac{{{0}}}{{{1}}}", binds=(PRODUCT, SUM, SUM), domain="y ≠ 0", doc="x / y.")
 neg = primitive("neg", operator.neg,                    lambda out, x: (-1.0,),
                 symbol="−", latex="-{0}", binds=(SUM, PRODUCT), doc="−x.")
-pow = primitive("pow", math.pow,                        _pow_rule,
+pow = primitive("pow", _pow,                            _pow_rule,
                 symbol="^", latex="{0}^{{{1}}}", binds=(POWER, ATOM, SUM),
                 domain="x > 0, or x = 0 and y ≥ 0, or x < 0 and y a whole number",
                 edges="∂/∂x = 0 where y = 0, also at x = 0; ∂/∂x = +∞ at x = 0 where 0 < y < 1; "

@@ -14,6 +14,7 @@ from autograd_lite import Value, dot, nn, relu, tanh
 from autograd_lite.primitives import TABLE, primitive
 from autograd_lite.program import c, compile, lift, loops, native, nests
 from autograd_lite.program import program as program_module
+from autograd_lite.program.groups import LOOP
 from tests.program_graphs import KINDS, eager, graph
 
 has_cc = any(map(shutil.which, ("cc", "gcc", "clang")))
@@ -153,7 +154,10 @@ def demo():
 def by_hand(model, choose):
     """The network written as loops over sums, neurons, inputs and terms in an order of their own."""
     orders = [(choose.sample(layer.neurons, len(layer.neurons)), None) for layer in model.layers]
-    terms = [choose.sample(range(len(layer.neurons[0].w)), len(layer.neurons[0].w)) for layer in model.layers]
+    terms = [[*range(len(layer.neurons[0].w))] for layer in model.layers]
+    for order in terms:
+        if len(order) >= LOOP:  # fewer terms are added up in the order in which they are written
+            choose.shuffle(order)
 
     def network(x):
         for k, (layer, (shuffled, _), order) in enumerate(zip(model.layers, orders, terms, strict=True)):
@@ -202,7 +206,8 @@ def any_order(model, choose):
             found = {}
             for neuron in choose.sample(layer.neurons, len(layer.neurons)):
                 terms = [neuron.b, *[w * xi for w, xi in zip(neuron.w, x, strict=True)]]
-                choose.shuffle(terms)
+                if len(terms) > LOOP:
+                    choose.shuffle(terms)
                 z = terms[0]
                 for term in terms[1:]:
                     z = z + term if choose.random() < 0.5 else term + z

@@ -348,12 +348,11 @@ def test_between_two_bounds_in_one_place_the_bounds_share_the_slope(x):
         lambda x: 1e200 * (1e200 * x) * 1e-300,
     ],
 )
-def test_constants_are_multiplied_only_if_no_bit_changes(f):
-    for x in (1.3, 1e-7, 0.3):
+def test_constants_are_not_multiplied(f):
+    for x in (1.3, 1e-7, 0.3, 5e-324):
         value, (gradient,) = eager(lambda v: f(v[0]), [x])
         assert compile(f, 1.0).function()(x) == (value, gradient)
-    assert compile(lambda x: 2.0 * (0.5 * x), 1.0).source.count("*") == 0
-    assert "1.5 * x" in compile(lambda x: 3.0 * (0.5 * x), 1.0).source
+    assert "3.0 * (0.5 * x)" in compile(lambda x: 3.0 * (0.5 * x), 1.0).source
 
 
 def test_the_sign_of_a_zero_leaf_reaches_machine_code(monkeypatch):

@@ -28,6 +28,7 @@ from autograd_lite.program.loops import NESTS, C, Lifted, Nest, Run, Slot, W, X,
 # in registers, where 8 hide the time that one takes. Measured with networks of 8 to 256 neurons in a layer;
 # longer blocks of samples than these vectors are no quicker.
 NODES, VECTORS = 8, 2
+PART = 40  # nests in a function
 
 
 def _number(x: float) -> str:
@@ -37,7 +38,20 @@ def _number(x: float) -> str:
 
 
 # What the function cannot be called: words of C, and names that the text has for something else.
-TAKEN = WORDS | {"V", "M", "MIX", "c", "turn", "columns", "sums_over", "block_1", "block_2"}
+TAKEN = WORDS | {
+    "V",
+    "M",
+    "MIX",
+    "PART",
+    "FUSED",
+    "FUSE",
+    "c",
+    "turn",
+    "columns",
+    "sums_over",
+    "block_1",
+    "block_2",
+}
 LANGUAGE = Language(
     "c", {"and": "{0} && {1}", "or": "{0} || {1}", "not": "!{0}"}, (CHOICE, (OR, OR, CHOICE)), number=_number
 )
@@ -149,6 +163,7 @@ class _Writer:
         self.room, self.sums, self.fixed = room, sums, fixed
         self.columns: dict[tuple[int, int, int, int], tuple[str, int]] = {}  # of which turned copies are kept
         self.kept: dict[bytes, int] = {}
+        self.functions: list[str] = []
 
     def product_of_matrices(self, k: int) -> _Product | None:
         """A nest as a product of matrices over the samples, if it is one."""
@@ -259,17 +274,60 @@ class _Writer:
 
     # --- Statements
 
-    def nests(self, vectors: int, lanes: int, after: bool = False) -> list[str]:
-        """The nests, those of a roll in a loop over its steps."""
-        lines = []
+    def nests(self, name: str, vectors: int, lanes: int, after: bool = False) -> list[str]:
+        """The nests, those of a roll in a loop over its steps; calls of functions, where they are several.
+
+        What is to round as it is written and what is not are functions of their own, and none is long: a
+        compiler takes more time for each loop of a longer one.
+        """
+        parts: list[tuple[list[str], int, bool | None]] = []  # lines, nests, whether it is as written
         for group in in_turn(self.lifted.nests):
             body = [line for k in group for line in self.nest(k, vectors, lanes, after)]
             if not body:
                 continue
-            lines += [line for k in group for line in self.started(k, vectors)]
+            lines = [line for k in group for line in self.started(k, vectors)]
             steps = self.lifted.nests[group[0]].steps
             lines += _nested([f"for (int step = 0; step < {steps}; step++)"], body) if steps else body
-        return lines
+            kinds = {nest.ordered for k in group if (nest := self.lifted.nests[k]).op is None}
+            as_written = True in kinds or self.lanes == 1 if kinds else None
+            if parts:
+                before, count, kind = parts[-1]
+                if count + len(group) <= PART and (None in (as_written, kind) or as_written == kind):
+                    as_written = kind if as_written is None else as_written
+                    parts[-1] = before + lines, count + len(group), as_written
+                    continue
+            parts.append((lines, len(group), as_written))
+        if len(parts) < 2 and not any(kind is False for _, _, kind in parts):
+            return [line for lines, _, _ in parts for line in lines]
+        calls = []
+        for k, (lines, _, as_written) in enumerate(parts):
+            self.functions.append(self.function(f"{name}_{k}_", lines, vectors, bool(lanes), as_written))
+            calls.append(f"{name}_{k}_(x, w, f, g, sums, room, {'count' if lanes else '0'});")
+        return calls
+
+    def function(
+        self, name: str, lines: list[str], vectors: int, moves: bool, as_written: bool | None
+    ) -> str:
+        """A function of some nests, which may fuse products with sums unless they are as written."""
+        used = {*re.findall(r"\b[nt]\d+\b", "\n".join(lines))}
+        # Rooms are counted in results of a block.
+        rooms = [(f"n{k}", place) for k, place in self.place.items()] + [*self.columns.values()]
+        fuses = as_written is False
+        return "\n".join(
+            [
+                f"{'FUSED' if fuses else 'PART'} static void {name}(const V *restrict x, "
+                f"const {self.real} *restrict w,",
+                f"        {'const ' * moves}{self.real} *restrict f, V *restrict g, "
+                f"{self.real} *restrict sums, V *restrict room, int count)",
+                "{",
+                *(["    FUSE"] if fuses else []),
+                f"    enum {{ Q = {vectors} }};",
+                *[f"    V *{room} = room + {place * vectors};" for room, place in rooms if room in used],
+                "    (void)x; (void)w; (void)f; (void)g; (void)sums; (void)room; (void)count;",
+                *[f"    {line}" for line in lines],
+                "}",
+            ]
+        )
 
     def started(self, k: int, vectors: int) -> list[str]:
         """The results of a nest that are copied from others."""
@@ -374,9 +432,14 @@ class _Writer:
         row = self.row(nest, extents)
         node = _plus(nest.size - nest.rows, row)
 
+        def product(run: Run, factors: list[tuple[_Access, str]], coefficient: str, q: str) -> str:
+            if not nest.written or run.commutes():  # numbers first, then vectors
+                factors = sorted(factors, key=lambda factor: self.lifted.varies(factor[0].space))
+            return self.product(factors, coefficient, q)
+
         def term(plan: Any, q: str) -> str:
-            _, own, _, coefficient = plan
-            return self.product([(accesses[a], addresses[a]) for a in own], coefficient, q)
+            run, own, _, coefficient = plan
+            return product(run, [(accesses[a], addresses[a]) for a in own], coefficient, q)
 
         if all(run.terms == 1 for run in nest.runs):
             q = "q" if vectors > 1 else ""
@@ -434,7 +497,7 @@ class _Writer:
                 factors = [(accesses[a], address) for a, address in zip(own, moved, strict=True)]
                 body += _nested(
                     heads,
-                    each(partial(self.product, factors, coefficient), "+="),
+                    each(partial(product, run, factors, coefficient), "+="),
                 )
             if k in self.place or not nest.varies:
                 body += stored(lambda q: self.target(k, node, q), "=")
@@ -530,7 +593,7 @@ class _Writer:
         if coefficient and coefficient != self.number(1.0):
             texts.append(f"({coefficient})" if coefficient[0] == "-" else coefficient)
         varies = self.lifted.varies
-        for access, address in sorted(factors, key=lambda factor: varies(factor[0].space)):  # numbers first
+        for access, address in factors:
             if access.space == C and address.isdigit():
                 value = self.number(float(self.lifted.constants[int(address)]))
                 texts.append(f"({value})" if value[0] == "-" else value)
@@ -541,7 +604,7 @@ class _Writer:
     def block(self, vectors: int, lanes: int, name: str) -> str:
         """The function that works on one block of samples."""
         self.done: set[tuple[int, int, int, int]] = set()
-        lines = self.nests(vectors, lanes)
+        lines = self.nests(name, vectors, lanes)
         for i, k, number, n in _runs(
             [(i, s - NESTS, number) for i, (s, number) in enumerate(self.lifted.each)]
         ):
@@ -552,6 +615,7 @@ class _Writer:
                     f"((const {self.real} *)&n{k}[({number} + i) * Q])[s];"
                 ],
             )
+        used = {*re.findall(r"\b[nt]\d+\b", "\n".join(lines))}
         # Rooms are counted in results of a block.
         rooms = [(f"n{k}", place) for k, place in self.place.items()] + [*self.columns.values()]
         return "\n".join(
@@ -561,7 +625,7 @@ class _Writer:
                 f"        {self.real} *restrict each, V *restrict room, int count)",
                 "{",
                 f"    enum {{ Q = {vectors} }};",
-                *[f"    V *{name} = room + {place * vectors};" for name, place in rooms],
+                *[f"    V *{room} = room + {place * vectors};" for room, place in rooms if room in used],
                 "    (void)x; (void)w; (void)f; (void)g; (void)sums; (void)each; (void)room; (void)count;",
                 *[f"    {line}" for line in lines],
                 "}",
@@ -687,8 +751,11 @@ def c_layout(
     n = sum(size for _, size in arguments)
     sizes = sorted({vectors, 1}, reverse=True)
     blocks = [writer.block(size, lanes, f"block_{size}") for size in sizes]
-    blocks = [writer.block(size, lanes, f"block_{size}") for size in sizes] if writer.columns else blocks
-    before, after = writer.nests(1, 0), writer.nests(1, 0, after=True)
+    if writer.columns:
+        writer.functions = []
+        blocks = [writer.block(size, lanes, f"block_{size}") for size in sizes]
+    before, after = writer.nests("before", 1, 0), writer.nests("after", 1, 0, after=True)
+    functions = writer.functions
     summed: list[tuple[int, int]] = []
     fixed: list[tuple[int, int]] = []
     for i, (space, number) in enumerate(lifted.outputs):
@@ -707,7 +774,7 @@ def c_layout(
         f"static const int {table_name}[] = {{{', '.join(map(str, index.tolist()))}}};"
         for table_name, index in tables.values()
     ]
-    if re.search(r"\bc\[", "".join([*blocks, *before, *after])):
+    if re.search(r"\bc\[", "".join([*functions, *blocks, *before, *after])):
         data.append(
             f"static const {real} c[] = {{{', '.join(_number(float(x)) for x in lifted.constants)}}};"
         )
@@ -727,10 +794,10 @@ def c_layout(
         outputs=len(lifted.outputs),
         work=work,
         aligned=", its start a multiple of 64 bytes" if lanes > 1 else "",
-        types=types(real, lanes),
+        types=types(real, lanes) + (_PARTS if functions else ""),
         turn=_turn(lanes, real, bool(writer.columns)) if lanes > 1 else "",
         data="\n".join(data),
-        blocks="\n\n".join(blocks) if any(nest.varies for nest in nests) else "",
+        blocks="\n\n".join([*functions, *(blocks if any(nest.varies for nest in nests) else [])]),
         before="\n".join(f"    {line}" for line in before),
         after="\n".join(f"    {line}" for line in after),
         g="(V *)work" if lanes > 1 else "sums",
@@ -898,6 +965,22 @@ long {name}_descend(long steps, const {real} *lr, long m, const {real} *const *s
     return steps;
 }}
 """
+
+# That products and sums are not fused elsewhere is a flag (`native.py`): there is no portable way to say so.
+_PARTS = """
+#if defined(__clang__)
+#define PART __attribute__((noinline))
+#define FUSED PART
+#define FUSE _Pragma("clang fp contract(fast)")
+#elif defined(__GNUC__)
+#define PART __attribute__((noinline))
+#define FUSED __attribute__((noinline, optimize("fp-contract=fast")))
+#define FUSE
+#else
+#define PART
+#define FUSED
+#define FUSE
+#endif"""
 
 _VECTOR = """typedef {real} V __attribute__((vector_size({size}), aligned({bits}), may_alias));
 typedef {integer} M __attribute__((vector_size({size}), aligned({bits}), may_alias));

@@ -9,9 +9,7 @@ What does not live here: how a function becomes a graph and how a graph is diffe
 
 from __future__ import annotations
 
-import math
 import operator
-import sys
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
@@ -33,8 +31,7 @@ LINEAR = (table.add, table.sub, table.neg, table.sum, table.mul, table.dot)
 class Graph:
     """``ops[i]`` made node i of ``operands[i]``; ``numbers[i]`` is a constant or an input's place."""
 
-    def __init__(self, *, share: bool = True, lowers: bool = False) -> None:
-        self.lowers = lowers  # it is written for a target: its `where`s are operations like others
+    def __init__(self, *, share: bool = True) -> None:
         self.ops: list[Op] = []
         self.operands: list[tuple[int, ...]] = []
         self.numbers: dict[int, Any] = {}
@@ -205,25 +202,12 @@ def _sub(graph: Graph, numbers: list[float | None], x: int, y: int) -> int | Non
 
 
 def _mul(graph: Graph, numbers: list[float | None], x: int, y: int) -> int | None:
-    for number, i, other in ((numbers[0], x, y), (numbers[1], y, x)):
+    for number, other in ((numbers[0], y), (numbers[1], x)):
         if number == 1.0:
             return other
         if number == -1.0:
             return graph.add(table.neg, (other,))
-        if number is not None and graph.ops[other] is table.mul:
-            a, b = graph.operands[other]
-            second = graph.number(a)
-            if second is not None and _exact(number, second):
-                return graph.add(table.mul, (graph.constant(number * second), b))
-        if not graph.lowers and graph.ops[i] is table.div and graph.number(graph.operands[i][0]) == 1.0:
-            return graph.add(table.div, (other, graph.operands[i][1]))
     return None
-
-
-def _exact(a: float, b: float) -> bool:
-    """Whether a · x · b is (a · b) · x to the bit, unless it is beyond what a float can hold."""
-    normal = sys.float_info.min <= abs(a * b) <= sys.float_info.max
-    return normal and 0.5 in (abs(math.frexp(a)[0]), abs(math.frexp(b)[0]))
 
 
 def _div(graph: Graph, numbers: list[float | None], x: int, y: int) -> int | None:

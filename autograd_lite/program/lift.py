@@ -2,8 +2,8 @@
 
 Nodes of one shape become a nest, numbered by the numbers of their operands, which lays layers and batches out
 contiguously, in whatever order they were written. Leaves are numbered at their first use, so that a weight
-matrix lies in order. A sum is added up term by term, terms of one kind together, in the order of their
-operands' numbers.
+matrix lies in order. Products are multiplied and sums added up as they are written; of a sum that is a loop,
+and of an adjoint, terms of one kind are added up together, in the order of their operands' numbers.
 
 An operation that is not linear is a `_Form`: its value and its partials, written by the table's own formula
 and rule into a graph of a few nodes, each of which stands for a whole group. An adjoint sums up what the
@@ -245,16 +245,20 @@ class _Builder:
         number[order] = np.cumsum(fresh) - 1
         return order[fresh], number
 
+    def _use(self, leaves: Any) -> None:
+        """Give leaves that have no number one, in their order."""
+        np, flat = self.np, leaves.ravel()
+        new = flat[self.leaf[flat] < 0]
+        if len(new):
+            fresh, first = np.unique(new, return_index=True)
+            fresh = fresh[np.argsort(first)]
+            self.leaf[fresh] = self.leaves + np.arange(len(fresh))
+            self.leaves += len(fresh)
+
     def _slot(self, vector: Vector, rows: Any) -> Slot:
-        np, index = self.np, vector.index[rows]
+        index = vector.index[rows]
         if vector.space == W:
-            flat = index.ravel()
-            new = flat[self.leaf[flat] < 0]
-            if len(new):
-                fresh, first = np.unique(new, return_index=True)
-                fresh = fresh[np.argsort(first)]
-                self.leaf[fresh] = self.leaves + np.arange(len(fresh))
-                self.leaves += len(fresh)
+            self._use(index)
             index = self.leaf[index]
         return Slot(vector.space, index if index.ndim == 2 else index[:, None])
 
@@ -282,18 +286,47 @@ class _Builder:
         nest = Nest(op, len(rows), name, operands=[self._slot(x, rows) for x in operands])
         return self._added(nest, number)
 
-    def sums(self, given: Iterable[_Terms], name: str) -> Vector:
-        """Sums of products, a row for each: constants among the factors go into the coefficients."""
+    def product(self, terms: _Terms) -> _Terms:
+        """Terms with the constants that their factors begin with in the coefficients."""
+        coefficients, factors = terms
+        kept: list[Vector] = []
+        for x in factors:
+            if x.space == C and (not kept or (len(kept) == 1 and (abs(coefficients) == 1.0).all())):
+                coefficients = coefficients * self.values(x.index)
+            else:
+                kept.append(x)
+        if len(kept) == 2 and (abs(coefficients) == 1.0).all():
+            kept.sort(key=lambda x: x.space)
+        return _Terms(coefficients, kept)
+
+    def ordered(self, given: Sequence[_Terms], name: str) -> Vector:
+        """Sums of a few products, a row for each, whose terms are added up from the first to the last."""
+        terms = [self.product(each) for each in given]
+        while len(terms) > 1 and not (terms[0].factors or terms[1].factors):
+            terms[:2] = [_Terms(terms[0].coefficients + terms[1].coefficients, [])]
+        if len(terms) == 1 and not terms[0].factors:
+            return self.constants(terms[0].coefficients[:, 0])
+        terms[:2] = sorted(terms[:2], key=lambda each: [x.space for x in each.factors])
+        return self.nest(terms, name, written=True)
+
+    def sums(self, given: Iterable[_Terms], name: str, written: bool = False) -> Vector:
+        """Sums of products, a row for each, terms of one kind together.
+
+        Factors are multiplied in any order, unless they are `written`; constants go into the coefficients.
+        """
         np = self.np
         kinds: dict[tuple[int, ...], list[_Terms]] = {}
         for terms in given:
             coefficients, factors = terms
-            for x in factors:
-                if x.space == C:
-                    coefficients = coefficients * self.values(x.index)
-            factors = sorted([x for x in factors if x.space != C], key=lambda x: x.space)
+            if written:
+                coefficients, factors = self.product(terms)
+            else:
+                for x in factors:
+                    if x.space == C:
+                        coefficients = coefficients * self.values(x.index)
+                factors = sorted([x for x in factors if x.space != C], key=lambda x: x.space)
             kinds.setdefault(tuple([x.space for x in factors]), []).append(_Terms(coefficients, factors))
-        runs = []
+        runs: list[_Terms] = []
         for spaces, several in sorted(kinds.items()):
             coefficients = np.concatenate([terms.coefficients for terms in several], axis=1)
             if not spaces:
@@ -306,7 +339,11 @@ class _Builder:
                 Vector(space, np.concatenate([terms.factors[f].index for terms in several], axis=1))
                 for f, space in enumerate(spaces)
             ]
-            runs.append(self._ordered(_Terms(coefficients, factors)))
+            runs.append(self._sorted(_Terms(coefficients, factors)))
+        return self.nest(runs, name, written)
+
+    def nest(self, runs: list[_Terms], name: str, written: bool) -> Vector:
+        """The results of sums of terms."""
         if len(runs) == 1 and len(runs[0].factors) == 1:
             coefficients, (x,) = runs[0]
             if coefficients.shape[1] == 1 and (coefficients == 1.0).all():
@@ -314,14 +351,21 @@ class _Builder:
         keys = [self._key(Vector(x.space, x.index[:, 0])) for run in runs for x in run.factors]
         columns = [x.index for run in runs for x in run.factors] + [run.coefficients for run in runs]
         rows, number = self._placed(keys, columns, len(runs[0].coefficients))
-        nest = Nest(None, len(rows), name)
+        nest = Nest(None, len(rows), name, written=written)
+        # Terms of one kind that are runs of their own have their leaves side by side, as in a run.
+        alike: dict[tuple[int, ...], list[_Terms]] = {}
+        for run in runs:
+            alike.setdefault(tuple([x.space for x in run.factors]), []).append(run)
+        for spaces, several in alike.items():
+            for f in [f for f, space in enumerate(spaces) if space == W]:
+                self._use(self.np.concatenate([run.factors[f].index for run in several], axis=1)[rows])
         for coefficients, factors in runs:
             c = coefficients[rows]
             slots = [self._slot(x, rows) for x in factors]
             nest.runs.append(Run(None if (c == 1.0).all() else c, slots, c.shape[1]))
         return self._added(nest, number)
 
-    def _ordered(self, terms: _Terms) -> _Terms:
+    def _sorted(self, terms: _Terms) -> _Terms:
         np = self.np
         coefficients, factors = terms
         if coefficients.shape[1] == 1 or not factors:
@@ -434,7 +478,9 @@ class Lift:
         width = number.shape[1]
         for group in chosen:
             if group.code == SUM:
-                found = self.build.sums(self.terms(group, number, space), name(group))
+                terms = self.terms(group, number, space)
+                add = self.build.ordered if group.ordered else partial(self.build.sums, written=True)
+                found = add(terms, name(group))
             else:
                 operands = [
                     Vector(space[s], number[group.operands[:, j]].ravel()) for j, s in enumerate(group.shapes)

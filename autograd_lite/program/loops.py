@@ -8,7 +8,7 @@ table. What does not live here: where nests come from (`groups.py`, `lift.py`), 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autograd_lite.program.graph import Op
@@ -27,11 +27,16 @@ class Slot:
 
 @dataclass
 class Run:
-    """Terms of one shape: for each node and each term a coefficient times some factors."""
+    """Terms of one shape: for each node and each term ``((coefficient * factor) * factor) * ...``."""
 
     coefficient: Any  # like an index; None where all are 1
     factors: list[Slot]
     terms: int
+
+    def commutes(self) -> bool:
+        """Whether the order of the factors is no matter: there are two at most, and signs."""
+        signs = self.coefficient is None or bool((abs(self.coefficient) == 1.0).all())
+        return len(self.factors) + (not signs) <= 2
 
 
 @dataclass
@@ -44,6 +49,7 @@ class Nest:
     runs: list[Run] = field(default_factory=list)
     operands: list[Slot] = field(default_factory=list)
     varies: bool = False  # from sample to sample
+    written: bool = False  # factors are multiplied in their order; so are terms added up, if none is a loop
     after: bool = False  # it comes after the samples: results that vary are read as sums over them
     start: list[Slot] = field(default_factory=list)  # copied to the first results; the nodes follow
     steps: int = 0  # run step by step, with those next to it of the same roll: each reads the one before
@@ -65,7 +71,12 @@ class Nest:
             )
             for run in self.runs
         ]
-        return Nest(self.op, end - first, self.name, runs, operands, self.varies, self.after)
+        return replace(self, size=end - first, runs=runs, operands=operands, start=[], steps=0, roll=0)
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the runs are terms that are added up in their order."""
+        return self.written and all(run.terms == 1 for run in self.runs)
 
     def slots(self) -> Iterable[Slot]:
         """All operands of the nodes."""

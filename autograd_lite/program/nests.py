@@ -85,9 +85,11 @@ class _Writer:
             text = template.format(", ".join(texts)) if one else template.format(*texts)
             whole = self.whole(nest, operands)
         else:
-            # A product of matrices comes first: all rows and columns are there, the rest is added to them.
-            runs = sorted([self.run(run, nest) for run in nest.runs], key=lambda run: not run[1])
-            text, whole = self.chain("+", [text for text, _ in runs]), runs[0][1]
+            runs = [self.run(run, nest) for run in nest.runs]
+            if not nest.ordered:
+                # A product of matrices comes first: all rows and columns are there, the rest is added.
+                runs.sort(key=lambda run: not run[1])
+            text, whole = self.chain("+", [text for text, _ in runs]), any(whole for _, whole in runs)
         return text if whole else self.broadcast(text, nest.rows, nest.varies)
 
     def whole(self, nest: Nest, operands: Sequence[tuple[str, int, bool]]) -> bool:
@@ -110,15 +112,14 @@ class _Writer:
             return self.bind(numbers[:, None] if nest.varies else numbers), not nest.varies
         if run.terms == 1:
             operands = [self.operand(slot, nest.varies) for slot in run.factors]
-            text = self.chain("*", [text for text, _, _ in operands])
             if constant is not None:
                 if (constant == constant.flat[0]).all() and math.isfinite(constant.flat[0]):
-                    text += f" * {float(constant.flat[0])!r}"
+                    number = repr(float(constant.flat[0]))
+                    operands.insert(0, (f"({number})" if number[0] == "-" else number, 1, False))
                 else:
-                    operands.append(
-                        (self.bind(constant if nest.varies else constant[:, 0]), nest.rows, False)
-                    )
-                    text += f" * {operands[-1][0]}"
+                    name = self.bind(constant if nest.varies else constant[:, 0])
+                    operands.insert(0, (name, nest.rows, False))
+            text = self.chain("*", [text for text, _, _ in operands])
             return text, self.whole(nest, operands)
         fixed = [slot for slot in run.factors if not self.lifted.varies(slot.space)]
         moving = [slot for slot in run.factors if self.lifted.varies(slot.space)]

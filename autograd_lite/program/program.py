@@ -649,7 +649,9 @@ class Program:
     def native(self, real: str = "float64", *, fastmath: bool = False, threads: int = 1) -> Program:
         """Compile batches, or the calls of a recorded loss, to machine code; return the program.
 
-        `real` is "float64" or "float32". ``fastmath=True`` lets the compiler reorder sums and assume that
+        Products and sums are computed in the order in which they are written; `dot`, `sum` and other long
+        sums, which become loops, may be added up in another one. `real` is "float64" or "float32".
+        ``fastmath=True`` lets the compiler reorder everything, fuse products with sums and assume that
         all numbers are finite. The samples of a large batch are shared out among `threads`; with their number
         the last bits of sums change. Without a C compiler here, or NumPy, a warning says so and the program
         stays as it is. Raises `ValueError` if a row of one's own has no form in C, with its name.

@@ -235,11 +235,13 @@ class _Rolls:
             return replace(nest, operands=slots, start=[])
         kinds: dict[tuple[int, ...], list[Run]] = {}
         at = iter(slots)
-        for run in nest.runs:
-            factors = sorted([next(at) for _ in run.factors], key=lambda slot: slot.space)
-            kinds.setdefault(tuple([slot.space for slot in factors]), []).append(
-                Run(run.coefficient, factors, run.terms)
-            )
+        moved = [Run(run.coefficient, [next(at) for _ in run.factors], run.terms) for run in nest.runs]
+        if nest.ordered:
+            return replace(nest, runs=moved, start=[])
+        for run in moved:
+            if not nest.written or run.commutes():
+                run.factors.sort(key=lambda slot: slot.space)
+            kinds.setdefault(tuple([slot.space for slot in run.factors]), []).append(run)
         return replace(nest, runs=[self.one(runs) for _, runs in sorted(kinds.items())], start=[])
 
     def one(self, runs: list[Run]) -> Run:

@@ -189,7 +189,7 @@ class _Separation:
     def put_plain(self, k: int, nest: Nest, members: Any, after: bool) -> None:
         """Nodes that are no part of a sample, nor a sum over them."""
         if len(members):
-            new = Nest(nest.op, len(members), nest.name, after=after)
+            new = Nest(nest.op, len(members), nest.name, after=after, written=nest.written)
             new.operands = [self.moved(slot, slot.index[members]) for slot in nest.operands]
             new.runs = [
                 Run(
@@ -211,7 +211,7 @@ class _Separation:
         # The nodes of a sample, and their terms, come in one order: loops are numbered by what they read.
         nodes = members[order].reshape(m, -1)
         labels = np.arange(m)[:, None, None]
-        new = Nest(nest.op, nodes.shape[1], nest.name, varies=True)
+        new = Nest(nest.op, nodes.shape[1], nest.name, varies=True, written=nest.written)
         new.operands = [self.alike(self.moved(slot, slot.index[nodes], labels)) for slot in nest.operands]
         for run in nest.runs:
             factors = [self.moved(slot, slot.index[nodes], labels) for slot in self.factors(run)]
@@ -226,7 +226,7 @@ class _Separation:
         if nest.op is not None:
             self.put_plain(k, nest, members, True)
             return
-        new = Nest(None, len(members), nest.name, after=True)
+        new = Nest(None, len(members), nest.name, after=True, written=nest.written)
         place = None
         for run in nest.runs:
             factors = self.factors(run)
@@ -257,7 +257,7 @@ class _Separation:
                 self.moved(slot, by_sample(slot.index[members]), np.arange(m)[:, None, None])
                 for slot in factors
             ]
-            summed = Nest(None, len(members), nest.name, varies=True)
+            summed = Nest(None, len(members), nest.name, varies=True, written=nest.written)
             summed.runs = [self.of_one(None if coefficient is None else by_sample(coefficient), parts)]
             self.nests.append(summed)
             place = Slot(NESTS + len(self.nests) - 1, np.arange(len(members))[:, None])
@@ -272,7 +272,7 @@ class _Separation:
         """The factors of a run, of which those that are leaves of all come before those of one sample."""
         np = self.np
         places = [k for k, slot in enumerate(run.factors) if slot.space == W]
-        if len(places) < 2:
+        if len(places) < 2 or not run.commutes():
             return run.factors
         index = np.stack([run.factors[k].index for k in places])
         index = np.take_along_axis(
@@ -290,7 +290,7 @@ class _Separation:
             if (coefficient == coefficient[0]).all():
                 coefficient = coefficient[0]
             else:
-                slots.append(self.column(coefficient))
+                slots.insert(0, self.column(coefficient))
                 coefficient = None
         return Run(coefficient, slots, slots[0].index.shape[1] if slots else 1)
 

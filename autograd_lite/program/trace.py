@@ -425,7 +425,7 @@ def pulled_back(trace: Trace, terms: dict[int, list[int]], inputs: list[int]) ->
             else:
                 if type(partial) is not int:
                     partial = trace.index(_as_number(partial))
-                term = graph.add(table.mul, (adjoint, partial))
+                term = _passed(graph, adjoint, partial)
                 if holds is not None:
                     term = graph.add(table.where, (holds, term, zero))
             terms.setdefault(k, []).append(term)
@@ -435,6 +435,20 @@ def pulled_back(trace: Trace, terms: dict[int, list[int]], inputs: list[int]) ->
             elif passed not in before:
                 taken[k] = [*before, passed]
     return adjoints
+
+
+def _passed(graph: Graph, adjoint: int, partial: int) -> int:
+    """An adjoint times a partial, which nobody wrote in an order: numbers meet, and 1 / y divides."""
+    for a, b in ((adjoint, partial), (partial, adjoint)):
+        number, operands = graph.number(a), graph.operands[b]
+        second = graph.number(operands[0]) if graph.ops[b] in (table.mul, table.div) else None
+        if graph.ops[b] is table.div and second == 1.0:
+            return graph.add(table.div, (a, operands[1]))
+        if graph.ops[b] is table.mul and number is not None and second is not None:
+            product = number * second
+            if sys.float_info.min <= abs(product) <= sys.float_info.max:
+                return graph.add(table.mul, (graph.constant(product), operands[1]))
+    return graph.add(table.mul, (adjoint, partial))
 
 
 def _operands_alone(row: Primitive, n: int) -> list[Any] | None:
@@ -485,7 +499,7 @@ class _Lowering(Trace):
     """
 
     def __init__(self, target: str, keep: Collection[Primitive]) -> None:
-        super().__init__(Graph(lowers=True))
+        super().__init__(Graph())
         self.target = target
         # What the target prints; a row of one's own that was redefined since is not in the table.
         printed = {row for row in TABLE.values() if target in row.source}
