@@ -5,6 +5,7 @@ import random
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -773,3 +774,33 @@ def test_a_large_recorded_loss_runs_by_its_loops(monkeypatch):
     loss.backward()
     value, gradients = program()
     agree([value, *gradients], [loss.data, *[leaf.grad for leaf in program.leaves]])
+
+
+@needs_cc
+def test_derivatives_of_each_sample_are_copied_in_few_loops():
+    """A loop for each derivative took the compiler minutes."""
+    model = nn.MLP(3, [5, 4, 1], rng=2)
+    program = compile(lambda x, y: tanh(y * model(x)), [0.0] * 3, 0.0)
+    X = np.random.default_rng(3).normal(size=(21, 3))
+    y = np.linspace(-1.0, 1.0, 21)
+    value, gradients = program.batch(X, y, reduce=None, wrt="leaves")
+    program.native()
+    found = program.batch(X, y, reduce=None, wrt="leaves")
+    np.testing.assert_allclose(found[0], value, rtol=1e-13)
+    np.testing.assert_allclose(found[1], gradients, rtol=1e-12, atol=1e-15)
+    lifted = program._lifted("leaf", "c")
+    lifted = replace(lifted, outputs=[], each=lifted.outputs)
+    text = c.c_layout(lifted, np, name="p", arguments=program._sizes(), lanes=8).text
+    assert text.count("each[s") <= 2 * 8  # nests, not derivatives
+
+
+def test_operations_all_unlike_are_left_to_the_tape():
+    """The source of logsumexp of 1, 2, 3, ... values grows with their square, and so do its loops."""
+    w = [Value(0.01 * k) for k in range(150)]
+    loss = ag.sum([ag.logsumexp(w[: k + 1]) for k in range(150)])
+    program = compile(loss)
+    assert program.form == "tape"
+    loss.backward()
+    assert program() == (loss.data, pytest.approx([leaf.grad for leaf in program.leaves], rel=1e-13))
+    few = compile(ag.sum([ag.logsumexp(w[: k + 1]) for k in range(4)]))
+    assert few.form == "source"

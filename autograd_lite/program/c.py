@@ -605,15 +605,22 @@ class _Writer:
         """The function that works on one block of samples."""
         self.done: set[tuple[int, int, int, int]] = set()
         lines = self.nests(name, vectors, lanes)
-        for i, k, number, n in _runs(
-            [(i, s - NESTS, number) for i, (s, number) in enumerate(self.lifted.each)]
-        ):
+        width = len(self.lifted.each)
+        results: dict[int, list[tuple[int, int]]] = {}  # of each nest: places, and the numbers of its nodes
+        for i, (space, number) in enumerate(self.lifted.each):
+            results.setdefault(space - NESTS, []).append((i, number))
+        for k, pairs in results.items():
+            found = affine(self.np.array(pairs).T, self.np)
+            extents = [len(pairs)] if found is None else found[0]
+            if found is None:
+                place, node = [f"{self.lookup(column)}[i0]" for column in self.np.array(pairs).T]
+            else:
+                place, node = [
+                    _address(first, strides) for first, strides in zip(pairs[0], found[1], strict=True)
+                ]
             lines += _nested(
-                [f"for (int i = 0; i < {n}; i++)", "for (int s = 0; s < count; s++)"],
-                [
-                    f"each[s * {len(self.lifted.each)} + {i} + i] = "
-                    f"((const {self.real} *)&n{k}[({number} + i) * Q])[s];"
-                ],
+                [*_heads(extents), "for (int s = 0; s < count; s++)"],
+                [f"each[s * {width} + {place}] = ((const {self.real} *)&n{k}[({node}) * Q])[s];"],
             )
         used = {*re.findall(r"\b[nt]\d+\b", "\n".join(lines))}
         # Rooms are counted in results of a block.

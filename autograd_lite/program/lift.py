@@ -35,6 +35,8 @@ MANY_NUMBERS = 64
 # Groups take a tenth of a millisecond each: a graph with more of them is no regular one, or a chain so long
 # that the tape has run it a hundred times before its loops are found.
 MOST_GROUPS = 10_000
+# A form takes a fifth of a millisecond for each operand: `logsumexp` of 1, 2, 3, ... values has one for each.
+MOST_OPERANDS = 5_000
 
 
 def _kept(target: str) -> set[Primitive]:
@@ -412,6 +414,7 @@ class Lift:
         self._codes: dict[Any, int] = {}
         self._numbered: dict[Any, int] = {}
         self._general: dict[Any, Writing] = {}
+        self._written_out = 0
 
     # --- Operations that are not linear
 
@@ -423,6 +426,11 @@ class Lift:
             numbers = (None,) * len(numbers)
             if (op, numbers) in self._general:
                 return self._general[op, numbers]
+        self._written_out += len(numbers)
+        if self._written_out > MOST_OPERANDS:
+            raise IrregularError(
+                f"{self._written_out:,} operands of operations all unlike are too many for loops"
+            )
         form = _Form(op, numbers, self.target, self.derives)
         written = form.linear() or self.coded(form)
         if self._numbered[pattern] > MANY_NUMBERS:

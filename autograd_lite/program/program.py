@@ -34,6 +34,9 @@ from autograd_lite.value import Value
 # Above this many operations straight-line code takes longer to compile, some 30 µs an operation, than a tape
 # loses by a thousand runs; measured by `python -m tests.benchmarks`.
 STRAIGHT_LINE = 20_000
+# What an operand of `logsumexp` or of a cross-entropy takes, and its derivative.
+MANY_LINES = 20
+_WRITTEN_OUT = {TABLE["logsumexp"], TABLE["softmax_cross_entropy"]}
 # NumPy takes some 3 µs for a loop, the tape half a microsecond for an operation and its derivative.
 LOOP = 6
 # To look for samples takes a quarter of a millisecond for a nest: of a long recurrence that is too much.
@@ -223,9 +226,21 @@ class Program:
         """How a call is run: "machine code" or "source"; "loops" or "tape" of too large a graph for these."""
         if self._machine is not None and not self.arguments:
             return "machine code"
-        if self._operations <= STRAIGHT_LINE:
+        if self._lines <= STRAIGHT_LINE:
             return "source"
         return "loops" if self._rolls else "tape"
+
+    @cached_property
+    def _lines(self) -> int:
+        """About how many operations the source has: some rows are written out with several for an operand."""
+        origin = self._origin
+        pairs: Iterator[tuple[Any, int]]
+        if isinstance(origin, Recording):
+            pairs = zip(map(origin.rows.__getitem__, origin.codes), origin.counts, strict=True)
+        else:
+            pairs = zip(origin[0].ops, map(len, origin[0].operands), strict=True)
+        many = [n for row, n in pairs if n > 2 and isinstance(row, Primitive) and row in _WRITTEN_OUT]
+        return self._operations + MANY_LINES * sum(many)
 
     @cached_property
     def _rolls(self) -> bool:
