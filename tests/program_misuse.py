@@ -113,6 +113,13 @@ def a_resized_array() -> None:
         X.shape = (8000,)
         X.dtype = np.int64
         step.run(3)
+    owner = np.ndarray.__new__(Shown, (4000, 2))
+    owner[...] = 0.5
+    part = np.asarray(owner[:])  # of a part of another type
+    samples = program.kernel("leaf").rows([part, y])  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="cannot resize"):
+        owner.resize(3, refcheck=False)
+    assert samples.m == 4000
     view = np.random.default_rng(0).normal(size=(4000, 2))
     with program.descent(view[:], y) as step:
         with pytest.raises(ValueError, match="cannot resize"):

@@ -36,8 +36,8 @@ def preloaded() -> dict[str, str] | None:
                     "CC": compiler,
                     "LD_PRELOAD": found,
                     # Python frees little at its end, and is answered when it asks for too much.
-                    "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
-                    "UBSAN_OPTIONS": "print_stacktrace=1",
+                    "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:symbolize=0",
+                    "UBSAN_OPTIONS": "print_stacktrace=1:symbolize=0",
                     "OPENBLAS_NUM_THREADS": "1",
                 }
     return None

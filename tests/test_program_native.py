@@ -190,6 +190,16 @@ def test_a_planted_library_is_not_loaded(cache):
     assert path.read_bytes() == b"not " + content
 
 
+def test_what_others_could_exchange_is_not_loaded_from_the_temporary_folder_either(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    runs(small().native())
+    tmp_path.chmod(0o777)
+    with pytest.raises(RuntimeError, match="others can exchange"):
+        small().native()
+    assert not [*tmp_path.iterdir()]
+
+
 def test_our_own_links_are_followed(cache, tmp_path, monkeypatch):
     (tmp_path / "real").mkdir(mode=0o700)
     (tmp_path / "link").symlink_to("real")
@@ -506,3 +516,22 @@ def test_the_sanitizers_find_nothing():
     if program_sanitize.preloaded() is None:
         pytest.skip("no sanitizers are installed")
     assert program_sanitize.main(1, 3) == 0
+
+
+def test_the_sanitizers_find_what_is_out_of_bounds():
+    environment = program_sanitize.preloaded()
+    if environment is None:
+        pytest.skip("no sanitizers are installed")
+    code = """
+        from dataclasses import replace
+        from autograd_lite.program import c
+        from tests import program_sanitize
+        layout = c.c_layout
+        c.c_layout = lambda *x, **given: (lambda made: replace(made, work=made.work // 4))(layout(*x, **given))
+        with program_sanitize.sanitized():
+            print([*program_sanitize.forms(1)])
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode != 0
+    assert "ERROR: AddressSanitizer: use-after-poison" in done.stderr

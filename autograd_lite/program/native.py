@@ -240,6 +240,8 @@ def _made(text: str, command: list[str], folder: Path | None, digest: str) -> An
                 content = made.read_bytes()
                 if not _is_whole(content):
                     raise _FailedError("what it made is cut off")
+                if place is None and not _is_fixed(made.resolve()):
+                    raise _FailedError(f"others can exchange what is in {made.parent.parent}")
                 library = _loaded(made)
                 if place is not None:
                     made.replace(place / _file_name(digest, content))
@@ -379,33 +381,40 @@ class Machine:
         self._key = object()
         self._renew()
         _machines.add(self)
-        self.data: Samples | None = self.rows([self.recorded.data]) if self.recorded else None
+        given = [self.recorded.data] if self.recorded else []
+        self.data: Samples | None = self.rows(given) if len(given) == len(self.sizes) else None
 
     def _renew(self) -> None:
         """Make what a forked process does not take over: threads, and a lock that none of them holds."""
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(len(self._work)) if len(self._work) > 1 else None
 
+    def _converted(self, array: Any) -> Any:
+        """An array as C reads it: itself, if it can be."""
+        if self.type.itemsize == 8:
+            found = self.np.ascontiguousarray(array, self.type)
+        else:
+            with self.np.errstate(over="ignore"):  # what is not finite is settled in doubles
+                found = self.np.ascontiguousarray(array, self.type)
+        return found if found.flags.aligned else found.copy()
+
     def rows(self, arrays: Sequence[Any]) -> Samples:
         """Where the samples are: for each argument an array with a row for each, copied if it must be."""
         np = self.np
         if len(arrays) != len(self.sizes):
             raise ValueError(f"the program takes {len(self.sizes)} arrays, got {len(arrays)}")
-        held, views = [], []
-        with np.errstate(over="ignore"):  # of float32: what is not finite is settled in doubles
-            arrays = [np.ascontiguousarray(array, self.type) for array in arrays]
-        for found in arrays:
-            if not found.flags.aligned:
-                found = found.copy()
+        held, m, views = [], 1, list[Any]()
+        for array, size in zip(arrays, self.sizes, strict=True):
+            found = self._converted(array)
             owner = found
             while isinstance(owner.base, np.ndarray):
                 owner = owner.base
             held.append(weakref.ref(owner))
-            views.append(found[...])  # whose shape nobody else can change
-        m = len(views[0]) if views else 1
-        for view, size in zip(views, self.sizes, strict=True):
+            view = found[...]  # whose shape nobody else can change
+            m = m if views else len(view)
             if len(view) != m or view.size != m * size:
                 raise ValueError(f"the program takes arrays of {m} x {size} numbers, got {view.shape}")
+            views.append(view)
         addresses = [view.ctypes.data for view in (*views, *self.tables)]
         return Samples(
             self._key, (ctypes.c_void_p * len(addresses))(*addresses), tuple(views), m, tuple(held)
