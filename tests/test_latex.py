@@ -67,6 +67,55 @@ def test_the_latex_of_every_row_means_its_number(name):
     assert tried
 
 
+# An operand that is a sum, a product or a power, and a use of the result that asks for as much.
+INNER = {
+    "sum": lambda x: x[0] + x[1],
+    "negation": lambda x: -x[0],
+    "product": lambda x: x[0] * x[1],
+    "quotient": lambda x: x[0] / x[1],
+    "power": lambda x: x[0] ** x[1],
+}
+INNER_OF = {
+    "sum": lambda number: (number - 0.25, 0.25),
+    "negation": lambda number: (-number,),
+    "product": lambda number: (number / 1.5, 1.5),
+    "quotient": lambda number: (number * 1.5, 1.5),
+    "power": lambda number: (number**0.5, 2.0),
+}
+OUTER = {
+    "sum": lambda node, z: z - node,
+    "negation": lambda node, z: -node,
+    "product": lambda node, z: z * node,
+    "quotient": lambda node, z: node / z,
+    "power": lambda node, z: node**z,
+}
+
+
+@pytest.mark.parametrize("kind", INNER)
+@pytest.mark.parametrize("name", [name for name in TABLE if name not in READ_BY_EYE])
+def test_no_row_loses_the_parentheses_it_needs(name, kind):
+    row = TABLE[name]
+    for point in points(row):
+        if all(1e-3 < x < 20.0 for x in point) and len(point) <= 4:
+            break
+    else:
+        point = next(point for point in points(row) if max(map(math.fabs, point)) < 20.0 and len(point) <= 4)
+    leaves: list[Value] = []
+
+    def leaf(number: float) -> Value:
+        leaves.append(Value(number, f"x{len(leaves) + 1}"))
+        return leaves[-1]
+
+    operands = [
+        INNER[kind]([*map(leaf, INNER_OF[kind](x))]) if x > 0.0 or kind != "power" else leaf(x) for x in point
+    ]
+    node = call(row, tuple(operands))
+    if node.data > 0.0 or kind != "power":
+        node = OUTER[kind](node, leaf(1.5))
+    number = read_back(to_latex(node), {x.label: x.data for x in leaves})
+    assert number == pytest.approx(node.data, rel=1e-9, abs=1e-9)
+
+
 @given(smooth_graphs)
 def test_the_latex_of_random_graphs_means_their_number(graph):
     leaves, root = graph
