@@ -270,7 +270,6 @@ def _parser() -> argparse.ArgumentParser:
         description="Print the expression as a tree with the gradient of every value in it, and write the "
         "picture of that. An expression has numbers, names, + - * / **, brackets and the table's functions.",
         epilog='example: %(prog)s "log(1 + exp(-y*(w*x + b)))" w=0.5 x=2 b=0.1 y=1 -o loss.svg',
-        allow_abbrev=False,
     )
     drawing.set_defaults(run=_draw)
     _takes_expression(drawing)
@@ -286,7 +285,6 @@ def _parser() -> argparse.ArgumentParser:
         help="explain one derivative of an expression",
         description="Print the chain rule from the expression to one name in it: symbols, formulas, numbers.",
         epilog='example: %(prog)s "log(1 + exp(-y*(w*x + b)))" w=0.5 x=2 b=0.1 y=1 --wrt w',
-        allow_abbrev=False,
     )
     explaining.set_defaults(run=_explain)
     _takes_expression(explaining)
@@ -300,7 +298,6 @@ def _parser() -> argparse.ArgumentParser:
         help="print the values and the adjoints of an expression side by side",
         description="Print the Wengert list of the expression: each step forward, and its adjoint.",
         epilog='example: %(prog)s "log(1 + exp(-y*(w*x + b)))" w=0.5 x=2 b=0.1 y=1',
-        allow_abbrev=False,
     )
     table.set_defaults(run=_table)
     _takes_expression(table)

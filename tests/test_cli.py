@@ -1,5 +1,6 @@
 """cli: what `train` and `predict` print, the model file, and what is said of a mistake."""
 
+import argparse
 import csv
 import io
 import json
@@ -43,6 +44,41 @@ def measured(out: str, name: str, column: int) -> float:
 
 def difference(out: str) -> float:
     return float(re.search(r"differ by at\s+most\s+(\S+)", out)[1])
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    (found,) = (
+        action.choices for action in cli._parser()._actions if isinstance(action, argparse._SubParsersAction)
+    )
+    return found
+
+
+def test_the_help_tells_the_defaults():
+    told = {}
+    for command in commands().values():
+        for action in command._actions:
+            if match := re.search(r"\(default: (\S+)\)$", action.help or ""):
+                default = action.default[0] if isinstance(action.default, list) else action.default
+                assert str(default) == match[1], action.option_strings
+                told[action.dest] = default
+    assert told.keys() == {"hidden", "activation", "epochs", "lr", "batch_size", "seed"}
+
+
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        ("draw", "--out=y.svg"),
+        ("draw", "--outpu"),
+        ("explain", "--wr=x"),
+        ("explain", "--late"),
+        ("table", "--hel"),
+    ],
+)
+def test_options_beside_an_expression_are_not_abbreviated(run, name, option):
+    given = ["--wrt", "x"] if name == "explain" else []
+    code, out, err = run(name, "x**2", "x=3", *given, option)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"autograd-lite: argument NAME=NUMBER: ' {option}' gives no name a value"), err
 
 
 def flowers(rows: int = 60, separator: str = ",") -> str:
