@@ -8,8 +8,10 @@ import sys
 
 import pytest
 
+from autograd_lite import MLP, History, Value
 from autograd_lite.cli import main
 from autograd_lite.datasets import penguins
+from autograd_lite.pictures.report import report
 
 TRAIN = ["train", "--epochs", "3", "--hidden", "4", "--no-progress"]
 
@@ -108,3 +110,9 @@ def test_without_graphviz_the_graph_is_a_tree(tmp_path, monkeypatch):
     assert len(images(page)) == 2
     assert "<pre>" in page
     assert "autograd-lite[viz]" in page
+
+
+def test_a_page_without_matplotlib_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r"^plots need Matplotlib: install autograd-lite\[viz\]$"):
+        report("title", [], History(loss=[1.0]), ["a", "b"], [], MLP(1, [1]), lambda: Value(1.0))

@@ -733,6 +733,14 @@ def test_four_steps_of_a_recurrent_cell():
 # --- Folding --------------------------------------------------------------------------------------
 
 
+def test_columns_of_short_names_and_numbers_are_as_wide_as_those_of_others():
+    w, x = Value(2.0, "w"), Value(3.0, "x")
+    y = w * x
+    y.backward()
+    widths = re.findall(r'WIDTH="(\d+)"', draw(y, legend=False).source)
+    assert widths == ["36", "46", "60"] * 3  # name, value, gradient
+
+
 def test_neurons_can_be_collapsed():
     made = cards(network(), collapse="neuron")
     folded = [card for card in made.cards if card.title]

@@ -28,7 +28,8 @@ import autograd_lite as ag
 from autograd_lite import Value, exp, log, nn, relu, softmax_cross_entropy, sqrt, where
 from autograd_lite.functional import grad, hessian, hvp
 from autograd_lite.primitives import TABLE, primitive
-from autograd_lite.program import Program, TraceError, Training, compile
+from autograd_lite.program import Program, TraceError, Training, compile, lift
+from autograd_lite.program import program as program_module
 from autograd_lite.program.code import identifier
 from autograd_lite.program.graph import Graph
 from tests.exploring import FIRST
@@ -313,6 +314,27 @@ def test_errors_are_located(x, error, said):
     with pytest.raises(error) as raised:
         program(x)
     assert said in str(raised.value)
+
+
+def test_gradients_by_leaves_are_settled_by_the_eager_engine_too():
+    w, v = Value(0.0), Value(2.0)
+    program = compile(lambda x: sqrt(w) * x + v, 1.0)
+    assert program.backward(3.0) == 2.0
+    assert (w.grad, v.grad) == (math.inf, 1.0)
+
+
+@pytest.mark.parametrize(("x", "value", "gradient"), [(2.0, 8.0, 12.0), (-2.0, 0.0, 0.0), (9.0, 27.0, 3.0)])
+def test_a_large_program_with_choices_follows_them(monkeypatch, x, value, gradient):
+    monkeypatch.setattr(program_module, "STRAIGHT_LINE", 1)
+    w = Value(1.0)
+    program = compile(lambda x: w * where(x > 0.0, lambda: where(x < 5.0, x**3, 3.0 * x), 0.0), 1.0)
+    assert program.form == "tape"
+    assert program(x) == (value, gradient)
+    assert program.backward(x) == value
+    assert w.grad == value
+    monkeypatch.setattr(lift, "MOST_GROUPS", 0)  # then samples, too, are run one by one
+    means, gradients = program.batch([x, x], wrt="leaves")
+    assert (float(means), *map(float, gradients)) == (value, value)
 
 
 def test_what_overflows_in_the_source_alone_is_settled_by_the_eager_engine():
