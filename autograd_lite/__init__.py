@@ -5,62 +5,11 @@ public names.
 """
 
 import autograd_lite.interrupt  # noqa: F401 - first, because importing the rest takes a while
-from autograd_lite.algebra import to_sympy
-from autograd_lite.collector import collector_paused
-from autograd_lite.exercises import Exercise
-from autograd_lite.explain import (
-    Diagnosis,
-    Explanation,
-    GradientReport,
-    Ledger,
-    TraceTable,
-    explain,
-    gradient_report,
-    ledger,
-    record_lines,
-    trace_table,
-    why,
-)
-from autograd_lite.functional import (
-    GradcheckError,
-    grad,
-    gradcheck,
-    gradients,
-    hessian,
-    hvp,
-    jacobian,
-    jvp,
-    value_and_grad,
-    vjp,
-)
-from autograd_lite.losses import cross_entropy, half_squared_error, log_loss, log_loss_from_scores, softmax
-from autograd_lite.nn import MLP, Layer, Module, Neuron
-from autograd_lite.notebook import autolabel, load_ipython_extension, unload_ipython_extension
-from autograd_lite.optim import (
-    Adam,
-    GradientDescent,
-    History,
-    Momentum,
-    Optimizer,
-    Result,
-    fit,
-    minimize,
-)
-from autograd_lite.pictures import (
-    Picture,
-    Player,
-    Tree,
-    draw,
-    play,
-    plot_boundary,
-    plot_descent,
-    plot_function,
-    plot_gradient_flow,
-    plot_loss,
-    tree,
-)
-from autograd_lite.primitives import (
-    Primitive,
+from autograd_lite.compiler import Program, TraceError, compile
+from autograd_lite.core.collector import collector_paused
+from autograd_lite.core.modes import no_grad, scope
+from autograd_lite.core.primitive import Primitive, primitive
+from autograd_lite.core.rules import (
     abs,
     acos,
     acosh,
@@ -95,7 +44,6 @@ from autograd_lite.primitives import (
     mul,
     neg,
     pow,
-    primitive,
     prod,
     reciprocal,
     relu,
@@ -116,8 +64,60 @@ from autograd_lite.primitives import (
     tanh,
     where,
 )
-from autograd_lite.program import Program, TraceError, compile
-from autograd_lite.value import Value, no_grad, scope, topological_order
+from autograd_lite.core.value import Value, topological_order
+from autograd_lite.explain import (
+    Diagnosis,
+    Explanation,
+    GradientReport,
+    Ledger,
+    TraceTable,
+    explain,
+    gradient_report,
+    ledger,
+    record_lines,
+    trace_table,
+    why,
+)
+from autograd_lite.explain.exercises import Exercise
+from autograd_lite.nn.losses import cross_entropy, half_squared_error, log_loss, log_loss_from_scores, softmax
+from autograd_lite.nn.modules import MLP, Layer, Module, Neuron
+from autograd_lite.notation.sympy import to_sympy
+from autograd_lite.notebook import autolabel, load_ipython_extension, unload_ipython_extension
+from autograd_lite.pictures import (
+    Picture,
+    Player,
+    Tree,
+    draw,
+    play,
+    plot_boundary,
+    plot_descent,
+    plot_function,
+    plot_gradient_flow,
+    plot_loss,
+    tree,
+)
+from autograd_lite.train.optimizers import (
+    Adam,
+    GradientDescent,
+    History,
+    Momentum,
+    Optimizer,
+    Result,
+    fit,
+    minimize,
+)
+from autograd_lite.transforms.derivatives import (
+    GradcheckError,
+    grad,
+    gradcheck,
+    gradients,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    value_and_grad,
+    vjp,
+)
 from autograd_lite.version import __version__ as __version__
 
 __all__ = [

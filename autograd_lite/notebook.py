@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from autograd_lite.value import Value
+from autograd_lite.core.value import Value
 
 
 def autolabel(namespace: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from autograd_lite.primitives import TABLE
+from autograd_lite.core.primitive import TABLE
 from tests.exploring import EXPLORE
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # no test opens a window

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from autograd_lite.primitives import Primitive
+from autograd_lite.core.primitive import Primitive
 
 Point = tuple[float, ...]
 

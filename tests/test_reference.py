@@ -1,6 +1,6 @@
 """The reference page is what the code says now."""
 
-from autograd_lite.primitives import TABLE
+from autograd_lite.core.primitive import TABLE
 from tests.reference import PAGE, names, page, written
 
 

@@ -18,9 +18,10 @@ import numpy as np
 import pytest
 
 from autograd_lite import ledger, why
-from autograd_lite import primitives as table
+from autograd_lite.core import rules as table
+from autograd_lite.core.modes import no_grad
+from autograd_lite.core.value import Value, topological_order
 from autograd_lite.explain.graph import alive
-from autograd_lite.value import Value, no_grad, topological_order
 
 nan, inf = math.nan, math.inf
 
@@ -93,7 +94,7 @@ def test_trap_6_a_sum_with_itself_has_two_operands():
 
 def test_trap_6_the_hash_seed_changes_no_bit():
     code = """
-from autograd_lite.value import Value
+from autograd_lite.core.value import Value
 x = Value(0.1)
 terms = [x * 0.1 ** k for k in range(12)]
 y = terms[0]

@@ -9,14 +9,14 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from autograd_lite import algebra
+from autograd_lite.core.primitive import PRODUCT
+from autograd_lite.core.value import Value, topological_order
 from autograd_lite.explain.graph import Between, adjoints
 from autograd_lite.explain.paths import Path, count, largest, many
 from autograd_lite.explain.shown import Shown, ends
-from autograd_lite.formulas import Adjoint, Namer, Reader, Sum, adjoint_written, number
-from autograd_lite.latex import LATEX, TEXT, Notation, Printed, aligned, width
-from autograd_lite.primitives import PRODUCT
-from autograd_lite.value import Value, topological_order
+from autograd_lite.notation import sympy as algebra
+from autograd_lite.notation.formula import Adjoint, Namer, Reader, Sum, adjoint_written, number
+from autograd_lite.notation.writing import LATEX, TEXT, Notation, Printed, aligned, width
 
 _DIGITS = 5  # of the result; the factors get as many as their product needs to give these
 _FACTORS = 8  # more are no longer read as one product
@@ -387,4 +387,4 @@ def explain(output: Value, wrt: Value, *, paths: int = 5) -> Explanation:
 
 
 def _factor(x: Printed, notation: Notation, bare: bool) -> str:
-    return x.text if bare or x.binds >= PRODUCT else notation.parenthesised(x.text)
+    return x.text if bare or x.precedence >= PRODUCT else notation.parenthesised(x.text)

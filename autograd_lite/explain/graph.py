@@ -9,8 +9,8 @@ import gc
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from autograd_lite import value as engine
-from autograd_lite.value import Value
+from autograd_lite.core import modes
+from autograd_lite.core.value import Value
 
 
 class Edge(NamedTuple):
@@ -39,8 +39,7 @@ def adjoints(order: list[Value], seed: float = 1.0) -> dict[Value, float]:
     for node in reversed(order):
         if node in found:
             for edge in edges(node):
-                # backward starts each sum at -0.0, which leaves the first term as it is
-                found[edge.operand] = found.get(edge.operand, -0.0) + found[node] * edge.partial
+                found[edge.operand] = found.get(edge.operand, 0.0) + found[node] * edge.partial
     return found
 
 
@@ -110,7 +109,7 @@ class Pass(NamedTuple):
 
 def passes(values: Iterable[Value]) -> list[Pass]:
     """The latest backward passes, in order, their roots looked for among `values`."""
-    log = [*engine.passes]
+    log = [*modes.backward_log]
     wanted = {identity for identity, _, _ in log}
     roots = {id(node): node for node in values if id(node) in wanted}
     return [

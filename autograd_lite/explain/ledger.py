@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from autograd_lite.core.value import Value, topological_order
 from autograd_lite.explain.graph import Pass, adjoints, alive, edges, passes
 from autograd_lite.explain.shown import Shown
-from autograd_lite.formulas import Namer
-from autograd_lite.latex import TEXT, aligned
-from autograd_lite.value import Value, topological_order
+from autograd_lite.notation.formula import Namer
+from autograd_lite.notation.writing import TEXT, aligned
 
 _DIGITS = 6
 

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from autograd_lite import value as engine
-from autograd_lite.value import Line, Value
+from autograd_lite.core import modes
+from autograd_lite.core.modes import Line
+from autograd_lite.core.value import Value
 
-_PACKAGE = str(Path(engine.__file__).parent)
+_PACKAGE = str(Path(modes.__file__).parents[1])
 _counting = threading.Lock()
 _open = 0
 
@@ -33,21 +34,21 @@ def record_lines() -> Iterator[None]:
     global _open
     with _counting:
         _open += 1
-        engine.keep_places(_place_with_line)
+        modes.keep_provenance(_place_with_line)
     try:
         yield
     finally:
         with _counting:
             _open -= 1
             if not _open:
-                engine.keep_places(None)
+                modes.keep_provenance(None)
 
 
 def _place_with_line() -> Line:
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
-    return Line(engine.current_scope(), frame.f_code.co_filename, frame.f_lineno)
+    return Line(modes.current_scope(), frame.f_code.co_filename, frame.f_lineno)
 
 
 def written_at(node: Value) -> str:

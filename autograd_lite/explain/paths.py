@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from autograd_lite.core.value import Value
 from autograd_lite.explain.graph import Between, Edge
-from autograd_lite.latex import Notation
-from autograd_lite.value import Value
+from autograd_lite.notation.writing import Notation
 
 _Steps: TypeAlias = Any  # None, or (the steps before, an edge)
 
@@ -119,7 +119,7 @@ def _path(steps: _Steps) -> Path:
 def many(n: int, notation: Notation) -> str:
     """Return a number of paths as it is best read.
 
-    >>> from autograd_lite.latex import TEXT
+    >>> from autograd_lite.notation.writing import TEXT
     >>> many(12345, TEXT), many(2**50, TEXT), many(3**100, TEXT)
     ('12,345', '2⁵⁰', 'about 10⁴⁸')
     """

@@ -9,12 +9,12 @@ from html import escape
 from statistics import quantiles
 from typing import Any, NamedTuple
 
+from autograd_lite.core.primitive import Primitive
+from autograd_lite.core.value import Value, topological_order
 from autograd_lite.explain.graph import alive, consumers, passes
 from autograd_lite.explain.shown import Shown
-from autograd_lite.latex import TEXT, aligned, superscript
-from autograd_lite.nn import Layer, Module, Neuron, walk
-from autograd_lite.primitives import Primitive
-from autograd_lite.value import Value, topological_order
+from autograd_lite.nn.modules import Layer, Module, Neuron, walk
+from autograd_lite.notation.writing import TEXT, aligned, superscript
 
 VANISHING, EXPLODING = 1e-3, 1e3  # mean |gradient| of the first layer against the last
 SATURATED = 0.05  # of the slope that the activation has at 0

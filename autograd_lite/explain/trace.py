@@ -7,11 +7,11 @@ from functools import cached_property
 from html import escape
 from typing import NamedTuple
 
+from autograd_lite.core.value import Value
 from autograd_lite.explain.graph import adjoints, edges
 from autograd_lite.explain.shown import Shown, ends
-from autograd_lite.formulas import Adjoint, Namer, Reader, Sum, adjoint_written
-from autograd_lite.latex import LATEX, TEXT, Notation, aligned
-from autograd_lite.value import Value
+from autograd_lite.notation.formula import Adjoint, Namer, Reader, Sum, adjoint_written
+from autograd_lite.notation.writing import LATEX, TEXT, Notation, aligned
 
 _DIGITS = 6
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 
+from autograd_lite.core.value import Value, topological_order
 from autograd_lite.explain.graph import (
     Between,
     Edge,
@@ -25,9 +26,8 @@ from autograd_lite.explain.ledger import ledger
 from autograd_lite.explain.lines import written_at
 from autograd_lite.explain.paths import count, largest, many, product
 from autograd_lite.explain.shown import Shown, ends, required
-from autograd_lite.formulas import Namer
-from autograd_lite.latex import TEXT
-from autograd_lite.value import Value, topological_order
+from autograd_lite.notation.formula import Namer
+from autograd_lite.notation.writing import TEXT
 
 TINY, HUGE = 1e-6, 1e6  # |∂root/∂value| below or above which a gradient is called so
 _DIGITS = 4

@@ -21,9 +21,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from autograd_lite.names import pretty, short
-from autograd_lite.primitives import TABLE
-from autograd_lite.value import Value, scope
+from autograd_lite.core.modes import scope
+from autograd_lite.core.primitive import TABLE
+from autograd_lite.core.value import Value
+from autograd_lite.notation.names import pretty, short
 
 Kind: TypeAlias = Literal["input", "parameter", "constant", "operation", "output", "group"]
 Collapse: TypeAlias = Literal["neuron", "layer"] | None

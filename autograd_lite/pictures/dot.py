@@ -26,12 +26,12 @@ from typing import Any, Literal, Self, TypeAlias
 
 import graphviz
 
+from autograd_lite.core.value import Value
 from autograd_lite.files import write_whole
-from autograd_lite.names import short
+from autograd_lite.notation.names import short
 from autograd_lite.pictures.cards import Box, Card, Cards, Collapse, Edge, Row, cards
 from autograd_lite.pictures.colour import DARK, LIGHT, Theme, largest_of, strength
 from autograd_lite.pictures.tree import Tree, tree
-from autograd_lite.value import Value
 
 ThemeName: TypeAlias = Literal["light", "dark", "auto"]
 Direction: TypeAlias = Literal["TB", "LR", "BT", "RL"]

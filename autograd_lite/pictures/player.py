@@ -17,12 +17,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from autograd_lite.core.value import Value
 from autograd_lite.files import write_whole
-from autograd_lite.names import pretty, short
+from autograd_lite.notation.names import pretty, short
 from autograd_lite.pictures.cards import Cards, Collapse
 from autograd_lite.pictures.dot import Direction, Picture, draw
 from autograd_lite.pictures.steps import Step, steps
-from autograd_lite.value import Value
 
 MOST_CARDS = 150
 

@@ -12,13 +12,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from autograd_lite.functional import value_and_grad
-from autograd_lite.losses import softmax
-from autograd_lite.nn import MLP, Module
-from autograd_lite.optim import History, Result
+from autograd_lite.core.modes import no_grad
+from autograd_lite.core.rules import sigmoid
+from autograd_lite.core.value import Value
+from autograd_lite.nn.losses import softmax
+from autograd_lite.nn.modules import MLP, Module
 from autograd_lite.pictures.colour import LIGHT, mix
-from autograd_lite.primitives import sigmoid
-from autograd_lite.value import Value, no_grad
+from autograd_lite.train.optimizers import History, Result
+from autograd_lite.transforms.derivatives import value_and_grad
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,12 +13,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from autograd_lite.nn import Module
-from autograd_lite.optim import History
+from autograd_lite.core.value import Value
+from autograd_lite.nn.modules import Module
 from autograd_lite.pictures.dot import draw
 from autograd_lite.pictures.player import filled, play
 from autograd_lite.pictures.plots import NO_MATPLOTLIB, plot_gradient_flow, plot_loss
-from autograd_lite.value import Value
+from autograd_lite.train.optimizers import History
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

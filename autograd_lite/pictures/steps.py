@@ -15,13 +15,13 @@ from contextvars import Context
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
-from autograd_lite.formulas import Reader, Sum, Symbol
-from autograd_lite.latex import TEXT, Notation, Printed
-from autograd_lite.names import pretty, short
+from autograd_lite.core.primitive import ATOM, SUM
+from autograd_lite.core.value import Value
+from autograd_lite.notation.formula import Reader, Sum, Symbol
+from autograd_lite.notation.names import pretty, short
+from autograd_lite.notation.writing import TEXT, Notation, Printed
 from autograd_lite.pictures.cards import Card, Cards, Edge, Row, in_order, is_part_of_sum, symbol_of
 from autograd_lite.pictures.colour import DARK, LIGHT, largest_of
-from autograd_lite.primitives import ATOM, SUM
-from autograd_lite.value import Value
 
 _NAME = 16  # characters of a formula that may stand for a value without a name
 _FORMULA = 60  # and of one that a step shows
@@ -63,7 +63,7 @@ class Name(NamedTuple):
 
     text: str
     mathml: str
-    binds: int = ATOM
+    precedence: int = ATOM
 
 
 Parts: TypeAlias = list[Name | str]  # of a line: what is not a name is an operator
@@ -132,7 +132,7 @@ def _joined(*parts: Name | str) -> Name:
 
 
 def _derivative(y: Name, x: Name) -> Name:
-    sides = [_bracketed(name) if name.binds < ATOM else name for name in (y, x)]
+    sides = [_bracketed(name) if name.precedence < ATOM else name for name in (y, x)]
     numerator, denominator = [_tag("mrow", "<mo>∂</mo>", side.mathml) for side in sides]
     return Name(f"∂{sides[0].text}/∂{sides[1].text}", _tag("mfrac", numerator, denominator))
 
@@ -200,10 +200,10 @@ class _Scribe:
             if numbers:
                 return Printed(short(x.data), SUM if x.data < 0.0 else ATOM)
             names.append(self.name(x))
-            return Printed(chr(_FIRST + len(names) - 1), names[-1].binds)
+            return Printed(chr(_FIRST + len(names) - 1), names[-1].precedence)
 
         printed = formula.written(TEXT, namer, 3)  # type: ignore[arg-type]
-        return _typeset(printed.text.replace("+ −", "− "), names)._replace(binds=printed.binds)
+        return _typeset(printed.text.replace("+ −", "− "), names)._replace(precedence=printed.precedence)
 
     def formula(self, node: Value, numbers: bool = False) -> Name | None:
         """What the operation of a node computes, or None if that is long."""
@@ -391,7 +391,9 @@ class _Director:
 
         root, consumer, operand = map(self.scribe.name, (self.root, use.shown, use.operand))
         if consumer.text == operand.text:
-            consumer = Name(f"{consumer.text}′", _tag("msup", consumer.mathml, "<mo>′</mo>"), consumer.binds)
+            consumer = Name(
+                f"{consumer.text}′", _tag("msup", consumer.mathml, "<mo>′</mo>"), consumer.precedence
+            )
         symbols: Parts = [_derivative(root, consumer), "·", _derivative(consumer, operand)]
         numbers: Parts = [_number(upstream, bool(before)), "·", _number(partial or 0.0, in_product=True)]
         said = _joined(

@@ -14,11 +14,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from autograd_lite.names import pretty, short
+from autograd_lite.core.primitive import TABLE
+from autograd_lite.core.value import Value
+from autograd_lite.notation.names import pretty, short
 from autograd_lite.pictures.cards import constants, in_order, is_part_of_sum, symbol_of
 from autograd_lite.pictures.colour import largest_of, strength
-from autograd_lite.primitives import TABLE
-from autograd_lite.value import Value
 
 _BAR = 8  # blocks of the largest gradient
 _CHILDREN = 4  # so many operands of each value are shown where not all lines fit

@@ -248,7 +248,7 @@ def by_hand_c() -> dict[str, float]:
 
     import numpy as np
 
-    from autograd_lite.program import native
+    from autograd_lite.compiler.runtime import machine as native
 
     try:
         library = native.built(BY_HAND, ("-O3",))
@@ -309,7 +309,7 @@ def _weights(sizes: tuple[int, ...]) -> list[tuple[Any, Any]]:
 
 def _program(sizes: tuple[int, ...], machine: bool) -> Any:
     from autograd_lite import MLP, compile, relu
-    from autograd_lite.program import native
+    from autograd_lite.compiler.runtime import machine as native
 
     model = MLP(sizes[0], sizes[1:], rng=1337)
     program = compile(lambda x, y: relu(1.0 - y * model(x)), [0.0] * sizes[0], 0.0)
@@ -355,7 +355,7 @@ def step_batch(data: Callable[[], Any], machine: bool = False) -> dict[str, floa
 def step_descend(
     sizes: tuple[int, ...], data: Callable[[], Any], machine: bool = False, steps: int = 1
 ) -> dict[str, float]:
-    import autograd_lite.program  # noqa: F401  whose import is no part of building
+    import autograd_lite.compiler  # noqa: F401  whose import is no part of building
 
     start = time.perf_counter()
     program = _program(sizes, machine)

@@ -1,0 +1,299 @@
+"""Repeated blocks of nests, the steps of a chain or of a recurrent cell, as loops over the steps.
+
+The list of nests is searched for periods: blocks that follow each other and are made alike, each reading
+what the block before it made, or what moves with the steps. Nest j of all such blocks becomes one nest, with
+its results one step after the other. What no step hands on to the next needs no order: it is a nest like
+others, over all steps. The rest runs step by step (`Nest.steps`).
+
+What does not live here: where the nests come from (`lift.py`), what they look like (`loops.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from autograd_lite.compiler.ir.graph import CONDITIONS
+from autograd_lite.compiler.loops.ir import NESTS, Lifted, Nest, Run, Slot, W
+from autograd_lite.core.collector import collector_paused
+
+LONGEST = 256  # nests in a block
+FEWEST = 4  # blocks that are worth a loop
+
+
+def rolled(lifted: Lifted, np: Any) -> Lifted:
+    """The same program, with repeated blocks of nests as loops."""
+    if len(lifted.nests) < 2 * FEWEST:
+        return lifted
+    with collector_paused():
+        return _Rolls(lifted, np).run()
+
+
+@dataclass
+class _Blocks:
+    """Blocks of ``period`` nests from nest ``first`` on, which become loops over ``steps``.
+
+    ``inner`` says for each nest and operand which nest of the blocks it is, and of how many steps before;
+    None for what is read from elsewhere. Of nest j so many steps ``before`` the first are read. ``place`` is
+    where each nest goes.
+    """
+
+    first: int
+    period: int
+    steps: int
+    inner: list[list[tuple[int, int] | None]]
+    before: list[int]
+    size: list[int]
+    place: dict[int, int] = field(default_factory=dict)
+
+    def row(self, j: int, step: int) -> int:
+        """Where the results of a step begin among those of nest j."""
+        return (self.before[j] + step) * self.size[j]
+
+
+class _Rolls:
+    def __init__(self, lifted: Lifted, np: Any) -> None:
+        self.lifted, self.np = lifted, np
+        self.old = lifted.nests
+        self.slots = [[*nest.slots()] for nest in self.old]
+        self.reads = [[slot.space - NESTS for slot in slots] for slots in self.slots]
+        self.new: list[Nest] = []
+        self.home: list[tuple[int, int]] = []  # of each old nest: the new one, and its first row there
+        self.seen: list[tuple[int, int]] = []  # the same, for those who read it later
+        self.rolls = 0
+
+    def run(self) -> Lifted:
+        old, k = self.old, 0
+        covers = self.covers()
+        while k < len(old):
+            period, steps = self.block(k, covers)
+            if steps and self.roll(k, period, steps):
+                k += period * steps
+                continue
+            self.home.append((len(self.new), 0))
+            self.seen.append((len(self.new), 0))
+            self.new.append(self.merged(old[k], [self.moved(slot) for slot in self.slots[k]]))
+            k += 1
+        return replace(
+            self.lifted,
+            nests=self.new,
+            outputs=[self.end(*end) for end in self.lifted.outputs],
+            each=[self.end(*end) for end in self.lifted.each],
+        )
+
+    def end(self, space: int, number: int) -> tuple[int, int]:
+        """Where an output is."""
+        if space < NESTS:
+            return space, number
+        nest, row = self.home[space - NESTS]
+        return NESTS + nest, row + number
+
+    # --- Where blocks repeat
+
+    def covers(self) -> Any:
+        """For each period and each nest, how many nests from it on may be blocks of that period, at most."""
+        np = self.np
+        known: dict[Any, int] = {}
+        # What comes after the samples is left as it is.
+        signs = [(k,) if nest.after else _signature(nest) for k, nest in enumerate(self.old)]
+        ids = np.array([known.setdefault(sign, len(known)) for sign in signs])
+        n = len(ids)
+        rows = []
+        for p in range(1, min(LONGEST, n // FEWEST) + 1):
+            differs = np.ones(n, bool)
+            differs[: n - p] = ids[:-p] != ids[p:]
+            next_one = np.minimum.accumulate(np.where(differs, np.arange(n), n)[::-1])[::-1]
+            steps = (next_one - np.arange(n)) // p + 1
+            rows.append(np.where(steps >= FEWEST, steps * p, 0).astype(np.int32))
+        return np.stack(rows)
+
+    def block(self, k: int, covers: Any) -> tuple[int, int]:
+        """The period of the blocks that begin with nest k, and how many there are; 0 if there are none."""
+        column = covers[:, k]
+        most = int(column.max())
+        best = (0, 0)
+        if most:
+            for p in (self.np.flatnonzero(column * 4 >= most * 3) + 1).tolist():
+                steps = self.repeats(k, p, int(column[p - 1]) // p)
+                if steps * p * 4 >= most * 3:
+                    return p, steps
+                if steps >= FEWEST and steps * p > best[0] * best[1]:
+                    best = p, steps
+        return best
+
+    def repeats(self, k: int, p: int, steps: int) -> int:
+        """How many blocks from nest k on read alike."""
+        for i in range(k, k + p * (steps - 1)):
+            for a, b in zip(self.reads[i], self.reads[i + p], strict=True):
+                if b < 0 or (b - a == p and b >= k):
+                    continue
+                # What stands before the blocks: one nest, or one row of such. Or it is what the first step
+                # starts from, where those of the other steps are in the blocks.
+                if a >= k or b >= k or (self.seen[a][0] != self.seen[b][0] and b - a != p):
+                    return (i - k) // p + 1
+        return steps
+
+    # --- One loop
+
+    def roll(self, k: int, p: int, steps: int) -> bool:
+        """Write p nests for `steps` blocks of as many; False if a step starts from what is no such nest."""
+        blocks = self.read(k, p, steps)
+        if not self.fits(blocks):
+            return False
+        order = [*_components(p, blocks.inner)]
+        for j in [j for part in order for j in part]:
+            blocks.place[j] = len(self.new) + len(blocks.place)
+        for part in order:
+            ordered = len(part) > 1 or any(found and found[0] == part[0] for found in blocks.inner[part[0]])
+            self.rolls += ordered
+            for j in part:
+                nest = self.over_steps(blocks, j)
+                if ordered:
+                    nest.steps, nest.roll = steps, self.rolls
+                self.new.append(nest)
+        for j, lag in enumerate(blocks.before):
+            for b in range(1, lag + 1):
+                self.seen[k + j - b * p] = (blocks.place[j], blocks.row(j, -b))
+        for t in range(steps):
+            for j in range(p):
+                self.home.append((blocks.place[j], blocks.row(j, t)))
+                self.seen.append(self.home[-1])
+        return True
+
+    def read(self, k: int, p: int, steps: int) -> _Blocks:
+        """What the last block reads within the blocks: the others do so alike."""
+        inner: list[list[tuple[int, int] | None]] = []
+        before = [0] * p
+        for j in range(p):
+            inner.append([])
+            for read in self.reads[k + (steps - 1) * p + j]:
+                if read < k:
+                    inner[j].append(None)
+                    continue
+                lag, i = steps - 1 - (read - k) // p, (read - k) % p
+                inner[j].append((i, lag))
+                before[i] = max(before[i], lag)
+        return _Blocks(k, p, steps, inner, before, [nest.size for nest in self.old[k : k + p]])
+
+    def fits(self, blocks: _Blocks) -> bool:
+        """Whether all steps read alike, and the first ones from nests like those in the blocks."""
+        old, k, p = self.old, blocks.first, blocks.period
+        for j, lag in enumerate(blocks.before):
+            if lag and old[k + j].op in CONDITIONS:  # which are no results
+                return False
+            for at in range(k + j - lag * p, k + j, p):
+                if at < 0 or old[at].size != old[k + j].size or old[at].varies != old[k + j].varies:
+                    return False
+        for j in range(p):
+            for s, found in enumerate(blocks.inner[j]):
+                reads = [self.reads[k + t * p + j][s] for t in range(blocks.steps)]
+                if found is None:
+                    if len({self.seen[r][0] for r in reads if r >= 0}) > 1:
+                        return False
+                elif any(r != k + (t - found[1]) * p + found[0] for t, r in enumerate(reads)):
+                    return False
+        return True
+
+    def over_steps(self, blocks: _Blocks, j: int) -> Nest:
+        """Nest j of all blocks as one."""
+        np, k, p = self.np, blocks.first + j, blocks.period
+        nests = self.old[k : k + blocks.steps * p : p]
+        slots = []
+        for s, found in enumerate(blocks.inner[j]):
+            each = [self.slots[k + t * p][s] for t in range(blocks.steps)]
+            if found is None:
+                each = [self.moved(slot) for slot in each]
+            else:
+                i, lag = found
+                space = NESTS + blocks.place[i]
+                each = [Slot(space, slot.index + blocks.row(i, t - lag)) for t, slot in enumerate(each)]
+            slots.append(Slot(each[0].space, np.concatenate([slot.index for slot in each])))
+        runs = []
+        for r, run in enumerate(nests[0].runs):
+            coefficient = None
+            if any(nest.runs[r].coefficient is not None for nest in nests):
+                coefficient = np.concatenate([_coefficients(nest.runs[r], nest.size, np) for nest in nests])
+            runs.append(Run(coefficient, run.factors, run.terms))
+        whole = self.merged(replace(nests[1], runs=runs), slots)
+        whole.size = blocks.row(j, blocks.steps)
+        for at in range(k - blocks.before[j] * p, k, p):
+            nest, row = self.seen[at]
+            whole.start.append(Slot(NESTS + nest, row + np.arange(nests[0].size)[:, None]))
+        return whole
+
+    def moved(self, slot: Slot) -> Slot:
+        """An operand in the new nests."""
+        if slot.space < NESTS:
+            return slot
+        nest, row = self.seen[slot.space - NESTS]
+        return Slot(NESTS + nest, slot.index + row)
+
+    def merged(self, nest: Nest, slots: list[Slot]) -> Nest:
+        """A nest with other operands; terms that came from several nests, now in one, are one run."""
+        if nest.op is not None:
+            return replace(nest, operands=slots, start=[])
+        kinds: dict[tuple[int, ...], list[Run]] = {}
+        at = iter(slots)
+        moved = [Run(run.coefficient, [next(at) for _ in run.factors], run.terms) for run in nest.runs]
+        if nest.ordered:
+            return replace(nest, runs=moved, start=[])
+        for run in moved:
+            if not nest.written or run.commutes():
+                run.factors.sort(key=lambda slot: slot.space)
+            kinds.setdefault(tuple([slot.space for slot in run.factors]), []).append(run)
+        return replace(nest, runs=[self.one(runs) for _, runs in sorted(kinds.items())], start=[])
+
+    def one(self, runs: list[Run]) -> Run:
+        """Runs of one kind as one, its terms in the order of their operands' numbers."""
+        np = self.np
+        if len(runs) == 1:
+            return runs[0]
+        n = len(runs[0].factors[0].index)
+        coefficient = None
+        if any(run.coefficient is not None for run in runs):
+            coefficient = np.concatenate([_coefficients(run, n, np) for run in runs], axis=1)
+        factors = [
+            Slot(slot.space, np.concatenate([run.factors[f].index for run in runs], axis=1))
+            for f, slot in enumerate(runs[0].factors)
+        ]
+        keys = [slot.index for slot in reversed(factors) if slot.space != W] or [factors[0].index]
+        order = np.lexsort(keys, axis=1)
+        if coefficient is not None:
+            coefficient = np.take_along_axis(coefficient, order, axis=1)
+        factors = [Slot(slot.space, np.take_along_axis(slot.index, order, axis=1)) for slot in factors]
+        return Run(coefficient, factors, sum(run.terms for run in runs))
+
+
+def _signature(nest: Nest) -> Any:
+    return (
+        nest.op,
+        nest.size,
+        nest.varies,
+        tuple([(min(slot.space, NESTS), slot.index.shape[1]) for slot in nest.slots()]),
+        tuple([(len(run.factors), run.terms) for run in nest.runs]),
+    )
+
+
+def _coefficients(run: Run, n: int, np: Any) -> Any:
+    return np.ones((n, run.terms)) if run.coefficient is None else run.coefficient
+
+
+def _components(p: int, inner: list[list[tuple[int, int] | None]]) -> Iterator[list[int]]:
+    """The nests that hand on to each other from step to step, in an order that can be run."""
+    reads = [{found[0] for found in each if found} for each in inner]
+    reach = [sum(1 << i for i in each) for each in reads]  # what a nest reads, at last: bits
+    for k in range(p):
+        for j in range(p):
+            if reach[j] >> k & 1:
+                reach[j] |= reach[k]
+    left = [*range(p)]
+    while left:
+        part = next(
+            part
+            for j in left
+            for part in [[i for i in left if i == j or (reach[i] >> j & 1 and reach[j] >> i & 1)]]
+            if not any(reach[i] >> other & 1 for i in part for other in left if other not in part)
+        )
+        yield part
+        left = [j for j in left if j not in part]

@@ -1,0 +1,154 @@
+"""How the rows of the table print in compiled programs: templates for each target, decompositions for the
+rest.
+
+The operators are written alike everywhere, and `math` and C share the names of their functions. A row that a
+target does not have is decomposed: its value is written in terms of other rows. No derivative stands here: a
+program is differentiated by the rows' rules (`differentiate.py`).
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from functools import reduce
+from math import inf, nan
+from typing import Any
+
+from autograd_lite.core.rules import (
+    abs,
+    acos,
+    acosh,
+    add,
+    asin,
+    asinh,
+    atan,
+    atan2,
+    atanh,
+    cbrt,
+    clip,
+    cos,
+    cosh,
+    div,
+    dot,
+    erf,
+    erfc,
+    exp,
+    expm1,
+    gelu,
+    heaviside,
+    hypot,
+    leaky_relu,
+    log,
+    log1p,
+    log2,
+    log10,
+    logsumexp,
+    maximum,
+    mean,
+    minimum,
+    mul,
+    neg,
+    pow,
+    prod,
+    reciprocal,
+    relu,
+    rsqrt,
+    sech,
+    sigmoid,
+    sign,
+    silu,
+    sin,
+    sinh,
+    softmax_cross_entropy,
+    softplus,
+    sqrt,
+    square,
+    sub,
+    sum,
+    tan,
+    tanh,
+    where,
+)
+
+# The operators are written alike everywhere and `math` and C share their functions; what is left has a
+# formula.
+
+for _row, _hole in (
+    (add, "{0} + {1}"),
+    (sub, "{0} - {1}"),
+    (mul, "{0} * {1}"),
+    (div, "{0} / {1}"),
+    (neg, "-{0}"),
+):
+    _row.template = dict.fromkeys(("python", "array", "c"), _hole)
+for _row in (
+    pow, sqrt, cbrt, exp, expm1, log, log1p, log2, log10, sin, cos, tan, asin, acos, atan, atan2,
+    sinh, cosh, tanh, asinh, acosh, atanh, hypot, erf, erfc,
+):  # fmt: skip
+    _holes = "({0}, {1})" if _row.arity == 2 else "({0})"
+    _row.template = dict.fromkeys(("python", "array", "c"), _row.name + _holes)
+abs.template = {"python": "fabs({0})", "array": "abs({0})", "c": "fabs({0})"}
+where.template = {"python": "{1} if {0} else {2}", "array": "where({0}, {1}, {2})", "c": "{0} ? {1} : {2}"}
+# An array has these whole, where a formula would take several passes over it.
+maximum.template = {"array": "maximum({0}, {1})"}
+minimum.template = {"array": "minimum({0}, {1})"}
+relu.template = {"array": "maximum({0}, 0.0)"}
+
+
+def _sech_decomposition(x: Any) -> Any:
+    e = exp(-abs(x))
+    return 2.0 * e / (1.0 + e * e)
+
+
+def _sigmoid_decomposition(x: Any) -> Any:
+    e = exp(-abs(x))
+    return where(x >= 0.0, 1.0, e) / (1.0 + e)
+
+
+def _logsumexp_decomposition(*x: Any) -> Any:
+    top, others = x[0], []
+    for xi in x[1:]:
+        others.append(minimum(top, xi))
+        top = maximum(top, xi)
+    # Of an infinite top the gaps would be NaN.
+    return where(abs(top) < inf, lambda: top + log1p(sum([exp(xi - top) for xi in others])), top)
+
+
+def _softmax_cross_entropy_decomposition(f_y: Any, *others: Any) -> Any:
+    gaps = [f_k - f_y for f_k in others]
+    top = reduce(maximum, gaps, 0.0)
+    rest = sum([exp(gap - top) for gap in gaps])
+    # Of an infinite top the rest is NaN.
+    return where(
+        top > 0.0, lambda: where(top < inf, lambda: top + log(exp(-top) + rest), top), lambda: log1p(rest)
+    )
+
+
+def _dot_decomposition(*operands: Any) -> Any:
+    n = len(operands) // 2
+    return sum([*map(operator.mul, operands[:n], operands[n:]), *operands[2 * n :]])
+
+
+square.decomposition = lambda x: x * x
+reciprocal.decomposition = lambda x: 1.0 / x
+rsqrt.decomposition = lambda x: 1.0 / sqrt(x)
+sech.decomposition = _sech_decomposition
+sigmoid.decomposition = _sigmoid_decomposition
+relu.decomposition = lambda x: where(x <= 0.0, 0.0, x)
+leaky_relu.decomposition = lambda x, slope: where(x > 0.0, x, slope * x)
+softplus.decomposition = lambda x: relu(x) + log1p(exp(-abs(x)))
+silu.decomposition = lambda x: x * sigmoid(x)
+gelu.decomposition = lambda x: 0.5 * x * erfc(-x / math.sqrt(2.0))
+sign.decomposition = lambda x: where(x > 0.0, 1.0, where(x < 0.0, -1.0, x))
+heaviside.decomposition = lambda x: where(x > 0.0, 1.0, relu(x))  # 0, or the NaN that relu keeps
+maximum.decomposition = lambda x, y: where(x > y, x, where(x == x, y, x))
+minimum.decomposition = lambda x, y: where(x < y, x, where(x == x, y, x))
+clip.decomposition = lambda x, low, high: where(
+    low > high, nan, where(x < low, low, where(x > high, high, x))
+)
+sum.decomposition = lambda *x: reduce(operator.add, x, 0.0)
+mean.decomposition = lambda *x: sum(x) / len(x)
+prod.decomposition = lambda *x: reduce(operator.mul, x, 1.0)
+dot.decomposition = _dot_decomposition
+logsumexp.decomposition = _logsumexp_decomposition
+softmax_cross_entropy.decomposition = _softmax_cross_entropy_decomposition

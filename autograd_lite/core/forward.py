@@ -1,0 +1,93 @@
+"""Values of rows on floats, where `math` has no function that is stable or that says what is meant.
+
+Each is the `forward` of the row of its name in `rules.py`, where the derivative stands. Only floats come in.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+inf, nan = math.inf, math.nan
+
+
+def sigmoid(x: float) -> float:
+    e = math.exp(-math.fabs(x))
+    return (1.0 if x >= 0.0 else e) / (1.0 + e)
+
+
+def sech(x: float) -> float:
+    return 1.0 / math.cosh(x) if -700.0 < x < 700.0 else 2.0 * math.exp(-math.fabs(x))
+
+
+def rsqrt(x: float) -> float:
+    return inf if x == 0.0 else 1.0 / math.sqrt(x)
+
+
+def pow(x: float, y: float) -> float:
+    # A square and a reciprocal round once, as they do in programs, which write them as x · x and 1 / x.
+    if y == 2.0 and -1e150 < x < 1e150:
+        return x * x
+    if y == -1.0 and math.fabs(x) > 1e-300:
+        return 1.0 / x
+    return math.pow(x, y)
+
+
+def relu(x: float) -> float:
+    return 0.0 if x <= 0.0 else x  # a NaN stays one
+
+
+def softplus(x: float) -> float:
+    return relu(x) + math.log1p(math.exp(-math.fabs(x)))
+
+
+def sign(x: float) -> float:
+    return 1.0 if x > 0.0 else -1.0 if x < 0.0 else x  # 0 and NaN are their own sign
+
+
+def heaviside(x: float) -> float:
+    return 1.0 if x > 0.0 else 0.0 if x <= 0.0 else x
+
+
+def maximum(x: float, y: float) -> float:
+    return x if x > y or x != x else y  # `max` would drop a NaN that stands second
+
+
+def minimum(x: float, y: float) -> float:
+    return x if x < y or x != x else y
+
+
+def where(condition: float, x: Any, y: Any) -> float:
+    taken = x if condition else y
+    return taken() if callable(taken) else taken  # type: ignore[no-any-return]
+
+
+def clip(x: float, low: float, high: float) -> float:
+    if low > high:
+        raise ValueError(f"the lower bound {low!r} is above the upper bound {high!r}")
+    return low if x < low else high if x > high else x
+
+
+def logsumexp(*x: float) -> float:
+    top = max(x)
+    if math.isinf(top):
+        return nan if any(xi != xi for xi in x) else top
+    others = [*x]
+    others.remove(top)
+    return top + math.log1p(math.fsum([math.exp(xi - top) for xi in others]))
+
+
+def softmax_cross_entropy(f_y: float, *others: float) -> float:
+    # -log P_y = log(1 + Σ e^(f_k - f_y)): as long as the right class leads, no term is lost beside the 1.
+    gaps = [f_k - f_y for f_k in others]
+    top = max(gaps, default=0.0)
+    if top <= 0.0:
+        return math.log1p(math.fsum(map(math.exp, gaps)))
+    if top == inf:
+        return nan if any(gap != gap for gap in gaps) else inf
+    return top + math.log(math.fsum([math.exp(-top), *[math.exp(gap - top) for gap in gaps]]))
+
+
+def factors(operands: Any) -> tuple[Any, Any, Any]:
+    n = len(operands) // 2
+    return operands[:n], operands[n : 2 * n], operands[2 * n :]

@@ -1,0 +1,43 @@
+"""What counts as a number: every number that a user hands in passes through `real` and becomes a float.
+
+Next door: `primitive.py` calls it for the operands of a row, `value.py` for data, labels and seeds.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from numbers import Real
+from typing import TypeGuard
+
+_EXACT = 2**53  # whole numbers up to here are floats exactly
+
+
+def is_real(number: object) -> TypeGuard[Real]:
+    """Return whether `number` is a real number. A bool is one to Python, but a slip here."""
+    return isinstance(number, Real | Decimal) and not isinstance(number, bool)
+
+
+def real(number: object, what: str = "an operand") -> float:
+    """Return `number` as a plain float: an int, a float, a NumPy scalar or another real number.
+
+    `what` names the culprit in messages. Raises `TypeError` for everything else (bool, str, None, complex,
+    arrays, Values) and `OverflowError` if the number is beyond the range of a float.
+
+    >>> real(3)
+    3.0
+    """
+    if type(number) is float:
+        return number
+    if type(number) is int and -_EXACT <= number <= _EXACT:  # common, and quicker than what follows
+        return float(number)
+    if is_real(number):
+        try:
+            converted = float(number)
+        except OverflowError:
+            converted = math.inf
+        if math.isinf(converted) and converted != number:
+            raise OverflowError(f"{what} is beyond the range of a float (about 1.8e308)")
+        return converted
+    cure = ": take the number out of it with .data" if hasattr(type(number), "_record") else ""
+    raise TypeError(f"{what} must be a real number, got {type(number).__name__} {number!r}{cure}")

@@ -1,0 +1,258 @@
+"""The operations of a `Value`: Python's operators, the functions as methods, comparisons.
+
+Each operation is one line: it hands its row of the table to `recording.py`. No derivative stands here.
+`Value` inherits all of it, so `value.py` holds the node alone.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from autograd_lite.core import rules
+from autograd_lite.core.modes import comparison_hook
+from autograd_lite.core.numbers import is_real
+from autograd_lite.core.primitive import Primitive, Traceable
+from autograd_lite.core.recording import binary, unary
+
+if TYPE_CHECKING:
+    from autograd_lite.core.value import Operand, Value
+
+_ASCII = str.maketrans({"−": "-", "×": "*", "÷": "/"})
+
+
+class Operators(Traceable):
+    """What can be done with a Value; every operation records a node."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:  # what `Value` holds
+        _data: float
+        primitive: Primitive | None
+
+        @property
+        def operands(self) -> tuple[Operand, ...]: ...
+
+    # --- Arithmetic
+
+    def __add__(self, other: Operand) -> Value:
+        return binary(rules.add, self, other)
+
+    def __radd__(self, other: Operand) -> Value:
+        return binary(rules.add, other, self)
+
+    def __sub__(self, other: Operand) -> Value:
+        return binary(rules.sub, self, other)
+
+    def __rsub__(self, other: Operand) -> Value:
+        return binary(rules.sub, other, self)
+
+    def __mul__(self, other: Operand) -> Value:
+        return binary(rules.mul, self, other)
+
+    def __rmul__(self, other: Operand) -> Value:
+        return binary(rules.mul, other, self)
+
+    def __truediv__(self, other: Operand) -> Value:
+        return binary(rules.div, self, other)
+
+    def __rtruediv__(self, other: Operand) -> Value:
+        return binary(rules.div, other, self)
+
+    def __pow__(self, other: Operand) -> Value:
+        return binary(rules.pow, self, other)
+
+    def __rpow__(self, other: Operand) -> Value:
+        return binary(rules.pow, other, self)
+
+    def __neg__(self) -> Value:
+        return unary(rules.neg, self)
+
+    def __abs__(self) -> Value:
+        return unary(rules.abs, self)
+
+    def __pos__(self) -> Value:
+        return self  # type: ignore[return-value]
+
+    conjugate = __pos__  # NumPy's variance asks for it
+
+    # --- Functions
+
+    def exp(self) -> Value:
+        """eˣ."""
+        return unary(rules.exp, self)
+
+    def expm1(self) -> Value:
+        """eˣ − 1, exact near 0."""
+        return unary(rules.expm1, self)
+
+    def log(self) -> Value:
+        """The natural logarithm."""
+        return unary(rules.log, self)
+
+    def log1p(self) -> Value:
+        """log(1 + x), exact near 0."""
+        return unary(rules.log1p, self)
+
+    def log2(self) -> Value:
+        """The logarithm to base 2."""
+        return unary(rules.log2, self)
+
+    def log10(self) -> Value:
+        """The logarithm to base 10."""
+        return unary(rules.log10, self)
+
+    def sqrt(self) -> Value:
+        """√x."""
+        return unary(rules.sqrt, self)
+
+    def cbrt(self) -> Value:
+        """The cube root, also of a negative number."""
+        return unary(rules.cbrt, self)
+
+    def square(self) -> Value:
+        """x²."""
+        return unary(rules.square, self)
+
+    def reciprocal(self) -> Value:
+        """1/x."""
+        return unary(rules.reciprocal, self)
+
+    def sin(self) -> Value:
+        """The sine; the angle is in radians."""
+        return unary(rules.sin, self)
+
+    def cos(self) -> Value:
+        """The cosine; the angle is in radians."""
+        return unary(rules.cos, self)
+
+    def tan(self) -> Value:
+        """The tangent; the angle is in radians."""
+        return unary(rules.tan, self)
+
+    def asin(self) -> Value:
+        """The inverse sine, in radians."""
+        return unary(rules.asin, self)
+
+    def acos(self) -> Value:
+        """The inverse cosine, in radians."""
+        return unary(rules.acos, self)
+
+    def atan(self) -> Value:
+        """The inverse tangent, in radians."""
+        return unary(rules.atan, self)
+
+    def sinh(self) -> Value:
+        """The hyperbolic sine."""
+        return unary(rules.sinh, self)
+
+    def cosh(self) -> Value:
+        """The hyperbolic cosine."""
+        return unary(rules.cosh, self)
+
+    def tanh(self) -> Value:
+        """The hyperbolic tangent."""
+        return unary(rules.tanh, self)
+
+    def asinh(self) -> Value:
+        """The inverse hyperbolic sine."""
+        return unary(rules.asinh, self)
+
+    def acosh(self) -> Value:
+        """The inverse hyperbolic cosine."""
+        return unary(rules.acosh, self)
+
+    def atanh(self) -> Value:
+        """The inverse hyperbolic tangent."""
+        return unary(rules.atanh, self)
+
+    def sigmoid(self) -> Value:
+        """σ(x) = 1 / (1 + e⁻ˣ)."""
+        return unary(rules.sigmoid, self)
+
+    def relu(self) -> Value:
+        """max(x, 0)."""
+        return unary(rules.relu, self)
+
+    def softplus(self) -> Value:
+        """log(1 + eˣ), without overflow."""
+        return unary(rules.softplus, self)
+
+    def atan2(self, other: Operand) -> Value:
+        """The angle of the point (other, self), in radians."""
+        return binary(rules.atan2, self, other)
+
+    def hypot(self, other: Operand) -> Value:
+        """√(self² + other²), without overflow."""
+        return binary(rules.hypot, self, other)
+
+    def maximum(self, other: Operand) -> Value:
+        """The greater of self and other."""
+        return binary(rules.maximum, self, other)
+
+    def minimum(self, other: Operand) -> Value:
+        """The less of self and other."""
+        return binary(rules.minimum, self, other)
+
+    # NumPy's names, by which its functions work on arrays of Values
+    arcsin, arccos, arctan, arctan2 = asin, acos, atan, atan2
+    arcsinh, arccosh, arctanh = asinh, acosh, atanh
+
+    # --- Comparisons: of the data; two Values are one key of a dict only if they are one object
+
+    def __eq__(self, other: object) -> bool:
+        return _compared(self, operator.eq, other)
+
+    def __ne__(self, other: object) -> bool:
+        return _compared(self, operator.ne, other)
+
+    def __lt__(self, other: Operand) -> bool:
+        return _compared(self, operator.lt, other)
+
+    def __le__(self, other: Operand) -> bool:
+        return _compared(self, operator.le, other)
+
+    def __gt__(self, other: Operand) -> bool:
+        return _compared(self, operator.gt, other)
+
+    def __ge__(self, other: Operand) -> bool:
+        return _compared(self, operator.ge, other)
+
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        if (hook := comparison_hook.get()) is not None:
+            return bool(hook(self, "ne", 0.0))
+        return self._data != 0.0
+
+    # --- Not a plain number
+
+    def _not_a_number(self, *_: Any) -> NoReturn:
+        raise TypeError(
+            f"{self!r} does not become a plain number by itself, because that would lose its gradient: write "
+            "v.data for the number, or autograd_lite's own function (exp for math.exp) for a Value"
+        )
+
+    __float__ = __int__ = __complex__ = __trunc__ = __floor__ = __ceil__ = _not_a_number
+
+    # --- micrograd's names
+
+    @property
+    def _prev(self) -> tuple[Value, ...]:
+        return tuple(type(self)(x) if isinstance(x, float) else x for x in self.operands)  # type: ignore
+
+    @property
+    def _op(self) -> str:
+        return "" if self.primitive is None else self.primitive.symbol.translate(_ASCII)
+
+
+def _compared(x: Operators, compare: Callable[[Any, Any], bool], y: Any) -> bool:
+    if (hook := comparison_hook.get()) is not None:
+        return hook(x, compare.__name__, y)  # type: ignore[no-any-return]
+    if isinstance(y, Operators):
+        return compare(x._data, y._data)
+    if not is_real(y):
+        return NotImplemented  # type: ignore[no-any-return]
+    # Against Python's own numbers a float is compared exactly; NumPy would round it to its type first.
+    return compare(x._data, y.item() if hasattr(y, "item") else y)

@@ -1,0 +1,200 @@
+"""`Primitive`: a row of the table of derivative rules, and the function that it is.
+
+`rules.py` fills the table with `primitive`, which is also how a user adds a row. `recording.py` turns a row
+that is applied to Values into a node. How rows print in compiled programs is registered by `compiler/`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import keyword
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from autograd_lite.core.numbers import real
+
+# How tightly a printed formula holds together; see `Primitive.precedence`.
+SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4
+
+
+class Traceable:
+    """What a row looks for among its operands: an object that records the operation itself."""
+
+    __slots__ = ()
+
+    def _record(self, row: Primitive, operands: tuple[Any, ...]) -> Any:
+        raise NotImplementedError
+
+
+class Tracer(Traceable):
+    """An operand whose number is not known yet: what a function is traced with (`compiler`)."""
+
+    __slots__ = ()
+
+    def _require(self, holds: Callable[[], Any], sentence: str, refuse: Callable[[float], None]) -> None:
+        """Note a condition on the number. `refuse` raises for a number that does not fulfil it."""
+
+    def _branch(self, given: Any, taken: bool) -> Any:
+        """Return the branch of a `where` with this condition: `given`, or what that returns."""
+        return given() if callable(given) else given
+
+    def _pulled(self, seeds: Iterable[tuple[Any, Any]], inputs: list[Any]) -> dict[Any, Any]:
+        """Return the adjoint of each input that has one, given pairs of nodes and their adjoints."""
+        raise NotImplementedError
+
+
+@dataclass(eq=False, repr=False)
+class Primitive:
+    """A row of the table, and the function it stands for.
+
+    ``forward(*floats)`` is the value. ``rule(out, *operands)`` is the tuple of local partials ∂out/∂operand.
+    ``rule_on_floats`` is the same rule for operands that are all floats, where it runs faster. ``arguments``
+    turns the arguments of a call into the flat tuple of operands: `dot(w, x, b)` has the operands
+    ``(*w, *x, b)``. ``arity`` is their number, None if it varies.
+
+    ``symbol`` and ``latex`` print it. ``precedence`` says how tightly the printed formula holds: first as a
+    whole, then what each operand needs to stand without parentheses. ``domain`` is where the value exists,
+    ``edges`` what is chosen at kinks and at the ends of the domain. A row that ``masks`` takes one of its
+    operands; the others contribute exactly zero, even where 0 · ∞ would be NaN.
+
+    ``template`` prints it in a compiled program, for each target that has the operation: "python", "array" or
+    "c". ``decomposition`` is its value in terms of other rows, with no branch but `where`, for the rest.
+    """
+
+    name: str
+    forward: Callable[..., float]
+    rule: Callable[..., tuple[Any, ...]]
+    symbol: str
+    latex: str
+    precedence: tuple[int, ...]
+    domain: str
+    edges: str
+    arguments: Callable[..., tuple[Any, ...]] | None
+    masks: bool
+    arity: int | None
+    rule_on_floats: Callable[..., tuple[Any, ...]]
+    __doc__: str
+    template: Mapping[str, str] = field(default_factory=dict)
+    decomposition: Callable[..., Any] | None = None
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        """Return the value for floats, or the node that records it if an operand is a Value."""
+        operands = arguments
+        if self.arguments is not None:
+            operands = self.arguments(*arguments, **options)
+        elif options:
+            raise TypeError(f"{self.name}() takes no keyword arguments, got {', '.join(options)}")
+        if len(operands) != self.arity and self.arity is not None:
+            raise TypeError(f"{self.name}() takes {self.arity} operand(s), got {len(operands)}")
+        for operand in operands:
+            if isinstance(operand, Traceable):
+                return operand._record(self, operands)
+        return self.forward(*[real(operand, f"an operand of {self.name}") for operand in operands])
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return lookup, (self.name,)
+
+
+TABLE: dict[str, Primitive] = {}
+_built_in: set[str] = set()
+
+
+def lookup(name: str) -> Primitive:
+    """Return the row called `name`. Raises `KeyError` with the missing name; pickles call this."""
+    try:
+        return TABLE[name]
+    except KeyError:
+        raise KeyError(f"no primitive is named {name!r}: define it before loading what uses it") from None
+
+
+def primitive(
+    name: str,
+    forward: Callable[..., float],
+    rule: Callable[..., tuple[Any, ...]],
+    *,
+    symbol: str | None = None,
+    latex: str | None = None,
+    precedence: tuple[int, ...] | None = None,
+    domain: str = "",
+    edges: str = "",
+    arguments: Callable[..., tuple[Any, ...]] | None = None,
+    masks: bool = False,
+    doc: str = "",
+    template: Mapping[str, str] | None = None,
+    decomposition: Callable[..., Any] | None = None,
+) -> Primitive:
+    """Add a row to the table and return it: a function of floats or Values that works everywhere.
+
+    `forward` takes floats and returns a float. `rule(out, *operands)` returns one local partial per operand.
+    It is written with arithmetic and other primitives (no ``if``, no ``math``), so that it can itself be
+    differentiated; the number of operands is read off its signature. A row of your own may be redefined. The
+    other arguments are described at `Primitive`. Raises `ValueError` if `name` is a row of the built-in table
+    or not an identifier.
+
+    >>> import math
+    >>> from autograd_lite import Value, cos, primitive
+    >>> sinc = primitive("sinc", lambda x: math.sin(x) / x, lambda out, x: ((cos(x) - out) / x,))
+    >>> x = Value(2.0)
+    >>> sinc(x).backward()
+    >>> x.grad == (math.cos(2.0) - math.sin(2.0) / 2.0) / 2.0
+    True
+    """
+    if not str(name).isidentifier() or keyword.iskeyword(str(name)):
+        raise ValueError(f"a primitive's name must be an identifier, got {name!r}")
+    name = unicodedata.normalize("NFKC", name)  # as Python reads it where a program calls it
+    if name in _built_in:
+        raise ValueError(f"{name!r} is a primitive of the built-in table: choose another name")
+    parameters = inspect.signature(rule).parameters.values()
+    varies = any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
+    arity = None if varies else len(parameters) - 1
+    if latex is None:
+        holes = ", ".join(f"{{{k}}}" for k in range(arity or 0))
+        latex = rf"\operatorname{{{{{name.replace('_', chr(92) + '_')}}}}}" + (
+            "" if varies else rf"\left({holes}\right)"
+        )
+    row = Primitive(
+        name=name,
+        forward=forward,
+        rule=rule,
+        symbol=symbol or name,
+        latex=latex,
+        precedence=precedence or (ATOM,) + (SUM,) * (arity or 0),
+        domain=domain,
+        edges=edges,
+        arguments=arguments,
+        masks=masks,
+        __doc__=doc or f"{name}(...), a primitive of your own.",
+        arity=arity,
+        rule_on_floats=rule,
+        template=template or {},
+        decomposition=decomposition,
+    )
+    if _built_in:
+        _check_results(row)
+    TABLE[name] = row
+    return row
+
+
+def close_table() -> None:
+    """Make the rows of now the built-in table, whose names are taken."""
+    _built_in.update(TABLE)
+
+
+def _check_results(row: Primitive) -> None:
+    """Check what the functions of a user's row return, each time they are called."""
+    forward, rule, name = row.forward, row.rule, row.name
+
+    def checked_rule(out: float, *operands: float) -> tuple[float, ...]:
+        partials = tuple([real(partial, f"a partial of {name}") for partial in rule(out, *operands)])
+        if len(partials) != len(operands):
+            raise TypeError(f"the rule of {name} gave {len(partials)} partials for {len(operands)} operands")
+        return partials
+
+    row.forward = lambda *operands: real(forward(*operands), f"the value of {name}")
+    row.rule_on_floats = checked_rule
+    row.decomposition = row.decomposition or forward  # which may do as one, with rows for `math`

@@ -1,0 +1,239 @@
+"""`Value`: a number that remembers how it was made, and the backward pass over what it remembers.
+
+A node holds what it was made from (``operands``) and how fast it changes with each (``partials``): that is
+the whole graph. Here are the node, the order of a graph, and the backward pass. `recording.py` makes nodes,
+`rules.py` holds the derivative rules, `operators.py` the operations that a Value inherits.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from itertools import compress
+from typing import Any, SupportsIndex, TypeAlias
+
+from autograd_lite.core import copying, modes, recording
+from autograd_lite.core.modes import Label, Line, backward_log, comparison_hook
+from autograd_lite.core.numbers import real
+from autograd_lite.core.operators import Operators
+from autograd_lite.core.primitive import Primitive
+
+Operand: TypeAlias = "Value | float"
+
+_traversal = threading.RLock()  # the marks and adjoints of nodes serve one traversal at a time
+
+
+class Value(Operators):
+    """A scalar and, if an operation made it, a node of the graph: ``Value(data, label=None)``.
+
+    - ``data``: the number, a float
+    - ``grad``: ∂root/∂self, summed over all backward passes since `zero_grad`; None until one reaches it
+    - ``primitive``: the operation that made it; None for a leaf
+    - ``operands``: what the operation was applied to; ``partials``: ∂self/∂operand for each of them
+
+    Raises `TypeError` if `data` is not a real number or `label` is not text.
+
+    >>> w, x, b = Value(2.0, "w"), Value(-3.0, "x"), Value(1.0, "b")
+    >>> y = (w * x + b).tanh()
+    >>> y.backward()
+    >>> w
+    w = Value(2.0, grad=-0.0005447...)
+    """
+
+    __slots__ = (
+        "_adjoint",  # ∂root/∂self, set and read by the backward pass that is running
+        "_data",
+        "_grad",
+        "_mark",  # the latest traversal that came here
+        "_note",  # the label, the scope and the line, where there are any: most nodes leave it unset
+        "_operands",
+        "_partials",
+        "primitive",
+    )
+
+    _adjoint: float
+    _data: float
+    _grad: float | None
+    _mark: object
+    _note: Label | Line | modes.scope | None
+    _operands: tuple[Operand, ...]
+    _partials: tuple[float | None, ...]
+    primitive: Primitive | None
+
+    def __init__(self, data: Any, label: str | None = None) -> None:
+        self._data = real(data, "the data of a Value")
+        self._grad = self.primitive = self._mark = None
+        self._operands = self._partials = ()
+        if modes.provenance:
+            self._note = modes.provenance()
+        if label is not None:
+            self.label = label
+
+    # --- Backward
+
+    def backward(self, seed: float = 1.0) -> None:
+        """Add ∂self/∂node · `seed` to ``grad`` of every node that self was made from, self included.
+
+        The nodes are taken in reverse topological order, so each adjoint is complete before it is passed on:
+        adjoint(operand) = Σ adjoint(consumer) · ∂consumer/∂operand. Passes over graphs that share nodes may
+        run in several threads. Raises `TypeError` if `seed` is not a real number.
+        """
+        seed = real(seed, "the seed")
+        with _traversal:
+            backward_log.append((id(self), self._data, seed))
+            not_taken: list[Value] = []
+            order = _ordered((self,), not_taken)
+            for node in order:
+                node._adjoint = 0.0
+            self._adjoint = seed
+            for node in reversed(order):
+                upstream = node._adjoint
+                node._grad = upstream if node._grad is None else node._grad + upstream
+                for operand, partial in zip(node._operands, node._partials):  # noqa: B905 - a fifth slower
+                    if partial is not None:
+                        operand._adjoint += upstream * partial  # type: ignore[union-attr]
+            for node in topological_order(*not_taken):
+                node._grad = node._grad or 0.0
+
+    def zero_grad(self) -> None:
+        """Set ``grad`` to None in the whole graph that self was made from."""
+        for node in topological_order(self):
+            node._grad = None
+
+    def detach(self) -> Value:
+        """Return a leaf with the same data and label: no gradient flows through it."""
+        if (hook := comparison_hook.get()) is not None:
+            hook(self, "detach", None)
+        return Value(self._data, self.label)
+
+    # --- What it holds
+
+    @property
+    def data(self) -> float:
+        """The number. Setting it takes any real number and leaves recorded partials as they are."""
+        return self._data
+
+    @data.setter
+    def data(self, number: Any) -> None:
+        self._data = real(number, "the data of a Value")
+
+    @property
+    def grad(self) -> float | None:
+        """∂root/∂self, summed over all backward passes since `zero_grad`. It takes any real number."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, number: Any) -> None:
+        self._grad = None if number is None else real(number, "the grad of a Value")
+
+    @property
+    def operands(self) -> tuple[Operand, ...]:
+        """What the operation was applied to, in order: Values, and floats for constants."""
+        return self._operands
+
+    @property
+    def partials(self) -> tuple[float | None, ...]:
+        """∂self/∂operand for each operand; None for a constant and for a branch not taken."""
+        return self._partials
+
+    @property
+    def label(self) -> str | None:
+        """The name that pictures, messages and explanations use, or None."""
+        note = getattr(self, "_note", None)
+        return note.text if isinstance(note, Label) else None
+
+    @label.setter
+    def label(self, text: str | None) -> None:
+        if text is not None and not isinstance(text, str):
+            raise TypeError(f"a label must be text, got {type(text).__name__} {text!r}")
+        self._note = self._provenance() if text is None else Label(text, self._provenance())
+
+    @property
+    def scope(self) -> modes.scope | None:
+        """The innermost `scope` that was open when the node was made, or None."""
+        place = self._provenance()
+        return place.scope if isinstance(place, Line) else place
+
+    @property
+    def line(self) -> Line | None:
+        """The file and the line that made the node, if it was made within `record_lines`, else None."""
+        place = self._provenance()
+        return place if isinstance(place, Line) else None
+
+    def _provenance(self) -> modes.scope | Line | None:
+        note = getattr(self, "_note", None)
+        return note.provenance if isinstance(note, Label) else note
+
+    def _record(self, row: Primitive, operands: tuple[Any, ...]) -> Any:
+        return recording.record(row, operands)
+
+    # --- How it is shown
+
+    def __round__(self, digits: SupportsIndex | None = None) -> float:
+        return round(self._data, digits)
+
+    def __format__(self, spec: str) -> str:
+        return format(self._data, spec) if spec else repr(self)
+
+    def __repr__(self) -> str:
+        name = f"{self.label} = " if self.label else ""
+        grad = "" if self._grad is None else f", grad={self._grad!r}"
+        return f"{name}Value({self._data!r}{grad})"
+
+    # --- Copies: a graph is copied whole, without recursion
+
+    def __copy__(self) -> Value:
+        return copying.shallow(self)  # type: ignore[no-any-return]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        return copying.deep(topological_order(self), memo)  # type: ignore[no-any-return]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return copying.reduced(self, topological_order)
+
+
+recording.Value = Value  # type: ignore[attr-defined]
+
+
+# --- Order -----------------------------------------------------------------------------------------
+
+
+def topological_order(*roots: Value) -> list[Value]:
+    """Return every node the roots were made from, roots included, each after all of its operands.
+
+    It takes no recursion, so depth is no limit, and the order depends on the graph alone.
+
+    >>> a = Value(2.0, "a")
+    >>> b = a * a
+    >>> topological_order(b + a) == [a, b, b + a]
+    True
+    """
+    with _traversal:
+        return _ordered(roots)
+
+
+def _ordered(roots: Iterable[Value], not_taken: list[Value] | None = None) -> list[Value]:
+    # Depth first. Each traversal has marks of its own, so one that was interrupted leaves nothing behind.
+    # With `not_taken`, the operands of branches that were not taken are put there and not followed.
+    opened, listed = object(), object()
+    order: list[Value] = []
+    stack: list[Any] = [*roots]
+    while stack:
+        node = stack.pop()
+        if node._mark is opened:  # all that it was made from is listed
+            node._mark = listed
+            order.append(node)
+        elif node._mark is not listed:
+            node._mark = opened
+            stack.append(node)
+            operands = node._operands
+            if not_taken is not None and operands and node.primitive.masks:
+                taken = [partial is not None for partial in node._partials]
+                not_taken += [
+                    x for x, t in zip(operands, taken, strict=True) if not t and type(x) is not float
+                ]
+                operands = tuple(compress(operands, taken))
+            for operand in reversed(operands):
+                if type(operand) is not float and operand._mark is not listed:
+                    stack.append(operand)
+    return order

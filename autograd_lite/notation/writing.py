@@ -1,0 +1,220 @@
+r"""How formulas are written: the rows' templates filled in as LaTeX, and the same formulas as Unicode text.
+
+- `LATEX`, `TEXT`: the two notations; each writes a name, a number, and a row applied to operands
+- `aligned`: columns of text, by the width that is shown
+
+What does not live here: what a label looks like (`names.py`), and which formula a graph stands for
+(`formulas.py`).
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from autograd_lite.core.primitive import ATOM, POWER, PRODUCT, SUM, Primitive
+from autograd_lite.notation import names
+
+_SUPERSCRIPT = str.maketrans("−-0123456789()", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾")
+
+# Where text is no function call: the template, and how tightly it precedence (as in `Primitive.precedence`).
+_TEXT = {
+    "add": ("{0} + {1}", (SUM, SUM, SUM)),
+    "sub": ("{0} − {1}", (SUM, SUM, PRODUCT)),
+    "mul": ("{0}·{1}", (PRODUCT, PRODUCT, PRODUCT)),
+    "div": ("{0}/{1}", (PRODUCT, PRODUCT, POWER)),
+    "neg": ("−{0}", (SUM, PRODUCT)),
+    "pow": ("{0}^{1}", (POWER, ATOM, ATOM)),
+    "square": ("{0}²", (POWER, ATOM)),
+    "abs": ("|{0}|", (ATOM, SUM)),
+    "reciprocal": ("1/{0}", (PRODUCT, POWER)),
+    "sqrt": ("√({0})", (ATOM, SUM)),
+    "rsqrt": ("1/√({0})", (PRODUCT, SUM)),
+    "cbrt": ("∛({0})", (ATOM, SUM)),
+    "heaviside": ("[{0} > 0]", (ATOM, SUM)),
+    "softmax_cross_entropy": ("−log P({0})", (SUM,)),
+}
+_LISTED = 6  # of more operands than this, the middle is left out
+
+
+class Printed(NamedTuple):
+    """A piece of a formula, and its precedence (`SUM` to `ATOM`, as in `Primitive.precedence`)."""
+
+    text: str
+    precedence: int
+
+
+@dataclass(frozen=True)
+class Notation:
+    """A way to write formulas. ``name(label, ordinal)`` writes the ordinal-th thing of that label."""
+
+    name: Callable[[str, int], Printed]
+    number: Callable[[float, int | None], Printed]
+    apply: Callable[[Primitive, Sequence[Printed]], Printed]
+    derivative: Callable[[str, str], str]
+    adjoint: Callable[[str], str]
+    parenthesised: Callable[[str], str]
+    word: Callable[[str], str]
+    power: Callable[[int, int], str]
+    arrow: str
+    times: str
+    dots: str
+    down: str
+    equal: str
+    about: str
+
+
+def significant(x: float, digits: int | None = None) -> tuple[str, int | None]:
+    """Return `x` in so many significant digits (None: all), as its mantissa and its power of ten, or None.
+
+    >>> significant(-0.25), significant(1 / 3, 4), significant(-3.2e-30, 3)
+    (('-0.25', None), ('0.3333', None), ('-3.2', -30))
+    """
+    text = repr(x + 0.0) if digits is None else f"{x + 0.0:.{digits}g}"  # −0 is 0
+    mantissa, _, power = text.partition("e")
+    return mantissa.removesuffix(".0"), int(power) if power else None
+
+
+def superscript(n: int) -> str:
+    """Return a whole number, raised.
+
+    >>> superscript(-30)
+    '⁻³⁰'
+    """
+    return str(n).translate(_SUPERSCRIPT)
+
+
+def _special(x: float) -> bool:
+    return not math.isfinite(x)
+
+
+# --- LaTeX -----------------------------------------------------------------------------------------
+
+
+def _latex_name(label: str, ordinal: int) -> Printed:
+    text = names.latex(label)
+    return Printed(text, ATOM) if ordinal == 1 else Printed(rf"{text}^{{({ordinal})}}", POWER)
+
+
+def _latex_number(x: float, digits: int | None) -> Printed:
+    if _special(x):
+        return Printed(names.latex_number(x), SUM if x < 0.0 else ATOM)
+    mantissa, power = significant(x, digits)
+    precedence = SUM if x < 0.0 else ATOM if power is None else PRODUCT
+    return Printed(mantissa if power is None else rf"{mantissa} \cdot 10^{{{power}}}", precedence)
+
+
+def _latex_apply(row: Primitive, operands: Sequence[Printed]) -> Printed:
+    own, *needs = row.precedence
+    if row.arity is None:
+        inside = ", ".join(_shortened([x.text for x in operands], r"\dots"))
+        return Printed(rf"{row.latex}\left({inside}\right)", SUM if row.latex.startswith("-") else ATOM)
+    texts = [
+        rf"\left({x.text}\right)" if x.precedence < least else x.text
+        for x, least in zip(operands, needs, strict=True)
+    ]
+    return Printed(row.latex.format(*texts), own)
+
+
+# --- Text ------------------------------------------------------------------------------------------
+
+
+def _text_name(label: str, ordinal: int) -> Printed:
+    text = names.pretty(label)
+    return Printed(text if ordinal == 1 else f"{text}{f'({ordinal})'.translate(_SUPERSCRIPT)}", ATOM)
+
+
+def _text_number(x: float, digits: int | None) -> Printed:
+    if _special(x):
+        return Printed(names.short(x), SUM if x < 0.0 else ATOM)
+    mantissa, power = significant(x, digits)
+    text = mantissa if power is None else f"{mantissa}·10{superscript(power)}"
+    return Printed(text.replace("-", "−"), SUM if x < 0.0 else ATOM if power is None else PRODUCT)
+
+
+def _text_apply(row: Primitive, operands: Sequence[Printed]) -> Printed:
+    texts = [x.text for x in operands]
+    if row.name not in _TEXT:
+        name = row.symbol if row.symbol.isalpha() else row.name
+        return Printed(f"{name}({', '.join(_shortened(texts, '…'))})", ATOM)
+    template, (own, *needs) = _TEXT[row.name]
+    if row.arity is None:
+        return Printed(template.format(", ".join(_shortened(texts, "…"))), own)
+    if row.name == "pow" and texts[1].removeprefix("−").isdigit():
+        template, texts[1], needs = "{0}{1}", texts[1].translate(_SUPERSCRIPT), [ATOM, SUM]
+    elif row.name == "mul" and operands[1].precedence < PRODUCT and not texts[0].endswith(")"):
+        template = "{0}{1}"  # x₁(ŷ − y)
+    texts = [
+        f"({text})" if x.precedence < least else text
+        for text, x, least in zip(texts, operands, needs, strict=True)
+    ]
+    return Printed(template.format(*texts), own)
+
+
+def _shortened(texts: list[str], dots: str) -> list[str]:
+    return texts if len(texts) <= _LISTED else [*texts[:3], dots, texts[-1]]
+
+
+LATEX = Notation(
+    _latex_name,
+    _latex_number,
+    _latex_apply,
+    derivative=lambda y, x: rf"\frac{{\partial {y}}}{{\partial {x}}}",
+    adjoint=lambda name: rf"\delta_{{{name}}}",
+    parenthesised=lambda text: rf"\left({text}\right)",
+    word=lambda text: rf"\text{{{text}}}",
+    power=lambda base, exponent: f"{base}^{{{exponent}}}",
+    arrow=r" \leftarrow ",
+    times=r" \cdot ",
+    dots=r"\cdots",
+    down=r"\vdots",
+    equal="=",
+    about=r"\approx",
+)
+TEXT = Notation(
+    _text_name,
+    _text_number,
+    _text_apply,
+    derivative=lambda y, x: f"∂{y}/∂{x}",
+    adjoint=lambda name: f"δ({name})",
+    parenthesised=lambda text: f"({text})",
+    word=lambda text: text,
+    power=lambda base, exponent: f"{base}{superscript(exponent)}",
+    arrow=" ← ",
+    times=" · ",
+    dots="…",
+    down="⋮",
+    equal="=",
+    about="≈",
+)
+
+
+# --- Columns ---------------------------------------------------------------------------------------
+
+
+def width(text: str) -> int:
+    """Return how many columns of a terminal `text` takes; combining accents take none."""
+    return sum(not unicodedata.combining(character) for character in text)
+
+
+def padded(text: str, columns: int, side: str = "left") -> str:
+    """Return `text` filled with spaces to so many columns; it stands at the left, the right or the centre."""
+    missing = max(columns - width(text), 0)
+    before = {"left": 0, "right": missing, "centre": missing // 2}[side]
+    return " " * before + text + " " * (missing - before)
+
+
+def aligned(rows: Iterable[Sequence[str]], sides: Sequence[str], gap: str = "  ") -> list[str]:
+    """Return a line for each row, its cells in columns; `sides` says where in its column a cell stands.
+
+    >>> aligned([("w₁", "0.5"), ("bias", "−12")], ("left", "right"))
+    ['w₁    0.5', 'bias  −12']
+    """
+    table = [*rows]
+    columns = [max(map(width, cells)) for cells in zip(*table, strict=True)]
+    return [
+        gap.join([padded(*cell) for cell in zip(row, columns, sides, strict=True)]).rstrip() for row in table
+    ]

@@ -1,0 +1,187 @@
+"""The command ``draw``: the tree it prints, the files it writes, and one message for what it cannot do."""
+
+import contextlib
+import random
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from autograd_lite.cli.classify import main
+from autograd_lite.notation.parser import evaluate
+from tests.exploring import FIRST
+from tests.notation.test_parser import random_expression
+
+EXAMPLE = ["log(1 + exp(-y*(w*x + b)))", "w=0.5", "x=2", "b=0.1", "y=1"]
+
+
+def run(capsys, *arguments: str) -> tuple[int, str, str]:
+    with contextlib.suppress(SystemExit):
+        code = main(["draw", *arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+    return 0, capsys.readouterr().out, ""
+
+
+def test_tree_is_printed(capsys):
+    code, out, err = run(capsys, *EXAMPLE)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0].split() == ["value", "gradient"]
+    assert [line.split()[-3] for line in out.splitlines() if "─ w " in line] == ["0.500"]
+    assert "−0.499" in out
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png", "dot", "html", "SVG"])
+def test_picture_is_written(capsys, tmp_path, suffix):
+    path = tmp_path / f"out.{suffix}"
+    code, out, err = run(capsys, *EXAMPLE, "-o", str(path))
+    assert (code, err) == (0, "")
+    assert out.splitlines()[-1] == str(path)
+    content = path.read_bytes()
+    starts = {"svg": b"<?xml", "png": b"\x89PNG", "dot": b"digraph", "html": b"<!DOCTYPE html>"}
+    assert content.lstrip(b"/ \n").startswith(starts[suffix.lower()])
+    if suffix == "svg":
+        root = ElementTree.fromstring(content)
+        classes = [group.get("class", "") for group in root.iter("{http://www.w3.org/2000/svg}g")]
+        assert sum("card" in name.split() for name in classes) >= 7
+        assert "−0.499" in "".join(root.itertext())
+
+
+@pytest.mark.parametrize("place", [0, 1, 3, 5])
+def test_output_may_stand_anywhere(capsys, tmp_path, place):
+    arguments = [*EXAMPLE]
+    arguments[place:place] = ["--output", str(tmp_path / "out.dot")]
+    assert run(capsys, *arguments)[0] == 0
+    assert (tmp_path / "out.dot").exists()
+
+
+@pytest.mark.parametrize("text", ["-x", "-x*y", "-o*x", "--x", "-h(x)", "-(x)"])
+def test_leading_minus_is_part_of_the_expression(capsys, text):
+    code, _, err = run(capsys, text, *[f"{name}=2" for name in "xyo" if name in text])
+    assert code == 0 or "no function h" in err
+
+
+def test_number_alone_is_a_tree_of_one(capsys):
+    code, out, _ = run(capsys, "2 + 3")
+    assert code == 0
+    assert "5.00" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["x"], "EXPRESSION"),
+        (["x", "x"], "'x' gives no name a value: write it as w=0.5"),
+        (["x", "x=two"], "'two' is no number, in 'x=two'"),
+        (["x", "2=3"], "'2=3' gives no name a value"),
+        (["x", "lambda=3"], "gives no name a value"),
+        (["x", "x=1", "x=2"], "x is given twice"),
+        (["x*y", "x=1", "y=2", "z=3"], "autograd-lite: z is not in the expression"),
+        (["exp(x)", "x=1", "t=2", "exp=3"], "t, exp are not in the expression"),
+        (["x", "x=1", "-o", "out.gif"], "'out.gif' ends in none of .svg, .png, .dot and .html"),
+        (["x", "x=1", "-o", "no/such/folder/out.svg"], "cannot write 'no/such/folder/out.svg'"),
+        (["x", "x=1", "-o"], "expected one argument"),
+        ([], "required"),
+    ],
+)
+def test_mistakes_are_one_line(capsys, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert message in err or (message == "EXPRESSION" and "x has no value: give it as x=0.5" in err)
+    assert err.count("\n") == 1 + (message == "EXPRESSION")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_name_in_a_branch_that_is_not_taken_is_in_the_expression(capsys):
+    code, _, err = run(capsys, "where(x > 0, x, y)", "x=1", "y=2")
+    assert (code, err) == (0, "")
+
+
+def test_bad_expression_is_marked_with_a_caret_and_writes_nothing(capsys, tmp_path):
+    code, out, err = run(capsys, "log(1 + exq(x))", "x=2", "-o", str(tmp_path / "out.svg"))
+    assert (code, out) == (2, "")
+    assert err == (
+        "autograd-lite: log(1 + exq(x))\n                       ^ no function exq: did you mean exp?\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+HOSTILE = [
+    '__import__("os")',
+    "x.__class__",
+    "9**9**9**9",
+    "(" * 30_000 + "x" + ")" * 30_000,  # an argument of a command has at most 131,072 bytes
+    "(" * 900 + "x" + ")" * 900,
+    "-" * 1990 + "x",
+    "lambda: x",
+    'f"{x}"',
+    'f\'{__import__("os").system("true")}\'',
+    "[x for x in y]",
+    "x if x else y",
+    "(x := 3)",
+    "exec('1')",
+    "open('/etc/passwd')",
+    "x[0]",
+    "exp(*[x])",
+    "'a' * 10**9",
+    "x; y",
+    "x\x1b[31m",
+    "1e999",
+    "exp(exp(exp(exp(x))))",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_expressions_end_in_one_message(capsys, text):
+    start = time.perf_counter()
+    code, out, err = run(capsys, text, "x=2", "y=1")
+    assert time.perf_counter() - start < 2.0
+    assert (code, out) == (2, "")
+    first, second = err.splitlines()
+    assert first.startswith("autograd-lite: ")
+    assert second.lstrip().startswith("^ ")
+    assert all(line.isprintable() for line in (first, second))
+
+
+def test_hundred_random_expressions_have_their_value_or_one_message(capsys):
+    values = {"w": 0.5, "x": 2.0, "b": 0.1, "y": 1.0}
+    for seed in range(FIRST, FIRST + 100):
+        text = random_expression(random.Random(seed))
+        start = time.perf_counter()
+        given = [f"{name}={x!r}" for name, x in values.items() if re.search(rf"\b{name}\b", text)]
+        code, out, err = run(capsys, text, *given)
+        assert time.perf_counter() - start < 2.0
+        if code == 0:
+            from autograd_lite.notation.names import short
+
+            assert short(evaluate(text, values).data) in out.splitlines()[1]
+        else:
+            assert len(err.splitlines()) == 2
+
+
+def test_process_of_its_own_takes_less_than_two_seconds(tmp_path):
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "autograd_lite", "draw", "9**9**9**9"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[2])
+    assert time.perf_counter() - start < 2.0
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_without_graphviz_the_tree_and_the_source_remain(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    assert run(capsys, *EXAMPLE)[0] == 0
+    assert run(capsys, *EXAMPLE, "-o", str(tmp_path / "out.dot"))[0] == 0
+    for suffix in ("svg", "png", "html"):
+        code, out, err = run(capsys, *EXAMPLE, "-o", str(tmp_path / f"out.{suffix}"))
+        assert code == 2
+        assert "−0.499" in out  # the tree has to do
+        assert err.count("\n") == 1
+        assert "autograd-lite[viz]" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["out.dot"]

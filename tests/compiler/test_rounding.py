@@ -1,0 +1,258 @@
+"""Products and sums round as they are written, in every form; only a loop may be summed in another order."""
+
+import contextlib
+import math
+import random
+import shutil
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import autograd_lite as ag
+from autograd_lite import Value, dot
+from autograd_lite.compiler import compile
+from autograd_lite.compiler.loops.grouping import LOOP
+from autograd_lite.compiler.runtime import machine as native
+
+needs_cc = pytest.mark.skipif(
+    not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="there is no C compiler"
+)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+def bits(x):
+    return struct.pack("d", x + 0.0)  # 0 and -0 are one number here
+
+
+def in_python(f, x):
+    """The value of f of a list of numbers in the forms that take no C compiler."""
+    program = compile(f, x)
+    yield "source", program(x)[0]
+    yield "arrays", program.batch(np.array([x] * 3), reduce=None, wrt="arguments")[0][2]
+    yield "NumPy", program.batch(np.array([x]), reduce="sum", wrt="arguments")[0]
+    nests = program._kernel("argument")
+    yield "loops", nests([np.array([xi]) for xi in x], [])[0]
+    loss = f([Value(xi) for xi in x])
+    if not isinstance(loss, Value):  # nothing but constants
+        return
+    yield "eager", loss.data
+    recorded = compile(loss)
+    leaves = [leaf.data for leaf in recorded.leaves]
+    yield "recorded", recorded()[0]
+    yield "recorded, loops", recorded._kernel("leaf")([], leaves)[0]
+    outside = [Value(xi) for xi in x]
+    per_sample = compile(lambda t: f(outside) * t, 1.0)
+    if per_sample.leaves:
+        yield "leaves, loops", per_sample.batch(np.ones(1), reduce="sum")[0]
+
+
+def in_c(f, x, monkeypatch):
+    """The value in machine code, compiled and interpreted."""
+    outside = [Value(xi) for xi in x]
+    for kind, irregular in (("C", native.IRREGULAR), ("C, interpreted", -1)):
+        monkeypatch.setattr(native, "IRREGULAR", irregular)
+        for m in (1, 9, 17):  # lone samples, vectors, blocks of vectors
+            yield f"{kind}, {m}", compile(f, x).native().batch(np.array([x] * m), reduce=None)[0][m - 1]
+        yield f"{kind}, recorded", compile(f([Value(xi) for xi in x])).native()()[0]
+        yield f"{kind}, leaves", compile(lambda t: f(outside) * t, 1.0).native().batch(np.ones(1))[0]
+
+
+def logistic(step):
+    def run(x):
+        x, r = x
+        for _ in range(200):
+            x = step(r, x)
+        return x
+
+    return run
+
+
+STEPS = {
+    "r*x*(1-x)": lambda r, x: r * x * (1 - x),
+    "(r*x)*(1-x)": lambda r, x: (r * x) * (1 - x),
+    "r*(x*(1-x))": lambda r, x: r * (x * (1 - x)),
+    "(1-x)*(x*r)": lambda r, x: (1 - x) * (x * r),
+    "r*(1-x)*x": lambda r, x: r * (1 - x) * x,
+    "r*x-r*x*x": lambda r, x: r * x - r * x * x,
+    "r*(x-x*x)": lambda r, x: r * (x - x * x),
+    "x*(r-r*x)": lambda r, x: x * (r - r * x),
+    "3.9*x*(1-x)": lambda r, x: 3.9 * x * (1 - x),
+    "x*(1-x)*3.9": lambda r, x: x * (1 - x) * 3.9,
+    "1.95*(2.1*x)*(1-x)": lambda r, x: 1.95 * (2.1 * x) * (1 - x) * 0.95,
+    "-r*x*-(1-x)": lambda r, x: -r * x * -(1 - x),
+    "x/(1/r)*(1-x)": lambda r, x: x * (1 / (1 / r)) * (1 - x),
+    "r*x-(r*x**2)": lambda r, x: r * x - (r * x**2),
+    "r*(x**-1)*x*x*(1-x)": lambda r, x: r * x**-1 * x * x * (1 - x),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_chaotic_map_of_200_steps_ends_at_the_same_bits(step):
+    run, x = logistic(STEPS[step]), [0.37, 3.91]
+    want = run(x)
+    assert 0.0 < want < 1.0
+    assert {form: value for form, value in in_python(run, x) if bits(value) != bits(want)} == {}
+
+
+@needs_cc
+@pytest.mark.parametrize("step", ["r*x*(1-x)", "r*(x-x*x)", "r*x-(r*x**2)"])
+def test_a_chaotic_map_in_machine_code(step, monkeypatch):
+    run, x = logistic(STEPS[step]), [0.37, 3.91]
+    want = run(x)
+    assert {form: value for form, value in in_c(run, x, monkeypatch) if bits(value) != bits(want)} == {}
+
+
+def associations(operands):
+    """The operands in all parentheses: a nested pair for each."""
+    if len(operands) == 1:
+        return [operands[0]]
+    return [
+        (a, b)
+        for k in range(1, len(operands))
+        for a in associations(operands[:k])
+        for b in associations(operands[k:])
+    ]
+
+
+def combined(pair, op):
+    return op(combined(pair[0], op), combined(pair[1], op)) if isinstance(pair, tuple) else pair
+
+
+OPS = {
+    "product": lambda a, b: a * b,
+    "sum": lambda a, b: a + b,
+    "difference": lambda a, b: a - b,
+    "quotient": lambda a, b: a / b,
+}
+
+
+@pytest.mark.parametrize("name", OPS)
+@pytest.mark.parametrize("constant", range(6))
+def test_every_association(name, constant):
+    numbers = [0.1, 0.7, -1.3, 1e-3, 3.3]
+
+    def all_of(x):
+        operands = [*x]
+        if constant < 5:
+            operands[constant] = numbers[constant]
+        return [combined(pair, OPS[name]) for pair in associations(operands)]
+
+    want = all_of(numbers)
+    assert len(want) == 14
+    assert len({*want}) > 1
+    for k, wanted in enumerate(want):
+        for form, value in in_python(lambda x, k=k: all_of(x)[k], numbers):
+            assert bits(value) == bits(wanted), (form, k)
+
+
+def tree(choose, depth, leaves):
+    """A random expression of sums, differences, products, quotients and signs; floats may divide by 0."""
+    if depth == 0 or choose.random() < 0.15:
+        return choose.choice(leaves) if choose.random() < 0.8 else choose.uniform(-3.0, 3.0)
+    op = choose.choice([*OPS.values(), OPS["product"], OPS["sum"], None])
+    a = tree(choose, depth - 1, leaves)
+    if op is None:
+        return -a
+    return op(a, tree(choose, depth - 1, leaves))
+
+
+# The fixture is for machine code, of which there is none here.
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32), x=st.lists(st.floats(-1e3, 1e3), min_size=3, max_size=3))
+def test_expressions(seed, x):
+    choose = random.Random(seed)
+    depth = choose.randint(2, 7)
+    start = choose.getstate()
+
+    def f(x):
+        choose.setstate(start)
+        return tree(choose, depth, x) * 1.0
+
+    try:
+        want = f(x)
+        found = [*in_python(f, x)]
+    except (ZeroDivisionError, FloatingPointError):  # also of a derivative alone
+        return
+    if math.isfinite(want):
+        assert {form: value for form, value in found if bits(value) != bits(want)} == {}
+
+
+@needs_cc
+@pytest.mark.parametrize("irregular", [native.IRREGULAR, -1])
+def test_expressions_in_machine_code(irregular, monkeypatch):
+    """Many in one program: fused products, another order or parentheses show in some of them."""
+    choose = random.Random(7)
+    x = [0.3, -1.7, 2.9, 1e-2]
+
+    def one(seed, x):
+        return tree(random.Random(seed), 2 + seed % 4, x) * 1.0
+
+    seeds = []
+    while len(seeds) < 150:
+        seed = choose.randrange(10**9)
+        with contextlib.suppress(ZeroDivisionError):
+            one(seed, x)
+            seeds.append(seed)
+
+    def f(x):
+        return [one(seed, x) for seed in seeds]
+
+    want = np.array(f(x))
+    monkeypatch.setattr(native, "IRREGULAR", irregular)
+    program = compile(f, x).native()
+    for m in (1, 9, 17):
+        got = np.array(program.batch(np.array([x] * m), reduce=None))[:, m - 1]
+        assert (got == want).all()
+
+
+@pytest.mark.parametrize("terms", [LOOP - 1, LOOP])
+def test_a_loop_begins_at_so_many_terms(terms):
+    w = [Value(math.sin(k + 1.0)) for k in range(terms)]
+
+    def chain(x):
+        total = 0.0
+        for wi, xi in zip(w, x, strict=True):
+            total = total + wi * xi
+        return total
+
+    program = compile(chain, [0.0] * terms)
+    (nest,) = [nest for nest in program._lifted("leaf", "array").nests if nest.written and nest.runs]
+    assert [run.terms for run in nest.runs] == ([terms] if terms == LOOP else [1] * terms)
+    (loop,) = compile(lambda x: dot(w, x), [0.0] * terms)._lifted("leaf", "array").nests[:1]
+    assert [run.terms for run in loop.runs] == [terms]  # which rounds once and has no order
+
+
+def test_the_longer_chain_leads():
+    """A sum of n terms is one nest, whichever side its chain stands on, and so is a product."""
+    w = [Value(1.0 + 0.1 * math.sin(k)) for k in range(120)]
+    total, product = w[0] + w[1], w[0] * w[1]
+    for a, b in zip(w[2::2], w[3::2], strict=True):
+        total = (a - b) + total
+        product = (a * b) * product
+    for loss in (total, product):
+        program = compile(loss)
+        assert len(program._lifted("leaf", "array").nests) < 5 * 60 + 10
+        loss.backward()
+        value, _ = program._kernel("leaf")([], [leaf.data for leaf in program.leaves])
+        assert value == pytest.approx(loss.data, rel=1e-15)
+    assert len(compile(total)._lifted("leaf", "array").nests) < 6
+
+
+def test_squares_and_reciprocals_round_once():
+    choose = random.Random(3)
+    for _ in range(2000):
+        x = choose.uniform(0.1, 10.0)
+        assert ag.pow(x, 2.0) == x * x
+        assert ag.pow(x, -1.0) == 1.0 / x
+        assert (Value(x) ** 2).data == x * x
+    with pytest.raises(OverflowError):
+        ag.pow(1e200, 2.0)
+    with pytest.raises((ZeroDivisionError, ValueError)):
+        ag.pow(0.0, -1.0)
