@@ -1,10 +1,12 @@
 """autograd_lite: reverse-mode automatic differentiation of scalars that shows its work.
 
-`Value` and the graph live in `value`, the derivative rules in `primitives`; this module only gathers the
-public names.
+The engine is in `core`; this module only gathers the public names. The map of the rooms is in README.md.
 """
 
+from sys import modules as _modules
+
 import autograd_lite.interrupt  # noqa: F401 - first, because importing the rest takes a while
+from autograd_lite import train as optim  # noqa: F401 - `autograd_lite.optim`
 from autograd_lite.compiler import Program, TraceError, compile
 from autograd_lite.core.collector import collector_paused
 from autograd_lite.core.modes import no_grad, scope
@@ -79,6 +81,7 @@ from autograd_lite.explain import (
     why,
 )
 from autograd_lite.explain.exercises import Exercise
+from autograd_lite.nn import losses as losses
 from autograd_lite.nn.losses import cross_entropy, half_squared_error, log_loss, log_loss_from_scores, softmax
 from autograd_lite.nn.modules import MLP, Layer, Module, Neuron
 from autograd_lite.notation.sympy import to_sympy
@@ -119,6 +122,23 @@ from autograd_lite.transforms.derivatives import (
     vjp,
 )
 from autograd_lite.version import __version__ as __version__
+
+# Names of modules before version 0.2. Pickles name the module of each class.
+_MOVED = {
+    "copying": "core.copying",
+    "functional": "transforms.derivatives",
+    "losses": "nn.losses",
+    "optim": "train",
+    "primitives": "core",
+    "program": "compiler",
+    "program.graph": "compiler.ir.graph",
+    "program.program": "compiler.program",
+    "program.recording": "compiler.frontend.recording",
+    "program.tree": "transforms.pytrees",
+    "value": "core",
+}
+for _old, _new in _MOVED.items():
+    _modules[f"{__name__}.{_old}"] = _modules[f"{__name__}.{_new}"]
 
 __all__ = [
     "Adam",

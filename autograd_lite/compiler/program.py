@@ -177,6 +177,11 @@ class Program:
         state["_gradients"] = {} if isinstance(self._origin, Recording) else self._gradients
         return state | {"_kernels": {}, "_machine": None, "_native": None}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Version 0.1 wrote no checks, and lists where tuples are now.
+        kept = {"checks": Checks(), **state}
+        self.__dict__ |= kept | {name: tuple(kept[name]) for name in ("arguments", "leaves")}
+
     # --- What is computed
 
     @cached_property

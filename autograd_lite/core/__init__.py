@@ -3,3 +3,18 @@
 Read `rules.py`, `value.py`, `recording.py` in this order. In come numbers; out go Values with their graphs
 and gradients. Next door: `transforms` differentiates functions; everything else walks the graph.
 """
+
+from autograd_lite.core.modes import Line, no_grad, scope
+from autograd_lite.core.primitive import Primitive, lookup, primitive
+from autograd_lite.core.value import Value, topological_order
+
+__all__ = [
+    "Line",
+    "Primitive",
+    "Value",
+    "lookup",
+    "no_grad",
+    "primitive",
+    "scope",
+    "topological_order",
+]

@@ -32,7 +32,7 @@ class Operators(Traceable):
         primitive: Primitive | None
 
         @property
-        def operands(self) -> tuple[Operand, ...]: ...
+        def operands(self) -> tuple[Operand, ...]: ...  # noqa: D102
 
     # --- Arithmetic
 

@@ -80,6 +80,11 @@ class Optimizer:
             raise ValueError("a parameter stands twice in the list: it would be moved twice a step")
         self._memory = [(0.0,) * len(self.remembers) for _ in self.parameters]
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        if "lr" in state:  # as version 0.1 wrote it, without a property
+            self.lr = self.__dict__.pop("lr")
+
     @property
     def lr(self) -> float:
         """The step size, which may be set between steps."""

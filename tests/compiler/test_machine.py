@@ -285,7 +285,7 @@ def script(folder, name, text):
 
 def test_what_a_killed_build_left_is_removed(cache, tmp_path, monkeypatch):
     slow = script(tmp_path, "slow", 'case "$*" in *--version*) echo 1;; *) sleep 60;; esac')
-    code = "from autograd_lite.program import compile; compile(lambda x: x * x, 1.0).native()"
+    code = "from autograd_lite import compile; compile(lambda x: x * x, 1.0).native()"
     child = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "CC": slow}, process_group=0)
     for _ in range(600):
         if cache.exists() and any(cache.iterdir()):
