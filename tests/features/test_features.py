@@ -1,27 +1,20 @@
-"""README's table of features says what `table.py` finds, for every installed engine."""
+"""README's table of features: the rows it names, and the column of this library.
 
-import pytest
+Of the other engines it takes minutes to try: ``python -m tests.features`` does, and the weekly job runs it.
+"""
 
-from tests.features import table as features
-from tests.test_project import ROOT
-
-
-def printed():
-    """README's table: what stands in it for each engine, and the rows that it names."""
-    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
-    start = lines.index(features.header()[0])
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[start:]]
-    rows = cells[2 : cells.index([""])]
-    named, *columns = zip(*rows, strict=True)
-    return list(named), dict(zip(features.ENGINES, map(list, columns), strict=True))
+from tests.features.__main__ import ROWS, column, differences, printed
 
 
 def test_readme_names_the_rows():
-    assert printed()[0] == features.rows()
+    assert printed()[0] == list(ROWS.values())
 
 
-@pytest.mark.parametrize("engine", features.ENGINES)
-def test_readme_says_what_is_found(engine):
-    if features.missing(engine):
-        pytest.skip(f"not installed: {', '.join(features.missing(engine))}")
-    assert features.column(engine) == printed()[1][engine]
+def test_readme_says_what_this_library_can_do():
+    assert differences({"autograd_lite": column("autograd_lite")}) == []
+
+
+def test_a_cell_that_differs_is_named():
+    cells = printed()[1]["autograd_lite"]
+    (line,) = differences({"autograd_lite": ["–", *cells[1:]]})
+    assert line == "autograd_lite, 'draws the graph, with values and gradients': found –, README says ✓"

@@ -1,198 +1,118 @@
-"""`gradient_report`: vanishing and exploding gradients, dead and saturated units, sizes of updates."""
+"""``train --report DIR``: one page that needs nothing else."""
 
-import math
+import base64
+import html
+import importlib.util
+import re
+import sys
 
 import pytest
 
-from autograd_lite import (
-    MLP,
-    Layer,
-    Module,
-    Neuron,
-    Value,
-    gradient_report,
-    half_squared_error,
-    log_loss_from_scores,
-    sigmoid,
-    square,
-)
-from autograd_lite.explain import gradient_report as report_function
+from autograd_lite import MLP, History, Value
+from autograd_lite.cli.classify import main
+from autograd_lite.datasets import penguins
+from autograd_lite.pictures.report import report
+
+TRAIN = ["train", "--epochs", "3", "--hidden", "4", "--no-progress"]
 
 
-def chain(w: float, b: float) -> MLP:
-    """Document 000's warning made exact: 50 sigmoid units in a row, every pre-activation 0 (000.14)."""
-    model = MLP(1, [1] * 50, "sigmoid", output="sigmoid")
-    for layer in model.layers:
-        layer.neurons[0].w[0].data, layer.neurons[0].b.data = w, b
-    (z,) = model([0.5]).operands
-    assert z.data == 0.0
-    log_loss_from_scores(z, 1).backward()
-    return model
+@pytest.fixture(scope="module")
+def page(tmp_path_factory) -> str:
+    folder = tmp_path_factory.mktemp("training") / "new" / "report"
+    assert main([*TRAIN, "--report", str(folder)]) == 0
+    assert [path.name for path in folder.iterdir()] == ["report.html"]
+    return (folder / "report.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    ("w", "b", "factor", "verdict", "told"),
-    [
-        (1.0, -0.5, 4.0**-49, "vanishing", "by 3.16·10⁻³⁰ (2⁻⁹⁸), by 0.25 in each layer."),
-        (8.0, -4.0, 2.0**49, "exploding", "by 5.63·10¹⁴ (2⁴⁹), by 2 in each layer."),
-        (4.0, -2.0, 1.0, "healthy", "by 1, by 1 in each layer."),
-    ],
-)
-def test_fifty_sigmoids(w, b, factor, verdict, told):
-    model = chain(w, b)
-    report = gradient_report(model)
-    assert report.factor == factor  # exactly
-    first, last = [layer.neurons[0].w[0].grad for layer in (model.layers[0], model.layers[-1])]
-    assert report.factor == first / last
-    assert report.per_layer == pytest.approx(factor ** (1.0 / 49.0), rel=1e-14)
-    assert report.verdict == verdict
-    assert str(report).endswith(told)
-    assert str(report).splitlines()[-1].startswith(f"{verdict}: from the last layer back to the first")
-    assert len(report.layers) == 50
+def images(page: str) -> dict[str, str]:
+    """The pictures by their description."""
+    found = re.findall(r'<img alt="([^"]*)" src="data:image/svg\+xml;base64,([^"]*)">', page)
+    return {about: base64.b64decode(data).decode() for about, data in found}
 
 
-def deep(activation: str, init: str | None = None, output: str | None = None) -> MLP:
-    model = MLP(8, [16] * 50 + [1], activation, output, init=init, rng=0)
-    inputs = [[float(i == j) for i in range(8)] for j in range(8)]
-    half_squared_error([model(x) for x in inputs], [1.0] * 8).backward()
-    return model
+def test_page_has_all_its_parts(page):
+    found = images(page)
+    assert found.keys() == {
+        "loss of each epoch",
+        "gradient of every parameter by layer",
+        "the graph of the loss of one example",
+    }
+    assert "epoch" in found["loss of each epoch"]
+    assert "held out" in found["loss of each epoch"]
+    assert "|gradient| of every parameter" in found["gradient of every parameter by layer"]
+    assert "loss" in found["the graph of the loss of one example"]
+    assert "bill_length_mm" in found["the graph of the loss of one example"]
+    (frame,) = re.findall(r'<iframe srcdoc="([^"]*)" sandbox="allow-scripts"', page)
+    assert "∂loss/∂" in html.unescape(frame)
 
 
-def test_activation_and_initialisation_change_it():
-    # Sigmoids vanish whatever the start; tanh and ReLU do not, from the start that is made for them.
-    assert gradient_report(deep("sigmoid")).verdict == "vanishing"
-    assert gradient_report(deep("tanh", "xavier")).verdict == "healthy"
-    assert gradient_report(deep("relu", "he")).verdict == "healthy"
-    assert gradient_report(deep("relu", "xavier")).verdict == "vanishing"  # half of the units pass nothing on
-    factors = [gradient_report(deep("tanh", init)).factor for init in ("xavier", "uniform")]
-    assert factors[1] > 1000.0 * factors[0]
+def test_confusion_matrix_counts_every_row_that_was_held_out(page):
+    table = re.search(r"<table>.*?</table>", page)[0]
+    counts = [int(count) for count in re.findall(r"<td[^>]*>(\d+)</td>", table)]
+    assert len(counts) == 9
+    (rows,) = re.findall(r"(\d+) held out", page)
+    assert sum(counts) == int(rows)
+    for name in penguins().classes("species"):
+        assert name is None or table.count(f"<th>{name}</th>") == 2
 
 
-def two_units(activation: str, z1: float, z2: float) -> tuple[MLP, Value]:
-    """A layer of two units with pre-activations z1 and z2 at the input 1, and −z1, −z2 at −1."""
-    model = MLP(1, [2, 1], activation, bias=False)
-    for neuron, z in zip(model.layers[0].neurons, (z1, z2), strict=True):
-        neuron.w[0].data = z
-    loss = half_squared_error([model([1.0]), model([-1.0])], [1.0, 0.5])
-    loss.backward()
-    return model, loss
+def test_page_loads_nothing(page):
+    sources = re.findall(r"""(?:src|href)=["']?([^"'> ]*)""", page)
+    assert sources
+    assert all(source.startswith("data:") for source in sources)
+    assert "<link" not in page
+    assert "@import" not in page
 
 
-def test_saturated_units():
-    model, loss = two_units("sigmoid", 8.0, 0.5)
-    first, last = gradient_report(model).layers
-    assert (first.dead, first.saturated) == (0.0, 0.5)
-    assert (last.dead, last.saturated) == (None, None)  # no activation
-    assert loss.grad == 1.0
+def test_same_training_gives_the_same_page(page, tmp_path):
+    assert main([*TRAIN, "--report", str(tmp_path)]) == 0
+    again = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert again == page
 
 
-def test_dead_units():
-    model = MLP(1, [2, 1], "relu")
-    for neuron, b in zip(model.layers[0].neurons, (-5.0, 5.0), strict=True):
-        neuron.w[0].data, neuron.b.data = 1.0, b
-    loss = half_squared_error([model([1.0]), model([-1.0])], [1.0, 0.5])
-    loss.backward()
-    first, _ = gradient_report(model).layers
-    assert (first.dead, first.saturated) == (0.5, 0.0)
-    assert "50%" in str(gradient_report(model))
-    assert loss.grad == 1.0
+def test_names_in_the_data_are_text(tmp_path):
+    rows = "".join(f"{k * k % 17},{'<b>' if k % 2 else '&amp;'}\n" for k in range(40))
+    (tmp_path / "data.csv").write_text(f"x<i>,class\n{rows}", encoding="utf-8")
+    assert main([*TRAIN, str(tmp_path / "data.csv"), "--report", str(tmp_path / "out")]) == 0
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "<b>" not in page
+    assert "<i>" not in page
+    assert "<th>&lt;b&gt;</th>" in page
+    assert "<th>&amp;amp;</th>" in page
 
 
-def test_a_relu_that_is_open_for_one_example_is_not_dead():
-    model, loss = two_units("relu", 1.0, -1.0)
-    assert gradient_report(model).layers[0].dead == 0.0
-    assert loss.grad == 1.0
+def test_folder_that_cannot_be_made_is_one_line_before_any_training(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main([*TRAIN, "--report", str(tmp_path / "file" / "report")]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert "cannot make the folder" in captured.err
 
 
-def test_without_the_graph_shares_of_units_are_not_known():
-    model, loss = two_units("sigmoid", 8.0, 0.5)
-    del loss
-    assert gradient_report(model).layers[0].saturated is None
-    assert "–" in str(gradient_report(model))
+def test_without_matplotlib_one_line_says_what_to_install(tmp_path, capsys, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "matplotlib" else find(name)
+    )
+    assert main([*TRAIN, "--report", str(tmp_path / "out")]) == 2
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err.count("\n")) == ("", 1)
+    assert "autograd-lite[viz]" in captured.err
+    assert not (tmp_path / "out").exists()
 
 
-def test_quantiles_and_updates():
-    model = Layer(3, 1, None, bias=False)
-    for w, (data, grad) in zip(model.parameters(), ((3.0, 1.0), (0.0, -2.0), (-4.0, 2.0)), strict=True):
-        w.data, w.grad = data, grad
-    (layer,) = gradient_report(model, lr=0.5).layers
-    assert layer.name == "layer"
-    assert layer.quantiles == (1.0, 1.5, 2.0, 2.0, 2.0)
-    assert layer.mean == pytest.approx(5.0 / 3.0)
-    assert layer.update == pytest.approx(0.5 * 3.0 / 5.0)
-    assert "one layer has nothing to vanish or explode through" in str(gradient_report(model))
+def test_without_graphviz_the_graph_is_a_tree(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    assert main([*TRAIN, "--report", str(tmp_path)]) == 0
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert len(images(page)) == 2
+    assert "<pre>" in page
+    assert "autograd-lite[viz]" in page
 
 
-def test_weights_of_zero_have_no_ratio():
-    model = Layer(1, 1, None, bias=False)
-    model.parameters()[0].data = 0.0
-    model.parameters()[0].grad = 1.0
-    assert gradient_report(model).layers[0].update is None
-
-
-def test_a_model_of_ones_own():
-    class Line(Module):
-        def __init__(self):
-            self.W = [[Value(1.0), Value(2.0)], [Value(3.0), Value(4.0)]]
-            self.slope, self.hidden = Value(2.0), Neuron(1, "tanh")
-
-        def __call__(self, x):
-            return self.hidden([self.slope * x]) * self.W[0][0]
-
-    model = Line()
-    loss = square(model(2.0))
-    loss.backward()
-    names = [(layer.name, layer.parameters) for layer in gradient_report(model).layers]
-    assert names == [("W", 4), ("slope", 1), ("hidden", 2)]
-
-
-def test_gradients_that_are_zero_or_not_finite():
-    model = Layer(1, 1, None)
-    for parameter in model.parameters():
-        parameter.grad = 0.0
-    report = gradient_report(model)
-    assert (report.verdict, report.factor) == ("no gradient", 1.0)
-    assert str(report).endswith("no gradient: every gradient is 0; ask why(parameter).")
-    model.parameters()[0].grad = math.nan
-    report = gradient_report(model)
-    assert report.verdict == "not finite"
-    assert str(report).endswith("ask why(parameter) for one whose gradient is NaN or infinite.")
-
-
-def test_a_last_layer_without_gradient():
-    model = MLP(1, [1, 1])
-    for parameter in model.parameters():
-        parameter.grad = 0.0
-    model.parameters()[0].grad = 1.0
-    assert gradient_report(model).factor == math.inf
-    assert gradient_report(model).verdict == "exploding"
-
-
-def test_errors():
-    with pytest.raises(ValueError, match="has no parameters to report on"):
-        report_function(Module())
-    with pytest.raises(ValueError, match=r"no parameter has a gradient: call loss\.backward\(\) before"):
-        report_function(Layer(1, 1))
-
-
-def test_it_shows_as_a_table_in_jupyter():
-    model = chain(1.0, -0.5)
-    report = gradient_report(model)
-    bundle = report._repr_mimebundle_()
-    assert bundle["text/plain"] == str(report)
-    assert bundle["text/html"].count("<tr>") == 51
-    assert report._conclusion in bundle["text/html"]
-
-
-def test_an_activation_without_a_slope_at_0_is_never_called_saturated():
-    model = MLP(1, [1, 1], "sqrt", bias=False)
-    model.layers[0].neurons[0].w[0].data = 4.0
-    loss = square(model([1.0]))
-    loss.backward()
-    assert gradient_report(model).layers[0].saturated == 0.0
-    model = MLP(1, [1, 1], "log", bias=False)
-    model.layers[0].neurons[0].w[0].data = 4.0
-    loss = square(model([1.0]))
-    loss.backward()
-    assert gradient_report(model).layers[0].saturated == 0.0
-    assert sigmoid(loss).data > 0.0
+def test_a_page_without_matplotlib_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r"^plots need Matplotlib: install autograd-lite\[viz\]$"):
+        report("title", [], History(loss=[1.0]), ["a", "b"], [], MLP(1, [1]), lambda: Value(1.0))

@@ -1,28 +1,17 @@
-"""What the engines can do: ``python -m tests.features.table`` tries it and prints README's table of features.
+"""What is tried of each engine, a row of README's table of features at a time.
 
-A class is a row: its docstring says what is tried, and it has a function for each engine, named for the
-package, that tries it as users of that engine would write it. It returns whether that worked, or in a word
-how far; it raises only if the attempt itself is wrong. Each engine is tried in a process of its own, and a
-row that may kill the process in another. An engine that is not installed is a column that says so; all of
-them: ``pip install -e ".[bench]"``.
+A class is a row. Its docstring says what is tried, and it has a function for each engine, named for the
+package, which tries it as users of that engine would write it. The function returns whether that worked, or
+how far in a word or two. It raises only if the attempt itself is wrong. `__main__.py` runs the attempts.
 """
 
 from __future__ import annotations
 
-import contextlib
-import importlib.metadata
-import importlib.util
 import io
-import json
 import math
-import os
 import pickle
-import subprocess
 import sys
-import tempfile
-import warnings
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +24,14 @@ ENGINES = {
     "xad": "XAD",
     "casadi": "CasADi",
 }
-HELPERS = {
-    "torch": ["pydot"],
-    "casadi": ["pydot"],
-    "jax": ["flatbuffers"],
-}  # what they draw or serialize with
-LIMIT = 300  # seconds for a process
+# What they draw or serialize with.
+HELPERS = {"torch": ["pydot"], "casadi": ["pydot"], "jax": ["flatbuffers"]}
 
 
 class Feature:
     """A row."""
 
-    alone = False
+    alone = False  # whether trying it may kill the process: it then gets one of its own
 
 
 def refuses(error: Any, action: Callable[[], Any]) -> bool:
@@ -966,70 +951,3 @@ class Arrays(Feature):
         gradient = casadi.gradient(casadi.sum1(A @ casadi.DM(Arrays.x)), A)
         f = casadi.Function("f", [A], [gradient])
         return close(casadi.horzsplit(f(casadi.DM(Arrays.A))[0, :]), *Arrays.x)
-
-
-def tried(engine: str, name: str) -> dict[str, bool | str]:
-    """What an engine does with one row, or with all those that need no process of their own."""
-    warnings.simplefilter("ignore")
-    if engine == "jax":
-        import jax
-
-        jax.config.update("jax_enable_x64", True)
-    wanted = [row for row in Feature.__subclasses__() if row.__name__ == name or not (name or row.alone)]
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # some write files
-        cells = {row.__name__: vars(row)[engine]() for row in wanted}
-    return {name: cell if isinstance(cell, str) else bool(cell) for name, cell in cells.items()}
-
-
-def _tried_apart(engine: str, name: str) -> dict[str, bool | str]:
-    """The same in a process of its own; that it dies is an answer only for a row that stands alone."""
-    command = [sys.executable, "-m", "tests.features.table", "--try", engine, name]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT)
-    if name and done.returncode < 0:
-        return {name: False}
-    if done.returncode:
-        raise RuntimeError(f"the attempts with {engine} are wrong: {done.stderr}")
-    cells: dict[str, bool | str] = json.loads(done.stdout.splitlines()[-1])
-    return cells
-
-
-def missing(engine: str) -> list[str]:
-    """What would have to be installed for an engine to be tried."""
-    return [name for name in [engine, *HELPERS.get(engine, [])] if not importlib.util.find_spec(name)]
-
-
-def column(engine: str) -> list[str]:
-    """What stands in the table under an engine."""
-    tried = Feature.__subclasses__()
-    if missing(engine):
-        return [f"no {missing(engine)[0]}" for _ in tried]
-    cells = _tried_apart(engine, "")
-    for row in tried:
-        if row.alone:
-            cells |= _tried_apart(engine, row.__name__)
-    return [{True: "✓", False: "–"}.get(cell, cell) for cell in [cells[row.__name__] for row in tried]]
-
-
-def header() -> list[str]:
-    return [f"| | {' | '.join(ENGINES.values())} |", f"|---|{':-:|' * len(ENGINES)}"]
-
-
-def rows() -> list[str]:
-    """What is tried, row by row."""
-    return [" ".join((row.__doc__ or "").split()) for row in Feature.__subclasses__()]
-
-
-def main() -> None:
-    if sys.argv[1:2] == ["--try"]:
-        print(json.dumps(tried(*sys.argv[2:])))
-        return
-    present = [engine for engine in ENGINES if importlib.util.find_spec(engine)]
-    versions = [f"{ENGINES[engine]} {importlib.metadata.version(engine)}" for engine in present]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        columns = list(pool.map(column, ENGINES))
-    lines = [f"| {' | '.join(cells)} |" for cells in zip(rows(), *columns, strict=True)]
-    print(*header(), *lines, "", f"Tried with {', '.join(versions)}.", sep="\n")
-
-
-if __name__ == "__main__":
-    main()
