@@ -181,19 +181,19 @@ class Operators(Traceable):
 
     def atan2(self, other: Operand) -> Value:
         """The angle of the point (other, self), in radians."""
-        return binary(rules.atan2, self, other)
+        return rules.atan2(self, other)  # type: ignore[no-any-return]
 
     def hypot(self, other: Operand) -> Value:
         """√(self² + other²), without overflow."""
-        return binary(rules.hypot, self, other)
+        return rules.hypot(self, other)  # type: ignore[no-any-return]
 
     def maximum(self, other: Operand) -> Value:
         """The greater of self and other."""
-        return binary(rules.maximum, self, other)
+        return rules.maximum(self, other)  # type: ignore[no-any-return]
 
     def minimum(self, other: Operand) -> Value:
         """The less of self and other."""
-        return binary(rules.minimum, self, other)
+        return rules.minimum(self, other)  # type: ignore[no-any-return]
 
     # NumPy's names, by which its functions work on arrays of Values
     arcsin, arccos, arctan, arctan2 = asin, acos, atan, atan2

@@ -7,6 +7,7 @@ the whole graph. Here are the node, the order of a graph, and the backward pass.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable
 from itertools import compress
@@ -21,6 +22,10 @@ from autograd_lite.core.primitive import Primitive
 Operand: TypeAlias = "Value | float"
 
 _traversal = threading.RLock()  # the marks and adjoints of nodes serve one traversal at a time
+if hasattr(os, "register_at_fork"):  # a child must not begin with the lock of a thread that it does not have
+    os.register_at_fork(
+        before=_traversal.acquire, after_in_parent=_traversal.release, after_in_child=_traversal.release
+    )
 
 
 class Value(Operators):
@@ -31,7 +36,8 @@ class Value(Operators):
     - ``primitive``: the operation that made it; None for a leaf
     - ``operands``: what the operation was applied to; ``partials``: ∂self/∂operand for each of them
 
-    Raises `TypeError` if `data` is not a real number or `label` is not text.
+    Raises `TypeError` if `data` is not a real number or `label` is not text. Loading a pickle can run any
+    code: load only those that you trust.
 
     >>> w, x, b = Value(2.0, "w"), Value(-3.0, "x"), Value(1.0, "b")
     >>> y = (w * x + b).tanh()

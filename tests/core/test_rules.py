@@ -822,5 +822,18 @@ class TestOwnRow:
 
 def test_lookup_says_what_is_missing():
     assert lookup("sin") is table.sin
-    with pytest.raises(KeyError, match="no primitive named 'sinus' here"):
+    with pytest.raises(KeyError, match="no primitive is named 'sinus'"):
         lookup("sinus")
+
+
+@pytest.mark.parametrize("condition", [[True, False], "no", None, (), {}])
+def test_a_condition_is_one_truth(condition):
+    with pytest.raises(TypeError, match="the condition of where must be true or false, got"):
+        table.where(condition, Value(1.0), 2.0)
+
+
+def test_a_score_of_minus_infinity_is_an_infinite_loss_and_a_nan_is_not_hidden():
+    assert table.softmax_cross_entropy([-math.inf, 0.0], 0) == math.inf
+    assert math.isnan(table.softmax_cross_entropy([-math.inf, 0.0, math.nan], 0))
+    assert math.isnan(table.logsumexp([-math.inf, math.nan]))
+    assert table.logsumexp([-math.inf, -math.inf]) == -math.inf
