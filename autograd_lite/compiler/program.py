@@ -30,6 +30,7 @@ from autograd_lite.compiler.loops.vectorize import Recorded, separated
 from autograd_lite.compiler.runtime import machine as native
 from autograd_lite.compiler.runtime.descent import Descent
 from autograd_lite.compiler.runtime.executor import split_sums
+from autograd_lite.compiler.runtime.interface import Kernel
 from autograd_lite.compiler.runtime.interpreter import Tape, TapeKernel, replay
 from autograd_lite.compiler.runtime.machine import Machine, NoCompilerError
 from autograd_lite.core.collector import collector_paused
@@ -344,7 +345,7 @@ class Program:
             arguments = self._floats(arguments)
         try:
             if self.leaves:
-                returned = self._by_arguments(*arguments, self._numbers())
+                returned = self._by_arguments(*arguments, self.leaf_numbers())
             else:
                 returned = self._by_arguments(*arguments)
             value = self.scalar and returned[0]
@@ -370,22 +371,28 @@ class Program:
         if arguments and {*map(type, arguments)} != _FLOAT:
             arguments = self._floats(arguments)
         try:
-            value, gradients = self.leaf_function(*arguments, self._numbers())
+            value, gradients = self.leaf_function(*arguments, self.leaf_numbers())
             settled = value - value != 0.0
         except (ArithmeticError, ValueError, TypeError, LookupError):
             settled = True
         if settled:
             value, gradients = self._settled(arguments, "leaf")
-        self._add(gradients, seed)
+        self.add_gradients(gradients, seed)
         return value  # type: ignore[no-any-return]
 
-    def _numbers(self) -> list[float]:
+    def leaf_numbers(self) -> list[float]:
         """The data of the leaves; read past the property, which takes three times as long."""
         return [leaf._data for leaf in self.leaves]
 
-    def _add(self, gradients: Sequence[float], seed: float = 1.0) -> None:
-        if seed != 1.0:
-            gradients = [gradient * seed for gradient in gradients]
+    def set_leaf_numbers(self, numbers: Sequence[float]) -> None:
+        """Set the data of the leaves to floats; past the property, which would look at each of them."""
+        for leaf, number in zip(self.leaves, numbers, strict=True):
+            leaf._data = number
+
+    def add_gradients(self, gradients: Sequence[float], scale: float) -> None:
+        """Add `scale` times the gradients by the leaves to their ``grad``."""
+        if scale != 1.0:
+            gradients = [gradient * scale for gradient in gradients]
         for leaf, gradient in zip(self.leaves, gradients, strict=True):
             leaf._grad = gradient if leaf._grad is None else leaf._grad + gradient
 
@@ -421,7 +428,7 @@ class Program:
 
     def _settled(self, arguments: Sequence[Any], kind: str) -> Any:
         """What the eager engine gives, for numbers on which the source failed: an error with its place."""
-        values, gradients = self._eager(self._flat(arguments), self._numbers(), kind)
+        values, gradients = self._eager(self._flat(arguments), self.leaf_numbers(), kind)
         if not self.scalar:
             return self.result.build(iter(values))
         if kind == "leaf":
@@ -517,12 +524,12 @@ class Program:
                 raise ValueError(
                     "an executor adds up gradients by the leaves: it takes no reduce=None, no arguments"
                 )
-        leaves = self._numbers()
+        leaves = self.leaf_numbers()
         if kind == "leaf" and reduce is not None and executor is None and not deterministic and self._machine:
             samples, m = self._samples(self._machine, batches)
             out = self._machine.sums(samples, leaves)
             if not arrays.all_finite(out, self._machine.np):
-                columns = self._columns(batches)[0] if batches else []
+                columns = self.checked_columns(batches)[0] if batches else []
                 value, gradients = self.settled_sums(columns, m, leaves, kind)
                 out = self._machine.np.array([value, *gradients])
             if reduce == "mean":
@@ -531,14 +538,14 @@ class Program:
         else:
             if reduce is None or kind == "argument":
                 return self._per_sample(batches, leaves, kind, reduce)
-            columns, m = self._columns(batches)
+            columns, m = self.checked_columns(batches)
             value, gradients = split_sums(self, kind, columns, m, leaves, executor, deterministic)
             if not math.isfinite(value) or not all(map(math.isfinite, gradients)):
                 value, gradients = self.settled_sums(columns, m, leaves, kind)
             if reduce == "mean":
                 value, gradients = value / m, [gradient / m for gradient in gradients]
         if backward:
-            self._add(gradients)
+            self.add_gradients(gradients, 1.0)
             return value
         return value, gradients
 
@@ -570,18 +577,24 @@ class Program:
             return kernel.samples([]), 1
         if isinstance(kernel, Machine) and len(batches) == len(self.arguments):
             if self.checks:
-                self._columns(batches)
+                self.checked_columns(batches)
             sizes = {tree.rows(x) for (_, tree), x in zip(self.arguments, batches, strict=True)}
             if len(sizes) == 1 and 0 not in sizes:
                 samples = kernel.rows(batches)
                 return samples, samples.m
-        columns, m = self._columns(batches)
+        columns, m = self.checked_columns(batches)
         return kernel.samples(columns), m
 
-    def _columns(self, batches: Sequence[Any]) -> tuple[list[Any], int]:
+    def prepared(self, batches: Sequence[Any]) -> tuple[Kernel, Any, int]:
+        """The kernel by the leaves, the batches as it reads them, and the number of samples."""
+        kernel: Any = self.kernel("leaf")
+        return kernel, *self._samples(kernel, batches)
+
+    def checked_columns(self, batches: Sequence[Any]) -> tuple[list[Any], int]:
+        """The columns of batches that passed the checks, and the number of samples."""
         columns, m = self.converted(batches)
         if not isinstance(columns[0], list):  # without NumPy the loop itself looks at each sample
-            self.check(columns, self._numbers())
+            self.check(columns, self.leaf_numbers())
         return columns, m
 
     def converted(self, batches: Sequence[Any]) -> tuple[list[Any], int]:
@@ -605,6 +618,11 @@ class Program:
         if sizes == {0} or not sizes:
             raise ValueError(f"{self.name}.batch() of no samples is undefined")
         return columns, sizes.pop()
+
+    @property
+    def checks_leaves(self) -> bool:
+        """Whether a check of the inputs reads the leaves."""
+        return self.checks.moves
 
     def check(self, columns: list[Any], leaves: Sequence[float]) -> None:
         """Raise what the eager engine raises for the first sample with a label that it refuses."""
@@ -672,6 +690,11 @@ class Program:
     def loops(self) -> str:
         """The loops that were found, as nested ``for`` loops: a layer of a network is one."""
         return loops.shown(self._lifted("leaf" if self.leaves else "argument", "shown"), arrays.numpy())
+
+    @property
+    def is_native(self) -> bool:
+        """Whether sums over a batch are computed by machine code."""
+        return self._machine is not None
 
     def native(self, real: str = "float64", *, fastmath: bool = False, threads: int = 1) -> Program:
         """Compile batches, or the calls of a recorded loss, to machine code; return the program.
@@ -757,10 +780,10 @@ class Program:
             samples, m = self._samples(machine, batches)
             out = [*machine.each_sample(samples, leaves).T.astype(float, copy=True)]
         else:
-            columns, m = self._columns(batches)
+            columns, m = self.checked_columns(batches)
             out = [x.copy() for x in self._each_in_numpy(columns, m, leaves, kind)]
         if not all(np.isfinite(x).all() for x in out):
-            self._settle(out, self._columns(batches)[0] if batches else [], leaves, kind)
+            self._settle(out, self.checked_columns(batches)[0] if batches else [], leaves, kind)
         rest = iter(out)
         value = self.result.build(rest)
         if not self.scalar:

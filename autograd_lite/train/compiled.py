@@ -56,7 +56,7 @@ class Training:
             with warnings.catch_warnings(), suppress(RuntimeError, ValueError):
                 warnings.simplefilter("ignore", RuntimeWarning)
                 self.program.native()
-            self.form = "NumPy" if self.program._machine is None else "machine code"
+            self.form = "machine code" if self.program.is_native else "NumPy"
         self.kernel = self.program.kernel("leaf")
 
     def check(self, inputs: Sequence[Any] | None = None, targets: Sequence[Any] = ()) -> None:
@@ -79,10 +79,10 @@ class Training:
             else:
                 columns = [column[list(chosen)] for column in columns]
         leaves = [leaf.data for leaf in self.program.leaves]
-        if self.program.checks.moves:
+        if self.program.checks_leaves:
             self.program.check(columns, leaves)
         value, gradients = self.kernel(columns, leaves)
         if not math.isfinite(value) or not all(map(math.isfinite, gradients)):
             value, gradients = self.program.settled_sums(columns, m, leaves, "leaf")
-        self.program._add(gradients, 1.0 / m)
+        self.program.add_gradients(gradients, 1.0 / m)
         return float(value) / m

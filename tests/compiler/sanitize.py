@@ -76,7 +76,7 @@ def plain_c(program: Any, batches: list[Any]) -> list[float]:
     text = program.c_source
     library = native.built(text)
     (room,) = re.findall(r"room for (\d+) numbers", text)
-    leaves = np.array(program._numbers())
+    leaves = np.array(program.leaf_numbers())
     out, work = np.zeros(len(leaves) + 1), np.zeros(int(room))
     samples = [np.ascontiguousarray(batch, float) for batch in batches]
     at = (ctypes.c_void_p * len(samples))(*[x.ctypes.data for x in samples])
@@ -111,7 +111,7 @@ def forms(seed: int) -> Iterator[tuple[str, float]]:
         value, gradients = program.batch(*batches, reduce="sum")
         for m in {1, 2, len(X) - 1} & {*range(1, len(X))}:
             program.batch(*[x[:m] for x in batches])
-        before = program._numbers()
+        before = program.leaf_numbers()
         with suppress(ArithmeticError, ValueError):  # a step may leave the domain
             program.descend(*batches, lr=1e-3, steps=3)
         for leaf, number in zip(program.leaves, before, strict=True):

@@ -669,7 +669,7 @@ def test_batches_agree_with_the_eager_engine():
     assert values.mean() == pytest.approx(total.data, rel=1e-14)
     assert each.mean(axis=0) == pytest.approx(want, rel=1e-13, abs=1e-15)
     assert each.shape == (100, 337)
-    loop = program.loop("leaf")(*[program._columns((X, y))[0], [p.data for p in program.leaves]])
+    loop = program.loop("leaf")(*[program.checked_columns((X, y))[0], [p.data for p in program.leaves]])
     assert loop[0] / 100 == pytest.approx(value, rel=1e-14)
     assert [g / 100 for g in loop[1]] == pytest.approx(gradients, rel=1e-13, abs=1e-15)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from autograd_lite.compiler.codegen import arrays
 from autograd_lite.compiler.runtime import machine as native
+from autograd_lite.compiler.runtime.interface import BatchProgram
 from autograd_lite.core.numbers import real
 
 _OUTSIDE = "steps are taken within a block: with program.descent(...) as step"
@@ -25,14 +26,14 @@ class Descent:
     it ends with an error; what is written to them meanwhile is lost.
     """
 
-    def __init__(self, program: Any, batches: tuple[Any, ...], lr: float | Callable[[int], float]) -> None:
+    def __init__(
+        self, program: BatchProgram, batches: tuple[Any, ...], lr: float | Callable[[int], float]
+    ) -> None:
         arrays.numpy()  # which it needs: it says so, before anything is done
         self.program, self.batches, self.lr = program, batches, lr
-        self.kernel = program.kernel("leaf")
-        self._samples, m = program._samples(self.kernel, batches)
-        self.m: int = m
+        self.kernel, self._samples, self.m = program.prepared(batches)
         # What depends on the leaves is checked anew before each step, so they are taken one by one.
-        self.checked = program._columns(batches)[0] if program.checks.moves else None
+        self.checked = program.checked_columns(batches)[0] if program.checks_leaves else None
         self.taken = 0
         self._w: Any = None
         self._shown: Any = None
@@ -63,11 +64,11 @@ class Descent:
 
     def __enter__(self) -> Descent:
         np = arrays.numpy()
-        machine = isinstance(self.kernel, native.Machine)
+        machine = self.kernel if isinstance(self.kernel, native.Machine) else None
         with np.errstate(over="ignore"):
-            self._w = np.array(self.program._numbers(), self.kernel.type if machine else float)
+            self._w = np.array(self.program.leaf_numbers(), machine.type if machine else float)
         self._shown = self._w[...]  # a view: what becomes of its shape or type leaves ours alone
-        steps = self.kernel.steps(self._samples, self._w, 1) if machine else None
+        steps = machine.steps(self._samples, self._w, 1) if machine else None
         if steps is not None:
             self._size, self._value, self._step = steps
         return self
@@ -75,8 +76,7 @@ class Descent:
     def __exit__(self, *_: object) -> None:
         if self._w is None:
             return
-        for leaf, number in zip(self.program.leaves, self._w.tolist(), strict=True):
-            leaf._data = number  # a float: past the property that would see to it
+        self.program.set_leaf_numbers(self._w.tolist())
         self._w = self._shown = self._step = None
 
     def __call__(self) -> float:
@@ -94,7 +94,7 @@ class Descent:
         np = arrays.numpy()
         out = self.kernel.sums(self._samples, self._w)
         if not arrays.all_finite(out, np):
-            columns = self.program._columns(self.batches)[0] if self.batches else []
+            columns = self.program.checked_columns(self.batches)[0] if self.batches else []
             value, gradients = self.program.settled_sums(columns, self.m, self._w.tolist(), "leaf")
             out = np.array([value, *gradients])
         if not arrays.all_finite(out, np):
@@ -107,12 +107,15 @@ class Descent:
     def run(self, steps: int) -> list[float]:
         """Take `steps` steps, in one call where there is machine code; return the means before each."""
         steps, values = operator.index(steps), []
-        if self._step is not None and self.checked is None and steps > 1:
-            sizes, means, take = self.kernel.steps(self._samples, self._w, steps)
-            sizes[:] = [self._size_of(self.taken + k) for k in range(steps if callable(self.lr) else 1)]
-            taken = take()
-            self.taken += taken
-            values = means[:taken].tolist()
+        machine = self.kernel if isinstance(self.kernel, native.Machine) else None
+        if machine and self._step is not None and self.checked is None and steps > 1:
+            prepared = machine.steps(self._samples, self._w, steps)
+            if prepared is not None:
+                sizes, means, take = prepared
+                sizes[:] = [self._size_of(self.taken + k) for k in range(steps if callable(self.lr) else 1)]
+                taken = take()
+                self.taken += taken
+                values = means[:taken].tolist()
         while len(values) < steps:  # all of them, or the one that machine code refused
             values.append(self())
         return values

@@ -15,6 +15,8 @@ from concurrent.futures import BrokenExecutor, Executor
 from contextlib import suppress
 from typing import Any
 
+from autograd_lite.compiler.runtime.interface import BatchProgram
+
 # Samples in a part when the result must not depend on who computes it.
 CHUNK = 512
 
@@ -67,7 +69,7 @@ def _sizes(m: int, parts: int) -> list[int]:
 
 
 def split_sums(
-    program: Any,  # a Program, whose module imports this one
+    program: BatchProgram,
     kind: str,
     columns: list[Any],
     m: int,

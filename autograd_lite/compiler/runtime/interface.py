@@ -1,0 +1,81 @@
+"""The interfaces between a program and what runs it: `Kernel` and `BatchProgram`.
+
+`Program` (`compiler/program.py`) is a `BatchProgram`. Descent on a batch (`descent.py`) and batches that are
+split over workers (`executor.py`) ask nothing else of a program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from autograd_lite.core.value import Value
+
+Numbers: TypeAlias = "Sequence[float] | NDArray[np.float64]"
+# A column holds one number of every sample, shape (samples,): an array, or a list where NumPy is missing.
+Columns: TypeAlias = "Sequence[NDArray[np.float64]] | Sequence[Sequence[float]]"
+Sums: TypeAlias = "tuple[float, list[float]]"  # of the value and of each gradient
+
+
+class Summing(Protocol):
+    """A function that returns the sums of the value and of each gradient over samples."""
+
+    def __call__(self, columns: Columns, leaves: Numbers, /) -> Sums:
+        """Return the sums over the samples in `columns`, at the numbers in `leaves`."""
+
+
+class Kernel(Summing, Protocol):
+    """A `Summing` that prepares a batch once and then runs it many times, at other numbers of the leaves."""
+
+    def samples(self, columns: Columns, /) -> Any:
+        """Return the samples in the layout that `sums` reads."""
+
+    def sums(self, samples: Any, leaves: Numbers, /) -> NDArray[Any]:
+        """Return the sums of the value and of each gradient, shape (1 + leaves,)."""
+
+
+class BatchProgram(Protocol):
+    """A program with leaves that runs over batches.
+
+    `kind` says by which numbers the gradients are: "leaf" or "argument".
+    """
+
+    @property
+    def leaves(self) -> Sequence[Value]:
+        """The Values whose numbers the program reads at each call."""
+
+    @property
+    def checks_leaves(self) -> bool:
+        """Whether a check of the inputs reads the leaves, and must be repeated when they move."""
+
+    @property
+    def packed(self) -> bytes:
+        """The program as it travels to a worker: a pickle of itself and of how its machine code is made."""
+
+    def leaf_numbers(self) -> list[float]:
+        """Return the data of the leaves."""
+
+    def set_leaf_numbers(self, numbers: Sequence[float]) -> None:
+        """Set the data of the leaves."""
+
+    def add_gradients(self, gradients: Sequence[float], scale: float) -> None:
+        """Add `scale` times the gradients to the ``grad`` of the leaves."""
+
+    def checked_columns(self, batches: Sequence[Any]) -> tuple[Any, int]:
+        """Return the columns of batches that passed the checks, and the number of samples."""
+
+    def check(self, columns: Any, leaves: Sequence[float]) -> None:
+        """Raise what the eager engine raises for the first sample that it refuses."""
+
+    def kernel(self, kind: str) -> Summing:
+        """Return the fastest form that the program has been compiled to."""
+
+    def prepared(self, batches: Sequence[Any]) -> tuple[Kernel, Any, int]:
+        """Return the kernel by the leaves, the batches as it reads them, and the number of samples."""
+
+    def settled_sums(self, columns: Any, m: int, leaves: Sequence[float], kind: str) -> Sums:
+        """Return the sums by the eager engine, which decides where those of a faster form are not finite."""
