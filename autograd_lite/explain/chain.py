@@ -15,8 +15,9 @@ from autograd_lite.explain.graph import Between, adjoints
 from autograd_lite.explain.paths import Path, count, largest, many
 from autograd_lite.explain.shown import Shown, ends
 from autograd_lite.notation import sympy as algebra
+from autograd_lite.notation.columns import aligned, width
 from autograd_lite.notation.formula import Adjoint, Namer, Reader, Sum, adjoint_written, number
-from autograd_lite.notation.writing import LATEX, TEXT, Notation, Printed, aligned, width
+from autograd_lite.notation.writing import LATEX, TEXT, Notation, Printed
 
 _DIGITS = 5  # of the result; the factors get as many as their product needs to give these
 _FACTORS = 8  # more are no longer read as one product

@@ -14,7 +14,8 @@ from autograd_lite.core.value import Value, topological_order
 from autograd_lite.explain.graph import alive, consumers, passes
 from autograd_lite.explain.shown import Shown
 from autograd_lite.nn.modules import Layer, Module, Neuron, walk
-from autograd_lite.notation.writing import TEXT, aligned, superscript
+from autograd_lite.notation.columns import aligned, html_table
+from autograd_lite.notation.writing import TEXT, superscript
 
 VANISHING, EXPLODING = 1e-3, 1e3  # mean |gradient| of the first layer against the last
 SATURATED = 0.05  # of the slope that the activation has at 0
@@ -108,11 +109,7 @@ class GradientReport(Shown):
     @cached_property
     def html(self) -> str:
         """The report as HTML."""
-        head = "".join([f"<th>{cell}</th>" for cell in _HEADS])
-        rows = "".join(
-            [f"<tr>{''.join([f'<td>{escape(cell)}</td>' for cell in row])}</tr>" for row in self._rows]
-        )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table><p>{self._conclusion}</p>"
+        return f"{html_table(_HEADS, self._rows)}<p>{escape(self._conclusion)}</p>"
 
 
 _HEADS = ("layer", "params", "|gradient| min", "¼", "½", "¾", "max", "dead", "saturated", "update / weight")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 from functools import cached_property
-from html import escape
 from typing import NamedTuple
 
 from autograd_lite.core.value import Value
 from autograd_lite.explain.graph import adjoints, edges
 from autograd_lite.explain.shown import Shown, ends
+from autograd_lite.notation.columns import aligned, html_table
 from autograd_lite.notation.formula import Adjoint, Namer, Reader, Sum, adjoint_written
-from autograd_lite.notation.writing import LATEX, TEXT, Notation, aligned
+from autograd_lite.notation.writing import LATEX, TEXT, Notation
 
 _DIGITS = 6
 
@@ -98,14 +98,9 @@ class TraceTable(Shown):
     @cached_property
     def html(self) -> str:
         """The table as HTML."""
-        heads = ("", "formula", "value", "adjoint", "formula", "value")
-        body = []
-        for line in self.lines():
-            cells = ("⋮", self._left_out, "", "", "", "") if line is None else line
-            body.append("".join([f"<td>{escape(cell)}</td>" for cell in cells]))
-        head = "".join([f"<th>{cell}</th>" for cell in heads])
-        rows = "".join([f"<tr>{row}</tr>" for row in body])
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        head = ("", "formula", "value", "adjoint", "formula", "value")
+        left_out = ("⋮", self._left_out, "", "", "", "")
+        return html_table(head, [left_out if line is None else line for line in self.lines()])
 
     @cached_property
     def latex(self) -> str:

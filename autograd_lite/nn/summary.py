@@ -6,12 +6,12 @@ What does not live here: modules (`nn.py`), which show themselves with this; plo
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Iterable
 from typing import Any, Protocol
 
 from autograd_lite.core.value import Value
+from autograd_lite.notation.columns import aligned, html_table
 from autograd_lite.notation.names import short
 
 _ROWS = 20  # of more parts, the middle is left out
@@ -62,23 +62,10 @@ def as_text(model: _Model) -> str:
       layers.1  Layer(8, 3, 'linear')          27  2.20  none yet
     """
     table = [_HEADINGS, *_rows(model)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    sides = (str.ljust, str.ljust, str.rjust, str.rjust, str.rjust)
-    lines = [
-        "  ".join([side(cell, width) for side, cell, width in zip(sides, row, widths, strict=True)]).rstrip()
-        for row in table
-    ]
+    lines = aligned(table, ("left", "left", "right", "right", "right"))
     return "\n".join([repr(model), *[f"  {line}" for line in lines]])
 
 
 def as_html(model: _Model) -> str:
     """The same as a table in HTML."""
-
-    def line(cells: Iterable[str], tag: str) -> str:
-        left = ' style="text-align:left"'
-        shown = [f"<{tag}{left * (k < 2)}>{html.escape(cell)}</{tag}>" for k, cell in enumerate(cells)]
-        return f"<tr>{''.join(shown)}</tr>"
-
-    caption = f'<caption style="text-align:left"><code>{html.escape(repr(model))}</code></caption>'
-    body = "".join([line(row, "td") for row in _rows(model)])
-    return f"<table>{caption}<thead>{line(_HEADINGS, 'th')}</thead><tbody>{body}</tbody></table>"
+    return html_table(_HEADINGS, _rows(model), left=2, caption=repr(model))

@@ -21,6 +21,7 @@ from typing import Any
 from autograd_lite.core.primitive import TABLE, Primitive
 from autograd_lite.core.rules import add, div, mul, neg, pow, sub
 from autograd_lite.core.value import Value
+from autograd_lite.notation.columns import width
 
 LONGEST = 2_000  # characters: more is no expression that anyone looks at
 _SHOWN = 72  # of these, as many are shown around a mistake
@@ -62,8 +63,7 @@ class ExpressionError(ValueError):
         before, after = "…" * (start > 0), "…" * (start + _SHOWN < len(self.text))
         shown = before + self.text[start : start + _SHOWN]
         to_place = shown[: self.column - start + len(before)]
-        columns = sum([1 + (unicodedata.east_asian_width(c) in "WF") for c in to_place])
-        return f"{shown}{after}\n{' ' * columns}^ {self.message}"
+        return f"{shown}{after}\n{' ' * width(to_place)}^ {self.message}"
 
 
 def evaluate(text: str, values: Mapping[str, float]) -> Value:

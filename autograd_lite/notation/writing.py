@@ -1,7 +1,6 @@
 r"""How formulas are written: the rows' templates filled in as LaTeX, and the same formulas as Unicode text.
 
 - `LATEX`, `TEXT`: the two notations; each writes a name, a number, and a row applied to operands
-- `aligned`: columns of text, by the width that is shown
 
 What does not live here: what a label looks like (`names.py`), and which formula a graph stands for
 (`formulas.py`).
@@ -10,8 +9,7 @@ What does not live here: what a label looks like (`names.py`), and which formula
 from __future__ import annotations
 
 import math
-import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -190,31 +188,3 @@ TEXT = Notation(
     equal="=",
     about="≈",
 )
-
-
-# --- Columns ---------------------------------------------------------------------------------------
-
-
-def width(text: str) -> int:
-    """Return how many columns of a terminal `text` takes; combining accents take none."""
-    return sum(not unicodedata.combining(character) for character in text)
-
-
-def padded(text: str, columns: int, side: str = "left") -> str:
-    """Return `text` filled with spaces to so many columns; it stands at the left, the right or the centre."""
-    missing = max(columns - width(text), 0)
-    before = {"left": 0, "right": missing, "centre": missing // 2}[side]
-    return " " * before + text + " " * (missing - before)
-
-
-def aligned(rows: Iterable[Sequence[str]], sides: Sequence[str], gap: str = "  ") -> list[str]:
-    """Return a line for each row, its cells in columns; `sides` says where in its column a cell stands.
-
-    >>> aligned([("w₁", "0.5"), ("bias", "−12")], ("left", "right"))
-    ['w₁    0.5', 'bias  −12']
-    """
-    table = [*rows]
-    columns = [max(map(width, cells)) for cells in zip(*table, strict=True)]
-    return [
-        gap.join([padded(*cell) for cell in zip(row, columns, sides, strict=True)]).rstrip() for row in table
-    ]

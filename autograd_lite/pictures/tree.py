@@ -9,13 +9,13 @@ import math
 import os
 import shutil
 import sys
-import unicodedata
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from autograd_lite.core.primitive import TABLE
 from autograd_lite.core.value import Value
+from autograd_lite.notation import columns
 from autograd_lite.notation.names import pretty, short
 from autograd_lite.pictures.cards import constants, in_order, is_part_of_sum, symbol_of
 from autograd_lite.pictures.colour import largest_of, strength
@@ -40,30 +40,6 @@ class _Line:
     gradient: float | None = None
     is_last: bool = True
     sums: int = 0  # sums within this one, which have no line
-
-
-def _width(text: str) -> int:
-    """How many columns of a terminal `text` takes."""
-    return sum([_columns(c) for c in text])
-
-
-def _columns(c: str) -> int:
-    if unicodedata.category(c) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(c) in "WF" else 1
-
-
-def _fitted(text: str, width: int) -> str:
-    """`text` in exactly `width` columns, cut with an ellipsis if it takes more."""
-    if _width(text) > width:
-        used, kept = 1, ""
-        for c in text:
-            used += _columns(c)
-            if used > width:
-                break
-            kept += c
-        text = kept + "…"
-    return text + " " * (width - _width(text))
 
 
 def _plain(kind: str, text: str) -> str:
@@ -187,7 +163,7 @@ class Tree:
         width = self._width or shutil.get_terminal_size((100, 24)).columns
         beside = value_width + 2 + (gradient_width + _BAR + 4 if self._has_gradients else 0)
         room = max(width - beside, 10)
-        needed = [(line.depth, min(max(_width(line.name), _LEAST), _NAME)) for line in lines]
+        needed = [(line.depth, min(max(columns.width(line.name), _LEAST), _NAME)) for line in lines]
         indent = 3 if all(3 * depth + name <= room for depth, name in needed) else 2
         deepest = (room - _LEAST) // indent
 
@@ -215,13 +191,15 @@ class Tree:
                 (prefix, name, numbers + self._gradient(line.gradient, gradient, gradient_width, paint))
             )
 
-        column = min(max([_width(prefix + name) for prefix, name, _ in drawn]), room)
+        column = min(max([columns.width(prefix + name) for prefix, name, _ in drawn]), room)
         heading = f"{' ' * column}  {'value':>{value_width}}"
         if self._has_gradients:
             heading += f"  {'gradient':>{gradient_width}}"
         text = [paint("dim", heading)]
         for prefix, name, numbers in drawn:
-            text.append((paint("dim", prefix) + _fitted(name, column - len(prefix)) + numbers).rstrip())
+            text.append(
+                (paint("dim", prefix) + columns.fitted(name, column - len(prefix)) + numbers).rstrip()
+            )
         if not self._has_gradients:
             text.append(paint("dim", "no gradients yet: call backward()"))
         left_out = self._total - len(shown) - inner_sums

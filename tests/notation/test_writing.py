@@ -13,7 +13,7 @@ from sympy.parsing.latex import parse_latex
 from autograd_lite import Value, abs, atan2, clip, exp, heaviside, leaky_relu, log, maximum, neg, sqrt, square
 from autograd_lite.core.primitive import ATOM, POWER, PRODUCT, SUM, TABLE
 from autograd_lite.notation.formula import to_latex, to_text
-from autograd_lite.notation.writing import LATEX, TEXT, aligned, padded, significant, width
+from autograd_lite.notation.writing import LATEX, TEXT, significant
 from tests.random_graphs import smooth_graphs
 from tests.sampling import call, points
 
@@ -200,9 +200,3 @@ def test_many_operands_are_cut_short():
     node = TABLE["softmax_cross_entropy"](xs, 3)
     assert to_text(node) == "−log P(x₃, x₀, x₁, …, x₁₁)"
     assert to_latex(node) == r"-\log P\left(x_{3}, x_{0}, x_{1}, \dots, x_{11}\right)"
-
-
-def test_columns_are_as_wide_as_what_is_seen():
-    assert [width(text) for text in ("ŷ", "x̄₂", "θ̂ = 1")] == [1, 2, 5]
-    assert [padded("ab", 5, side) for side in ("left", "right", "centre")] == ["ab   ", "   ab", " ab  "]
-    assert aligned([("x̄", "1"), ("long", "22")], ("left", "right"), gap="|") == ["x̄   | 1", "long|22"]
