@@ -34,7 +34,7 @@ from autograd_lite.compiler.runtime.interface import Kernel
 from autograd_lite.compiler.runtime.interpreter import Tape, TapeKernel, replay
 from autograd_lite.compiler.runtime.machine import Machine, NoCompilerError
 from autograd_lite.core.collector import collector_paused
-from autograd_lite.core.numbers import real
+from autograd_lite.core.numbers import real, whole
 from autograd_lite.core.primitive import TABLE, Primitive
 from autograd_lite.core.value import Value
 from autograd_lite.transforms.pytrees import Tree
@@ -708,8 +708,7 @@ class Program:
         """
         if real not in ("float64", "float32"):
             raise ValueError(f"real must be 'float64' or 'float32', got {real!r}")
-        if not isinstance(threads, int) or not 1 <= threads <= 1024:
-            raise ValueError(f"threads must be a whole number from 1 to 1024, got {threads!r}")
+        threads = whole(threads, "threads", most=1024)
         if not self.leaves and not self.arguments:
             raise TypeError(f"{self.name} has no leaves and no arguments: it is one number")
         added = self.scalar and bool(self.leaves)

@@ -1,11 +1,13 @@
-"""What counts as a number: every number that a user hands in passes through `real` and becomes a float.
+"""What counts as a number: a number that a user hands in passes through `real`, a count through `whole`.
 
-Next door: `primitive.py` calls it for the operands of a row, `value.py` for data, labels and seeds.
+Next door: `primitive.py` calls `real` for the operands of a row, `value.py` for data and seeds. Layers and
+training loops call `whole` for their sizes.
 """
 
 from __future__ import annotations
 
 import math
+import operator
 from decimal import Decimal
 from numbers import Real
 from typing import TypeGuard
@@ -41,3 +43,24 @@ def real(number: object, what: str = "an operand") -> float:
         return converted
     cure = ": take the number out of it with .data" if hasattr(type(number), "_record") else ""
     raise TypeError(f"{what} must be a real number, got {type(number).__name__} {number!r}{cure}")
+
+
+def whole(number: object, what: str, least: int = 1, most: float = math.inf) -> int:
+    """Return `number` as a plain int: an int or a NumPy integer from `least` to `most`.
+
+    `what` names the culprit in messages. Raises `TypeError` for everything else (bool, float, str, None) and
+    `ValueError` outside the bounds.
+
+    >>> whole(3, "epochs")
+    3
+    """
+    try:
+        if isinstance(number, bool):  # a whole number to Python, but a slip here
+            raise TypeError
+        converted = operator.index(number)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{what} must be a whole number, got {type(number).__name__} {number!r}") from None
+    if not least <= converted <= most:
+        bounds = f"at least {least}" if most == math.inf else f"from {least} to {most}"
+        raise ValueError(f"{what} must be {bounds}, got {converted}")
+    return converted

@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 import json
 import math
-import operator
 import os
 import random
 from collections import Counter
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 from autograd_lite.core.modes import scope
-from autograd_lite.core.numbers import real
+from autograd_lite.core.numbers import real, whole
 from autograd_lite.core.primitive import TABLE, Primitive, Traceable
 from autograd_lite.core.recording import linear
 from autograd_lite.core.rules import dot
@@ -260,16 +259,6 @@ _HOLDERS = (Module, list, tuple, dict)  # where parameters are looked for
 # --- Neurons, layers, networks ----------------------------------------------------------------------
 
 
-def _size(number: Any, what: str) -> int:
-    try:
-        size = operator.index(number)
-    except TypeError:
-        raise TypeError(f"{what} must be a whole number, got {type(number).__name__} {number!r}") from None
-    if size < 1:
-        raise ValueError(f"{what} must be at least 1, got {size}")
-    return size
-
-
 def _takes_one(row: Primitive) -> bool:
     return row.arguments is None and len(inspect.signature(row.rule).parameters) == 2
 
@@ -378,7 +367,7 @@ class Neuron(Module):
         nonlin: bool = True,
         outputs: int = 1,
     ) -> None:
-        inputs, generator = _size(inputs, "the number of inputs"), _generator(rng)
+        inputs, generator = whole(inputs, "the number of inputs"), _generator(rng)
         self._activation, self._apply = _resolve(activation if nonlin else None)
         draw = _initializer(init, self._activation)
         self.w = [Value(draw(generator, inputs, outputs), f"w{i}") for i in range(1, inputs + 1)]
@@ -423,7 +412,7 @@ class Layer(Module):
         rng: random.Random | int | None = None,
         nonlin: bool = True,
     ) -> None:
-        outputs, generator = _size(outputs, "the number of neurons in a layer"), _generator(rng)
+        outputs, generator = whole(outputs, "the number of neurons in a layer"), _generator(rng)
         self._title = "layer"
         self.neurons = [
             Neuron(inputs, activation, bias=bias, init=init, rng=generator, nonlin=nonlin, outputs=outputs)
@@ -485,7 +474,7 @@ class MLP(Module):
     ) -> None:
         if not isinstance(sizes, Iterable):
             raise TypeError(f"sizes must be a list of layer sizes, got {type(sizes).__name__} {sizes!r}")
-        widths = [_size(size, "the number of neurons in a layer") for size in sizes]
+        widths = [whole(size, "the number of neurons in a layer") for size in sizes]
         if not widths:
             raise ValueError("an MLP needs at least one layer: sizes is empty")
         generator = _generator(rng)

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from autograd_lite.core.collector import collector_paused
 from autograd_lite.core.modes import no_grad
-from autograd_lite.core.numbers import real
+from autograd_lite.core.numbers import real, whole
 from autograd_lite.core.rules import mean
 from autograd_lite.core.value import Value
 from autograd_lite.nn.losses import cross_entropy, half_squared_error, log_loss, log_loss_from_scores
@@ -39,14 +39,6 @@ def _positive(number: float, what: str) -> float:
     number = real(number, what)
     if not 0.0 < number < math.inf:
         raise ValueError(f"{what} must be a positive number, got {number!r}")
-    return number
-
-
-def _whole(number: int, what: str) -> int:
-    if isinstance(number, bool) or not isinstance(number, int):
-        raise TypeError(f"{what} must be a whole number, got {type(number).__name__} {number!r}")
-    if number < 1:
-        raise ValueError(f"{what} must be at least 1, got {number}")
     return number
 
 
@@ -236,7 +228,7 @@ def minimize(
     lr, precision = _positive(lr, "lr"), real(precision, "precision")
     if not precision >= 0.0:
         raise ValueError(f"precision must be at least 0, got {precision!r}")
-    max_steps, gradient = _whole(max_steps, "max_steps"), grad(f)
+    max_steps, gradient = whole(max_steps, "max_steps"), grad(f)
     flat = flatten(start, "start")
     if not flat.leaves:
         raise ValueError(f"start holds no number to move: {start!r}")
@@ -405,8 +397,8 @@ def fit(
     """
     inputs, targets = _examples(X, y, "the training data")
     held_out = None if validation is None else _examples(*validation, "the validation data")
-    epochs, m = _whole(epochs, "epochs"), len(inputs)
-    size = m if batch_size is None else _whole(batch_size, "batch_size")
+    epochs, m = whole(epochs, "epochs"), len(inputs)
+    size = m if batch_size is None else whole(batch_size, "batch_size")
     batches = math.ceil(m / size)
     shuffle = random.Random(seed).shuffle
     order, history, started = list(range(m)), History(), time.perf_counter()
