@@ -37,7 +37,7 @@ from autograd_lite.core.collector import collector_paused
 from autograd_lite.core.numbers import real, whole
 from autograd_lite.core.primitive import TABLE, Primitive
 from autograd_lite.core.value import Value
-from autograd_lite.transforms.pytrees import Tree
+from autograd_lite.transforms.pytrees import Tree, flatten
 
 # Above this many operations straight-line code takes longer to compile, some 30 µs an operation, than a tape
 # loses by a thousand runs; measured by `python -m tests.benchmarks`.
@@ -71,22 +71,22 @@ def compile(function: Callable[..., Any] | Value, *example: Any, name: str | Non
         with collector_paused():
             recording, leaves = recorded(function)
         title = name or function.label or "program"
-        result = Tree(0.0, "the loss", [])
+        result = flatten(0.0, "the loss").tree
         return Program(recording, recording.operations, result, [], leaves, _identifier(title))
     trace = Trace(Graph(share=False))
     names = _argument_names(function, len(example))
-    trees = [Tree(x, f"the example {given}", []) for given, x in zip(names, example, strict=True)]
+    trees = [flatten(x, f"the example {given}").tree for given, x in zip(names, example, strict=True)]
     inputs: list[Any] = []
     for given, tree in zip(names, trees, strict=True):
+        tree.check_printable(f"the example {given}")
         for path in tree.paths:
             place = trace.graph.input("argument", len(inputs), f"{given}{path}")
             inputs.append(trace.traced(place))
     rest = iter(inputs)
-    returned: list[Any] = []
-    result = Tree(
-        trace.run(function, [tree.build(rest) for tree in trees]), "what the function returned", returned
-    )
-    outputs = [trace.index(x) for x in returned]
+    returned = trace.run(function, [tree.build(rest) for tree in trees])
+    result, values = flatten(returned, "what the function returned")
+    result.check_printable("what the function returned")
+    outputs = [trace.index(x) for x in values]
     title = str(name or getattr(function, "__name__", type(function).__name__))
     for i, traced in trace.named.items():
         if traced.label:
@@ -153,7 +153,7 @@ class Program:
         self._kernels: dict[str, Callable[..., Any]] = {}
         self._machine: Machine | None = None
         self._native: tuple[str, bool, int] | None = None  # number, fastmath, threads: how it is made
-        self._arrays = any("array" in _kinds(tree) for _, tree in arguments)
+        self._arrays = any(tree.has_arrays for _, tree in arguments)
 
     def __repr__(self) -> str:
         return (
@@ -578,7 +578,7 @@ class Program:
         if isinstance(kernel, Machine) and len(batches) == len(self.arguments):
             if self.checks:
                 self.checked_columns(batches)
-            sizes = {tree.rows(x) for (_, tree), x in zip(self.arguments, batches, strict=True)}
+            sizes = {tree.row_count(x) for (_, tree), x in zip(self.arguments, batches, strict=True)}
             if len(sizes) == 1 and 0 not in sizes:
                 samples = kernel.rows(batches)
                 return samples, samples.m
@@ -792,7 +792,8 @@ class Program:
             value = float(value.sum()) * scale
         if kind == "leaf":
             return value, np.stack(list(rest), axis=1)
-        built = [tree.stacked([next(rest) * scale for _ in tree.paths], np) for _, tree in self.arguments]
+        scaled = (x * scale for x in rest)
+        built = [tree.stacked(scaled, np) for _, tree in self.arguments]
         return value, built[0] if len(built) == 1 else tuple(built)
 
     def _each_in_numpy(self, columns: list[Any], m: int, leaves: Sequence[float], kind: str) -> list[Any]:
@@ -878,7 +879,7 @@ class Program:
             *given, leaves = arguments if self.leaves else (*arguments, [])
             columns: list[Any] = []
             for (_, tree), x in zip(self.arguments, given, strict=True):
-                _collect(tree, x, columns)
+                tree.collect(x, columns)
             out = run(columns, leaves)
             for holds in demands(columns, leaves):
                 out = [namespace.where(holds, x, math.nan) for x in out]
@@ -900,16 +901,3 @@ def _in_sample(i: int) -> Iterator[None]:
         yield
     except (ArithmeticError, ValueError, TypeError) as error:
         raise type(error)(f"sample {i}: {error}") from error
-
-
-def _collect(tree: Tree, x: Any, columns: list[Any]) -> None:
-    if tree.kind == "number":
-        columns.append(x)
-    else:
-        parts = [x[key] for key in tree.keys] if tree.kind == "dict" else x
-        for child, part in zip(tree.children, parts, strict=True):
-            _collect(child, part, columns)
-
-
-def _kinds(tree: Tree) -> set[Any]:
-    return {tree.kind}.union(*map(_kinds, tree.children))

@@ -21,7 +21,7 @@ from autograd_lite.core.value import Value, topological_order
 from autograd_lite.explain.graph import Between, Edge, adjoints, edges
 from autograd_lite.notation.formula import Namer, Reader
 from autograd_lite.notation.writing import TEXT
-from autograd_lite.transforms.derivatives import flatten
+from autograd_lite.transforms.pytrees import flatten
 
 _LARGEST = 2000  # local partials on the paths, among which a slip is still looked for
 _LISTED, _DEFINED = 5, 3  # partials in a row, and names that are explained

@@ -23,7 +23,8 @@ from autograd_lite.core.value import Value
 from autograd_lite.nn.losses import cross_entropy, half_squared_error, log_loss, log_loss_from_scores
 from autograd_lite.nn.modules import MLP, Layer, Neuron
 from autograd_lite.train.compiled import Training
-from autograd_lite.transforms.derivatives import flatten, grad
+from autograd_lite.transforms.derivatives import grad
+from autograd_lite.transforms.pytrees import flatten
 
 # --- Optimizers -------------------------------------------------------------------------------------
 
@@ -232,7 +233,7 @@ def minimize(
     flat = flatten(start, "start")
     if not flat.leaves:
         raise ValueError(f"start holds no number to move: {start!r}")
-    x, path, change = flat.leaves, [flat.build(iter(flat.leaves))], math.inf
+    x, path, change = flat.leaves, [flat.around(flat.leaves)], math.inf
     if previous is not None:
         given = flatten(previous, "previous")
         if given.paths not in ([""], flat.paths):
@@ -245,7 +246,7 @@ def minimize(
             slopes = flatten(gradient(path[-1]), "the gradient").leaves
             before, x = x, [xi - lr * slope for xi, slope in zip(x, slopes, strict=True)]
             changes = [abs(new - old) for new, old in zip(x, before, strict=True)]
-            path.append(flat.build(iter(x)))
+            path.append(flat.around(x))
             steps += 1
             if not all(each < math.inf for each in changes):  # NaN is not
                 raise FloatingPointError(

@@ -18,72 +18,18 @@ import functools
 import math
 import operator
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
 
 from autograd_lite.core.modes import enable_grad, no_grad
 from autograd_lite.core.numbers import real
 from autograd_lite.core.primitive import Tracer
 from autograd_lite.core.value import Value
+from autograd_lite.transforms.pytrees import flatten
 
 Tree: TypeAlias = Any
 Function: TypeAlias = Callable[..., Any]
 Argnums: TypeAlias = int | Sequence[int]
-
-# --- Trees -----------------------------------------------------------------------------------------
-
-
-class Flat(NamedTuple):
-    """A tree laid out: where each leaf stood, the leaves, and what builds the containers again."""
-
-    paths: list[str]
-    leaves: list[Any]  # Values and floats
-    build: Callable[[Iterator[Any]], Tree]
-
-    def around(self, leaves: Iterable[Any]) -> Tree:
-        """The same containers around other leaves."""
-        return self.build(iter(leaves))
-
-
-def flatten(tree: Tree, what: str, path: str = "") -> Flat:
-    """Lay out a tree of numbers and Values; `TypeError` names the leaf, from `what` on, that is neither."""
-    container: Callable[[list[Any]], Tree] = list if isinstance(tree, list) else tuple
-    if isinstance(tree, dict):
-        parts = [(f"[{key!r}]", part) for key, part in tree.items()]
-        keys = [*tree]  # the caller's dict may change before something is built
-        container = lambda built: dict(zip(keys, built, strict=True))  # noqa: E731
-    elif isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        parts = [(f".{name}", part) for name, part in zip(tree._fields, tree, strict=True)]
-        container = type(tree)._make  # type: ignore[attr-defined]
-    elif isinstance(tree, list | tuple):
-        parts = [(f"[{k}]", part) for k, part in enumerate(tree)]
-    elif type(tree).__name__ == "ndarray":
-        nested = flatten(tree.tolist(), what, path)
-        return nested._replace(build=lambda leaves: _array(nested.build(leaves)))
-    else:
-        return Flat([path], [tree if isinstance(tree, Value) else real(tree, what + path)], next)
-    flats = [flatten(part, what, path + step) for step, part in parts]
-    return Flat(
-        [path for flat in flats for path in flat.paths],
-        [leaf for flat in flats for leaf in flat.leaves],
-        lambda leaves: container([flat.build(leaves) for flat in flats]),
-    )
-
-
-def _array(nested: Any) -> Any:
-    import numpy
-
-    return numpy.array(nested)
-
-
-def _leaves_like(model: Flat, flat: Flat, names: str) -> list[Any]:
-    """The leaves of `flat` in the order of `model`, which must have the same paths (ValueError)."""
-    leaves, wanted = dict(zip(flat.paths, flat.leaves, strict=True)), dict.fromkeys(model.paths)
-    odd = [path for path in (*wanted, *leaves) if not (path in wanted and path in leaves)]
-    if odd:
-        raise ValueError(f"{names} must be built alike, but only one of them has {odd[0] or 'no parts'}")
-    return [leaves[path] for path in model.paths]
-
 
 # --- The linear map --------------------------------------------------------------------------------
 
@@ -357,7 +303,7 @@ def vjp(f: Function, *primals: Tree) -> tuple[Tree, Function]:
     run = _Run(f, range(len(primals)), primals, {})
 
     def pullback(adjoint: Tree) -> Tree:
-        seeds = _leaves_like(run.result, flatten(adjoint, "the adjoint"), "the adjoint and the result")
+        seeds = run.result.leaves_of(flatten(adjoint, "the adjoint"), "the adjoint and the result")
         return run.like_arguments(run.linear.pull(zip(run.linear.outputs, seeds, strict=True)))
 
     return run.value(), pullback
@@ -376,7 +322,7 @@ def jvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree]) -> tuple
         raise TypeError("primals and tangents must be tuples with an entry for each argument: (x,) for one")
     run = _Run(f, range(len(primals)), primals, {})
     flat = flatten(dict(enumerate(tangents)), "tangents")
-    along = _leaves_like(run.arguments, flat, "the tangents and the primals")
+    along = run.arguments.leaves_of(flat, "the tangents and the primals")
     return run.value(), run.result.around(run.linear.push(dict(zip(run.linear.inputs, along, strict=True))))
 
 
