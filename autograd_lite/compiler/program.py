@@ -23,10 +23,11 @@ from autograd_lite.compiler.frontend.checks import Checks
 from autograd_lite.compiler.frontend.recording import Recording, recorded
 from autograd_lite.compiler.frontend.trace import Trace, differentiated, rebuilt
 from autograd_lite.compiler.ir.graph import Graph
-from autograd_lite.compiler.loops import builder as lift
-from autograd_lite.compiler.loops import ir as loops
-from autograd_lite.compiler.loops.reroll import rolled
-from autograd_lite.compiler.loops.vectorize import Recorded, separated
+from autograd_lite.compiler.loops import lowering
+from autograd_lite.compiler.loops.ir import LoopProgram
+from autograd_lite.compiler.loops.reroll import reroll
+from autograd_lite.compiler.loops.show import show_loops
+from autograd_lite.compiler.loops.vectorize import VectorizedBatch, vectorize
 from autograd_lite.compiler.runtime import machine as native
 from autograd_lite.compiler.runtime.descent import Descent
 from autograd_lite.compiler.runtime.executor import split_sums
@@ -203,18 +204,18 @@ class Program:
         """The nodes of ``graph`` that are returned."""
         return self._listed[1]
 
-    def _lifted(self, kind: str, target: str) -> loops.Lifted:
+    def _loops(self, kind: str, target: str) -> LoopProgram:
         """The outputs and the gradients as loops."""
-        return rolled(self._nests(kind, target), arrays.numpy())
+        return reroll(self._nests(kind, target), arrays.numpy())
 
-    def _nests(self, kind: str, target: str) -> loops.Lifted:
+    def _nests(self, kind: str, target: str) -> LoopProgram:
         np = arrays.numpy()
         if isinstance(self._origin, Recording):
-            return lift.lift_recorded(self._origin, target, np)
-        if self.scalar and lift.derives(self.graph):
+            return lowering.lower_recording(self._origin, target, np)
+        if self.scalar and lowering.derives(self.graph):
             count = self._count if kind == "argument" else len(self.leaves)
-            return lift.lift_gradient(self.graph, self.outputs[0], kind, count, target, np)
-        return lift.lift(self.graph, self._nodes(kind), target, np)
+            return lowering.lower_gradient(self.graph, self.outputs[0], kind, count, target, np)
+        return lowering.lower_to_loops(self.graph, self._nodes(kind), target, np)
 
     def _inputs(self, kind: str) -> list[int | None]:
         place = {self.graph.numbers[i]: i for i, op in enumerate(self.graph.ops) if op == kind}
@@ -261,7 +262,7 @@ class Program:
         kernel = None if self.arguments or not self.leaves else self.kernel("leaf")
         if not isinstance(kernel, nests.Kernel):
             return False
-        return LOOP * sum([max(nest.steps, 1) for nest in kernel.lifted.nests]) < self._operations
+        return LOOP * sum([max(nest.steps, 1) for nest in kernel.program.nests]) < self._operations
 
     def _title(self) -> str:
         signature = f"{self.name}({', '.join(given for given, _ in self.arguments)})"
@@ -659,16 +660,16 @@ class Program:
         if self._machine is not None and kind == "leaf":
             return self._machine
         try:
-            return nests.Kernel(self._separated(kind, "array"), np)
-        except lift.IrregularError:
+            return nests.Kernel(self._vectorized(kind, "array"), np)
+        except lowering.IrregularError:
             return TapeKernel(partial(self._taped, kind), np)
 
-    def _separated(self, kind: str, target: str) -> loops.Lifted | Recorded:
+    def _vectorized(self, kind: str, target: str) -> LoopProgram | VectorizedBatch:
         """The outputs as loops; of one sample if a batch of them was recorded."""
         np = arrays.numpy()
-        lifted = self._nests(kind, target)
-        found = None if self.arguments or len(lifted.nests) > MANY_NESTS else separated(lifted, np)
-        return replace(found, lifted=rolled(found.lifted, np)) if found else rolled(lifted, np)
+        program = self._nests(kind, target)
+        found = None if self.arguments or len(program.nests) > MANY_NESTS else vectorize(program, np)
+        return replace(found, program=reroll(found.program, np)) if found else reroll(program, np)
 
     # --- Machine code
 
@@ -679,9 +680,9 @@ class Program:
         It does not look at labels: one that a loss refuses gives a wrong number. All other forms refuse it.
         """
         np = arrays.numpy()
-        lifted = self._lifted("leaf" if self.leaves else "argument", "c")
+        program = self._loops("leaf" if self.leaves else "argument", "c")
         name = c.function_name(self.name)
-        return c.c_layout(lifted, np, name=name, arguments=self._sizes(), lanes=1).text
+        return c.c_layout(program, np, name=name, arguments=self._sizes(), lanes=1).text
 
     def _sizes(self) -> list[tuple[str, int]]:
         return [(given, len(tree.paths)) for given, tree in self.arguments]
@@ -689,7 +690,7 @@ class Program:
     @property
     def loops(self) -> str:
         """The loops that were found, as nested ``for`` loops: a layer of a network is one."""
-        return loops.shown(self._lifted("leaf" if self.leaves else "argument", "shown"), arrays.numpy())
+        return show_loops(self._loops("leaf" if self.leaves else "argument", "shown"), arrays.numpy())
 
     @property
     def is_native(self) -> bool:
@@ -737,10 +738,10 @@ class Program:
         np = arrays.numpy()
         found: Any
         try:
-            found = self._lifted(kind, "c") if each else self._separated(kind, "c")
-            lifted = found if isinstance(found, loops.Lifted) else found.lifted
-            irregular = len(lifted.nests) > native.IRREGULAR
-        except lift.IrregularError:
+            found = self._loops(kind, "c") if each else self._vectorized(kind, "c")
+            program = found if isinstance(found, LoopProgram) else found.program
+            irregular = len(program.nests) > native.IRREGULAR
+        except lowering.IrregularError:
             irregular = True
         if irregular:
             found = (self.graph, self._nodes(kind))

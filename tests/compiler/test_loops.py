@@ -16,9 +16,9 @@ from autograd_lite.compiler import compile
 from autograd_lite.compiler import program as program_module
 from autograd_lite.compiler.codegen import c_loops as c
 from autograd_lite.compiler.codegen import numpy_loops as nests
-from autograd_lite.compiler.loops import builder as lift
-from autograd_lite.compiler.loops import ir as loops
+from autograd_lite.compiler.loops import lowering
 from autograd_lite.compiler.loops.grouping import LOOP
+from autograd_lite.compiler.loops.strides import affine_access
 from autograd_lite.compiler.runtime import machine as native
 from autograd_lite.core.primitive import TABLE, primitive
 from autograd_lite.nn import modules as nn
@@ -44,7 +44,7 @@ def whole(program, leaves):
     numbers = np.array([leaf.data for leaf in program.leaves])
     found = [kernel.sums(kernel.samples([]), numbers)]
     if kernel.recorded is not None:
-        found.append(nests.Kernel(program._lifted("leaf", "array"), np).sums(np.zeros((0, 1)), numbers))
+        found.append(nests.Kernel(program._loops("leaf", "array"), np).sums(np.zeros((0, 1)), numbers))
         agree(found[0], found[1])
     value, *gradients = found[0].tolist()
     found = dict(zip(program.leaves, gradients, strict=True))
@@ -127,7 +127,7 @@ def test_sums_over_samples_are_products_of_matrices(n, m, by_rows, lanes, produc
     assert all(a is b for a, b in zip(program.leaves, weights, strict=True))
     found = {}
     for vectors in (2, 1):
-        writer = c._Writer(program._lifted("leaf", "c"), np, {}, "double", lanes, vectors)
+        writer = c._Writer(program._loops("leaf", "c"), np, {}, "double", lanes, vectors)
         found[vectors] = [(product.rows, product.columns) for product in writer.products.values()]
         for k, product in writer.products.items():
             order = [writer.summed(k, number) for number in range(n * m)]
@@ -198,8 +198,8 @@ def test_another_order_rolls_as_well(seed):
     network = by_hand(model, choose)
     straight = compile(lambda x, y: relu(1.0 - y * model(x)), [0.0, 0.0], 0.0)
     other = compile(lambda x, y: relu(1.0 - y * network(x)), [0.0, 0.0], 0.0)
-    lifted = [p._lifted("leaf", "array") for p in (straight, other)]
-    assert len(lifted[0].nests) == len(lifted[1].nests)
+    found = [p._loops("leaf", "array") for p in (straight, other)]
+    assert len(found[0].nests) == len(found[1].nests)
     a, b = straight.batch(X, y), other.batch(X, y)
     found = dict(zip(other.leaves, b[1], strict=True))
     assert [found[leaf] for leaf in straight.leaves] == pytest.approx(a[1], rel=1e-12, abs=1e-15)
@@ -242,7 +242,7 @@ def test_any_order_gives_the_same_loops(seed):
         loss = loss + relu(1.0 - t * network(x))
     recorded = compile(loss)
     assert "index[" not in recorded.loops
-    assert len(recorded._lifted("leaf", "array").nests) < 40
+    assert len(recorded._loops("leaf", "array").nests) < 40
     loss.backward()
     agree(whole(recorded, recorded.leaves), [loss.data, *[leaf.grad for leaf in recorded.leaves]])
     inputs_too = ag.sum([relu(1.0 - t * model(x)) for x, t in samples[:20]])  # which `nn` makes leaves of
@@ -258,9 +258,9 @@ def test_a_whole_recorded_batch_rolls():
     for x, t in samples[:20]:
         loss = loss + relu(1.0 - t * network(x))
     program = compile(loss)
-    lifted = program._lifted("leaf", "array")
+    found = program._loops("leaf", "array")
     assert program._operations > 10_000
-    assert len(lifted.nests) < 40
+    assert len(found.nests) < 40
     loss.backward()
     want = [loss.data, *[leaf.grad or 0.0 for leaf in program.leaves]]
     agree(whole(program, program.leaves), want)
@@ -451,7 +451,7 @@ def test_a_graph_that_does_not_roll_is_interpreted(monkeypatch):
     loss.backward()
     program = compile(loss).native()
     assert program._machine.tables
-    monkeypatch.setattr(lift, "MOST_GROUPS", 50)  # where the loops are not even looked for
+    monkeypatch.setattr(lowering, "MOST_GROUPS", 50)  # where the loops are not even looked for
     assert compile(loss).native()() == program()
     value, gradients = program()
     found = dict(zip(program.leaves, gradients, strict=True))
@@ -558,12 +558,12 @@ def test_a_product_of_very_many_factors():
 
 def test_affine_addresses():
     index = np.arange(24).reshape(2, 3, 4)
-    assert loops.affine(index.reshape(1, -1), np) == ([24], [[1]])
-    assert loops.affine(index.transpose(2, 0, 1).reshape(1, -1), np) == ([4, 6], [[1, 4]])
-    assert loops.affine(np.array([[0, 1, 2, 10, 11, 12]]), np) == ([2, 3], [[10, 1]])
-    assert loops.affine(np.array([[0, 1, 3]]), np) is None
-    assert loops.affine(np.array([[7, 7, 7], [0, 2, 4]]), np) == ([3], [[0], [2]])
-    assert loops.affine(np.array([[5]]), np) == ([], [[]])
+    assert affine_access(index.reshape(1, -1), np) == ([24], [[1]])
+    assert affine_access(index.transpose(2, 0, 1).reshape(1, -1), np) == ([4, 6], [[1, 4]])
+    assert affine_access(np.array([[0, 1, 2, 10, 11, 12]]), np) == ([2, 3], [[10, 1]])
+    assert affine_access(np.array([[0, 1, 3]]), np) is None
+    assert affine_access(np.array([[7, 7, 7], [0, 2, 4]]), np) == ([3], [[0], [2]])
+    assert affine_access(np.array([[5]]), np) == ([], [[]])
 
 
 def test_a_sum_keeps_its_order_and_differs_in_the_last_bits_alone():
@@ -794,9 +794,9 @@ def test_derivatives_of_each_sample_are_copied_in_few_loops():
     found = program.batch(X, y, reduce=None, wrt="leaves")
     np.testing.assert_allclose(found[0], value, rtol=1e-13)
     np.testing.assert_allclose(found[1], gradients, rtol=1e-12, atol=1e-15)
-    lifted = program._lifted("leaf", "c")
-    lifted = replace(lifted, outputs=[], each=lifted.outputs)
-    text = c.c_layout(lifted, np, name="p", arguments=program._sizes(), lanes=8).text
+    found = program._loops("leaf", "c")
+    found = replace(found, outputs=[], each=found.outputs)
+    text = c.c_layout(found, np, name="p", arguments=program._sizes(), lanes=8).text
     assert text.count("each[s") <= 2 * 8  # nests, not derivatives
 
 

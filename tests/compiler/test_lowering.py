@@ -14,12 +14,12 @@ from autograd_lite import Value, exp, sigmoid, tanh, value_and_grad
 from autograd_lite.compiler import compile
 from autograd_lite.compiler.codegen import numpy_loops as nests
 from autograd_lite.compiler.frontend.recording import LEAF, recorded
-from autograd_lite.compiler.loops import builder as lift
+from autograd_lite.compiler.loops import lowering
 from autograd_lite.core.primitive import TABLE, primitive
 
 
 def nests_of(program, target="array"):
-    return program._lifted("leaf", target).nests
+    return program._loops("leaf", target).nests
 
 
 def agrees(loss, tolerance=1e-13):
@@ -30,7 +30,7 @@ def agrees(loss, tolerance=1e-13):
     loss.backward()
     want = np.array([loss.data, *[leaf.grad or 0.0 for leaf in program.leaves]])
     for target in ("array", "c"):
-        kernel = nests.Kernel(program._lifted("leaf", target), np)
+        kernel = nests.Kernel(program._loops("leaf", target), np)
         got = kernel.sums(np.zeros((0, 1)), np.array([leaf.data for leaf in program.leaves]))
         assert np.abs(got - want).max() <= tolerance * max(1.0, np.abs(want).max())
     return program
@@ -78,15 +78,15 @@ def test_numbers_do_not_tell_nodes_apart():
 def test_more_numbers_than_forms_pay_for(monkeypatch):
     made = []
 
-    class Counted(lift._Form):
+    class Counted(lowering.Template):
         def __init__(self, *given):
             made.append(given)
             super().__init__(*given)
 
-    monkeypatch.setattr(lift, "_Form", Counted)
-    monkeypatch.setattr(lift, "MANY_NUMBERS", 20)
+    monkeypatch.setattr(lowering, "Template", Counted)
+    monkeypatch.setattr(lowering, "MANY_NUMBERS", 20)
     w = values(60)
-    compile(ag.sum([wi ** (0.5 + 0.01 * k) for k, wi in enumerate(w)]))._lifted("leaf", "array")
+    compile(ag.sum([wi ** (0.5 + 0.01 * k) for k, wi in enumerate(w)]))._loops("leaf", "array")
     assert sorted([numbers.count(None) for _, numbers, *_ in made]) == [1] * 20 + [2]
     agrees(ag.sum([wi ** (0.5 + 0.01 * k) for k, wi in enumerate(w)]))
     agrees(ag.sum([ag.clip(wi, 0.6, 1.0 + 0.003 * k) for k, wi in enumerate(w)]))
@@ -102,7 +102,7 @@ def test_signs_and_factors_of_sums():
 def test_a_leaf_or_a_number_alone():
     a = Value(2.0)
     program = compile(a)
-    assert nests.Kernel(program._lifted("leaf", "array"), np).sums(
+    assert nests.Kernel(program._loops("leaf", "array"), np).sums(
         np.zeros((0, 1)), np.array([5.0])
     ).tolist() == [
         5.0,
@@ -185,7 +185,7 @@ def test_time_is_near_linear_in_the_nodes(target):
         best = math.inf
         for _ in range(3):
             start = time.process_time()
-            program._lifted("leaf", target)
+            program._loops("leaf", target)
             best = min(best, time.process_time() - start)
         return best
 

@@ -30,7 +30,7 @@ from autograd_lite.compiler import Program, TraceError, compile
 from autograd_lite.compiler import program as program_module
 from autograd_lite.compiler.codegen.printer import identifier
 from autograd_lite.compiler.ir.graph import Graph
-from autograd_lite.compiler.loops import builder as lift
+from autograd_lite.compiler.loops import lowering
 from autograd_lite.core.primitive import TABLE, primitive
 from autograd_lite.train.compiled import Training
 from autograd_lite.transforms.derivatives import grad, hessian, hvp
@@ -373,7 +373,7 @@ def test_a_large_program_with_choices_follows_them(monkeypatch, x, value, gradie
     assert program(x) == (value, gradient)
     assert program.backward(x) == value
     assert w.grad == value
-    monkeypatch.setattr(lift, "MOST_GROUPS", 0)  # then samples, too, are run one by one
+    monkeypatch.setattr(lowering, "MOST_GROUPS", 0)  # then samples, too, are run one by one
     means, gradients = program.batch([x, x], wrt="leaves")
     assert (float(means), *map(float, gradients)) == (value, value)
 

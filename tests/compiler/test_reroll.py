@@ -230,7 +230,7 @@ def test_a_recorded_sequence_agrees(model, machine):
         value, gradients = program.native()()
         agree([value, *gradients], want)
     else:
-        kernel = nests.Kernel(program._lifted("leaf", "array"), np)
+        kernel = nests.Kernel(program._loops("leaf", "array"), np)
         agree(kernel.sums(np.zeros((0, 1)), np.array([leaf.data for leaf in program.leaves])).tolist(), want)
 
 
@@ -240,7 +240,7 @@ def test_more_steps_are_no_more_loops(model):
     for steps in (20, 40):
         run = model(random.Random(4))
         program = compile(run, sequences(1, steps)[0].tolist())
-        counts.append(len(program._lifted("leaf", "array").nests))
+        counts.append(len(program._loops("leaf", "array").nests))
     assert counts[0] == counts[1] < 120
 
 
@@ -261,11 +261,11 @@ def test_a_chain_of_2000_steps_is_two_loops():
     for k in range(2_000):
         y = tanh(y * w + k * 1e-3)
     program = compile(y)
-    lifted = program._lifted("leaf", "array")
-    assert len(lifted.nests) <= 20
-    assert [nest.steps for nest in lifted.nests if nest.steps] == [1_999] * 3
+    found = program._loops("leaf", "array")
+    assert len(found.nests) <= 20
+    assert [nest.steps for nest in found.nests if nest.steps] == [1_999] * 3
     y.backward()
-    kernel = nests.Kernel(lifted, np)
+    kernel = nests.Kernel(found, np)
     got = kernel.sums(np.zeros((0, 1)), np.array([leaf.data for leaf in program.leaves]))
     agree(got.tolist(), [y.data, *[leaf.grad for leaf in program.leaves]])
 
@@ -280,7 +280,7 @@ def test_what_only_looks_alike_is_left_alone():
     loss = ag.sum(made)
     program = compile(loss)
     loss.backward()
-    kernel = nests.Kernel(program._lifted("leaf", "array"), np)
+    kernel = nests.Kernel(program._loops("leaf", "array"), np)
     got = kernel.sums(np.zeros((0, 1)), np.array([leaf.data for leaf in program.leaves]))
     agree(got.tolist(), [loss.data, *[leaf.grad for leaf in program.leaves]])
 
@@ -298,7 +298,7 @@ def test_a_step_with_its_operands_the_other_way_round_is_no_step_of_the_loop():
 
 
 def test_what_is_too_irregular_runs_on_the_tape(monkeypatch):
-    monkeypatch.setattr("autograd_lite.compiler.loops.builder.MOST_GROUPS", 20)
+    monkeypatch.setattr("autograd_lite.compiler.loops.lowering.MOST_GROUPS", 20)
     run = chain(random.Random(7))
     X = sequences(6, 30)
     program = compile(run, X[0].tolist())

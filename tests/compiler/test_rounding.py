@@ -223,10 +223,10 @@ def test_a_loop_begins_at_so_many_terms(terms):
         return total
 
     program = compile(chain, [0.0] * terms)
-    (nest,) = [nest for nest in program._lifted("leaf", "array").nests if nest.written and nest.runs]
-    assert [run.terms for run in nest.runs] == ([terms] if terms == LOOP else [1] * terms)
-    (loop,) = compile(lambda x: dot(w, x), [0.0] * terms)._lifted("leaf", "array").nests[:1]
-    assert [run.terms for run in loop.runs] == [terms]  # which rounds once and has no order
+    (nest,) = [nest for nest in program._loops("leaf", "array").nests if nest.written and nest.products]
+    assert [run.terms for run in nest.products] == ([terms] if terms == LOOP else [1] * terms)
+    (loop,) = compile(lambda x: dot(w, x), [0.0] * terms)._loops("leaf", "array").nests[:1]
+    assert [run.terms for run in loop.products] == [terms]  # which rounds once and has no order
 
 
 def test_the_longer_chain_leads():
@@ -238,11 +238,11 @@ def test_the_longer_chain_leads():
         product = (a * b) * product
     for loss in (total, product):
         program = compile(loss)
-        assert len(program._lifted("leaf", "array").nests) < 5 * 60 + 10
+        assert len(program._loops("leaf", "array").nests) < 5 * 60 + 10
         loss.backward()
         value, _ = program._kernel("leaf")([], [leaf.data for leaf in program.leaves])
         assert value == pytest.approx(loss.data, rel=1e-15)
-    assert len(compile(total)._lifted("leaf", "array").nests) < 6
+    assert len(compile(total)._loops("leaf", "array").nests) < 6
 
 
 def test_squares_and_reciprocals_round_once():

@@ -20,7 +20,18 @@ from typing import Any
 from autograd_lite.compiler.codegen.c_words import WORDS
 from autograd_lite.compiler.codegen.printer import CHOICE, OR, Language, identifier
 from autograd_lite.compiler.ir.graph import CONDITIONS, Op
-from autograd_lite.compiler.loops.ir import NESTS, C, Lifted, Nest, Run, Slot, W, X, affine, in_turn, stepped
+from autograd_lite.compiler.loops.ir import (
+    ARGUMENT,
+    CONSTANT,
+    NESTS,
+    PARAMETER,
+    Access,
+    LoopNest,
+    LoopProgram,
+    ProductTerms,
+    step_groups,
+)
+from autograd_lite.compiler.loops.strides import access_by_step, affine_access
 from autograd_lite.core import rules as table
 from autograd_lite.core.primitive import Primitive
 
@@ -88,8 +99,8 @@ class _Access:
 class _Product:
     """Sums over samples of ``row · column``: where these are found, and how many there are."""
 
-    row: Slot
-    column: Slot
+    row: Access
+    column: Access
     rows: int
     columns: int
     turned: bool  # the columns are the outer loop of the nest
@@ -115,23 +126,23 @@ class _Writer:
 
     def __init__(
         self,
-        lifted: Lifted,
+        program: LoopProgram,
         numpy: Any,
         tables: dict[bytes, tuple[str, Any]],
         real: str,
         lanes: int,
         vectors: int,
     ) -> None:
-        self.lifted, self.np, self.tables, self.real, self.lanes = lifted, numpy, tables, real, lanes
-        nests = lifted.nests
+        self.program, self.np, self.tables, self.real, self.lanes = program, numpy, tables, real, lanes
+        nests = program.nests
         self.inlined = {k for k, nest in enumerate(nests) if nest.op in CONDITIONS}
-        self.returned = {space - NESTS for space, _ in lifted.outputs}
+        self.returned = {space - NESTS for space, _ in program.outputs}
         self.used: set[int] = set()
         for nest in nests:
             check_row(nest.op)
             read = {slot.space - NESTS for slot in nest.reads() if slot.space >= NESTS}
             (self.returned if nest.after else self.used).update(read)
-        self.used |= {space - NESTS for space, _ in lifted.each}
+        self.used |= {space - NESTS for space, _ in program.each}
         self.products = {
             k: product
             for k in sorted(self.returned - self.used)
@@ -167,14 +178,14 @@ class _Writer:
 
     def product_of_matrices(self, k: int) -> _Product | None:
         """A nest as a product of matrices over the samples, if it is one."""
-        nest = self.lifted.nests[k]
-        if nest.op is not None or nest.steps or len(nest.runs) != 1 or nest.runs[0].terms != 1:
+        nest = self.program.nests[k]
+        if nest.op is not None or nest.steps or len(nest.products) != 1 or nest.products[0].terms != 1:
             return None
-        (run,) = nest.runs
-        varies = [self.lifted.varies(slot.space) for slot in run.factors]
+        (run,) = nest.products
+        varies = [self.program.varies(slot.space) for slot in run.factors]
         if varies != [True, True] or run.coefficient is not None:
             return None
-        found = affine(self.np.stack([slot.index[:, 0] for slot in run.factors]), self.np)
+        found = affine_access(self.np.stack([slot.index[:, 0] for slot in run.factors]), self.np)
         if found is None or not 1 <= len(found[0]) <= 2:
             return None
         extents, (first, second) = found
@@ -185,9 +196,9 @@ class _Writer:
             a, b, first, second = b, a, second, first
         if first[1] or second[0]:
             return None
-        outer, inner = Slot(a.space, a.index[:: extents[1]]), Slot(b.space, b.index[: extents[1]])
+        outer, inner = Access(a.space, a.index[:: extents[1]]), Access(b.space, b.index[: extents[1]])
         # Columns are what follows each other in the outputs, unless a vector would be mostly empty.
-        numbers = [number for space, number in self.lifted.outputs if space == NESTS + k]
+        numbers = [number for space, number in self.program.outputs if space == NESTS + k]
         along = extents[1] > 1 and len(numbers) > 1 and numbers[1] - numbers[0] == extents[1]
         inner_first = not along if min(extents) >= self.lanes // 2 else extents[1] >= extents[0]
         if inner_first:
@@ -207,23 +218,23 @@ class _Writer:
 
     # --- Addresses
 
-    def access(self, nest: Nest, slot: Slot) -> Slot:
+    def access(self, nest: LoopNest, slot: Access) -> Access:
         """Where an operand is found when the nest runs: after the samples, sums take the place of results."""
-        if nest.after and self.lifted.varies(slot.space):
-            return Slot(SUMS, self.summed(slot.space - NESTS, slot.index))
+        if nest.after and self.program.varies(slot.space):
+            return Access(SUMS, self.summed(slot.space - NESTS, slot.index))
         return slot
 
     def expression(self, space: int, index: Any, accesses: list[_Access], least: int = CHOICE) -> str:
         """An operand as text, with ``@k@`` for the address of access k; conditions are written out."""
         k = space - NESTS
         if space >= NESTS and k in self.inlined:
-            nest = self.lifted.nests[k]
+            nest = self.program.nests[k]
             operands = [self.access(nest, slot) for slot in nest.operands]
             return self.operation(
                 nest, [(slot.space, slot.index[index, 0]) for slot in operands], accesses, least
             )
-        if space == C:
-            values = self.np.unique(self.lifted.constants[index])
+        if space == CONSTANT:
+            values = self.np.unique(self.program.constants[index])
             if len(values) == 1:
                 text = self.number(float(values[0]))
                 return f"({text})" if text[0] == "-" else text
@@ -231,7 +242,7 @@ class _Writer:
         return f"@{len(accesses) - 1}@"
 
     def operation(
-        self, nest: Nest, operands: list[tuple[int, Any]], accesses: list[_Access], least: int
+        self, nest: LoopNest, operands: list[tuple[int, Any]], accesses: list[_Access], least: int
     ) -> str:
         level, asked = LANGUAGE.precedence(nest.op)  # type: ignore[arg-type]
         texts = [
@@ -245,7 +256,11 @@ class _Writer:
         """The extents of a nest and the address of each access, in terms of i0, i1, ..., and of the step."""
         np = self.np
         if steps:
-            moves = stepped(np.stack([access.index for access in accesses]), steps, np) if accesses else None
+            moves = (
+                access_by_step(np.stack([access.index for access in accesses]), steps, np)
+                if accesses
+                else None
+            )
             size //= steps
             if moves is None:
                 row = _sum_text("step" if size == 1 else f"{size} * step", "i0" if size > 1 else "0")
@@ -258,7 +273,7 @@ class _Writer:
             return [], [str(int(access.index[0])) for access in accesses]
         if not accesses:
             return [size], []
-        found = affine(np.stack([access.index for access in accesses]), np)
+        found = affine_access(np.stack([access.index for access in accesses]), np)
         if found is None:
             return [size], [f"{self.lookup(access.index)}[i0]" for access in accesses]
         extents, strides = found
@@ -281,14 +296,14 @@ class _Writer:
         compiler takes more time for each loop of a longer one.
         """
         parts: list[tuple[list[str], int, bool | None]] = []  # lines, nests, whether it is as written
-        for group in in_turn(self.lifted.nests):
+        for group in step_groups(self.program.nests):
             body = [line for k in group for line in self.nest(k, vectors, lanes, after)]
             if not body:
                 continue
             lines = [line for k in group for line in self.started(k, vectors)]
-            steps = self.lifted.nests[group[0]].steps
+            steps = self.program.nests[group[0]].steps
             lines += _nested([f"for (int step = 0; step < {steps}; step++)"], body) if steps else body
-            kinds = {nest.ordered for k in group if (nest := self.lifted.nests[k]).op is None}
+            kinds = {nest.ordered for k in group if (nest := self.program.nests[k]).op is None}
             as_written = True in kinds or self.lanes == 1 if kinds else None
             if parts:
                 before, count, kind = parts[-1]
@@ -331,9 +346,9 @@ class _Writer:
 
     def started(self, k: int, vectors: int) -> list[str]:
         """The results of a nest that are copied from others."""
-        lines, at, varies = [], 0, self.lifted.nests[k].varies
+        lines, at, varies = [], 0, self.program.nests[k].varies
         q = "q" if vectors > 1 and varies else ""
-        for slot in self.lifted.nests[k].start:
+        for slot in self.program.nests[k].start:
             access = _Access(slot.space, slot.index[:, 0])
             extents, (address,) = self.loops([access], len(slot.index))
             target = self.target(k, _plus(at, _address(0, _steps(extents))), q)
@@ -342,14 +357,14 @@ class _Writer:
             at += len(slot.index)
         return lines
 
-    def row(self, nest: Nest, extents: list[int]) -> str:
+    def row(self, nest: LoopNest, extents: list[int]) -> str:
         """Which node of the nest the loops are at."""
         row = _address(0, _steps(extents))
         return _sum_text(row, f"{nest.rows // nest.steps} * step") if nest.steps else row
 
     def nest(self, k: int, vectors: int, lanes: int, after: bool = False) -> list[str]:
         """A nest as loops over its nodes and the samples of a block."""
-        nest = self.lifted.nests[k]
+        nest = self.program.nests[k]
         if k in self.inlined or nest.varies != bool(lanes) or nest.after != after:
             return []
         if nest.varies and k not in self.place and k not in self.sum_place:
@@ -366,19 +381,19 @@ class _Writer:
         k = access.space - NESTS
         if access.space == SUMS:
             return f"sums[{address}]"
-        if access.space == W:
+        if access.space == PARAMETER:
             return f"w[{address}]"
-        if access.space == C:
+        if access.space == CONSTANT:
             return f"c[{address}]"
-        if access.space >= NESTS and not self.lifted.nests[k].varies:
+        if access.space >= NESTS and not self.program.nests[k].varies:
             return f"f[{_plus(self.fixed_place[k], address)}]"
-        name = "x" if access.space == X else f"n{k}"
+        name = "x" if access.space == ARGUMENT else f"n{k}"
         return f"{name}[{_vector(address, q)}]" + (f"[{lane}]" if lane else "")
 
     def target(self, k: int, node: str, q: str, lane: str | None = None) -> str:
         return self.element(_Access(NESTS + k, None), node, q, lane)
 
-    def elementwise(self, k: int, nest: Nest, vectors: int, lanes: int) -> list[str]:
+    def elementwise(self, k: int, nest: LoopNest, vectors: int, lanes: int) -> list[str]:
         accesses: list[_Access] = []
         operands = [self.access(nest, slot) for slot in nest.operands]
         text = self.operation(nest, [(slot.space, slot.index[:, 0]) for slot in operands], accesses, CHOICE)
@@ -387,7 +402,7 @@ class _Writer:
         lane = "l" if lanes > 1 else None
         inner = []
         for a, (access, address) in enumerate(zip(accesses, addresses, strict=True)):
-            varies = self.lifted.varies(access.space)
+            varies = self.program.varies(access.space)
             element = self.element(access, address, q if varies else "", lane if varies else None)
             if nest.op is table.where:
                 # All is read before the choice: of a choice that reads, GCC 12 made loops that read wrong.
@@ -407,12 +422,12 @@ class _Writer:
         heads += [f"for (int l = 0; l < {lanes}; l++)"] if lane else []
         return _nested(heads, inner)
 
-    def sums_of_products(self, k: int, nest: Nest, vectors: int, lanes: int) -> list[str]:
+    def sums_of_products(self, k: int, nest: LoopNest, vectors: int, lanes: int) -> list[str]:
         # The address of the first term advances with the node, the terms by steps that all nodes share.
         np = self.np
         accesses: list[_Access] = []
         plans: list[tuple[Any, list[int], list[Any], str]] = []  # run, its accesses, steps, coefficient
-        for run in nest.runs:
+        for run in nest.products:
             own: list[int] = []
             steps: list[Any] = []
             slots = [self.access(nest, slot) for slot in run.factors]
@@ -432,23 +447,23 @@ class _Writer:
         row = self.row(nest, extents)
         node = _plus(nest.size - nest.rows, row)
 
-        def product(run: Run, factors: list[tuple[_Access, str]], coefficient: str, q: str) -> str:
+        def product(run: ProductTerms, factors: list[tuple[_Access, str]], coefficient: str, q: str) -> str:
             if not nest.written or run.commutes():  # numbers first, then vectors
-                factors = sorted(factors, key=lambda factor: self.lifted.varies(factor[0].space))
+                factors = sorted(factors, key=lambda factor: self.program.varies(factor[0].space))
             return self.product(factors, coefficient, q)
 
         def term(plan: Any, q: str) -> str:
             run, own, _, coefficient = plan
             return product(run, [(accesses[a], addresses[a]) for a in own], coefficient, q)
 
-        if all(run.terms == 1 for run in nest.runs):
+        if all(run.terms == 1 for run in nest.products):
             q = "q" if vectors > 1 else ""
             text = " + ".join([term(plan, q) for plan in plans])
             total = f"g[{_plus(self.sum_place.get(k, 0), node)}]"
             if nest.varies and k not in self.place:
                 return self.added_up(extents, total, text, bool(q))
             target = self.target(k, node, q)
-            moving = any(self.lifted.varies(access.space) for access in accesses)
+            moving = any(self.program.varies(access.space) for access in accesses)
             body = [f"{target} = {'' if moving or not lanes else '(V){0} + '}{text};"]
             if k in self.sum_place:
                 body.append(f"{total} += {target};")
@@ -481,7 +496,9 @@ class _Writer:
                     body += each(partial(term, plan), "+=")
                     continue
                 flat = (
-                    affine(np.stack(steps), np) if steps and all(step.ndim == 1 for step in steps) else None
+                    affine_access(np.stack(steps), np)
+                    if steps and all(step.ndim == 1 for step in steps)
+                    else None
                 )
                 if flat is not None:
                     heads = _heads(flat[0], "t")
@@ -542,7 +559,7 @@ class _Writer:
             name = self.element(_Access(product.column.space, None), str(key[1]), "0" if vectors > 1 else "")
             lines.append(f"columns(&{name}, {step}, {product.columns}, {vectors}, {turned}, {width});")
         row = product.row.index[:, 0]
-        found = affine(row[None, :], np)
+        found = affine_access(row[None, :], np)
         assert found is not None, "rows of a product advance by one stride"
         rows = _address(int(row[0]), [found[1][0][0] if found[0] else 0])
         name = self.element(_Access(product.row.space, None), "@", "0" if vectors > 1 else "")
@@ -579,23 +596,23 @@ class _Writer:
 
         return lines + _blocked([product.rows], tile)
 
-    def coefficients(self, values: Any) -> Slot:
+    def coefficients(self, values: Any) -> Access:
         """Coefficients that differ, as constants."""
-        lifted = self.lifted
+        program = self.program
         key = values.tobytes()
         if key not in self.kept:
-            self.kept[key] = len(lifted.constants)
-            lifted.constants = self.np.concatenate([lifted.constants, values.ravel()])
-        return Slot(C, self.kept[key] + self.np.arange(values.size).reshape(values.shape))
+            self.kept[key] = len(program.constants)
+            program.constants = self.np.concatenate([program.constants, values.ravel()])
+        return Access(CONSTANT, self.kept[key] + self.np.arange(values.size).reshape(values.shape))
 
     def product(self, factors: list[tuple[_Access, str]], coefficient: str, q: str) -> str:
         texts = []
         if coefficient and coefficient != self.number(1.0):
             texts.append(f"({coefficient})" if coefficient[0] == "-" else coefficient)
-        varies = self.lifted.varies
+        varies = self.program.varies
         for access, address in factors:
-            if access.space == C and address.isdigit():
-                value = self.number(float(self.lifted.constants[int(address)]))
+            if access.space == CONSTANT and address.isdigit():
+                value = self.number(float(self.program.constants[int(address)]))
                 texts.append(f"({value})" if value[0] == "-" else value)
             else:
                 texts.append(self.element(access, address, q if varies(access.space) else ""))
@@ -605,12 +622,12 @@ class _Writer:
         """The function that works on one block of samples."""
         self.done: set[tuple[int, int, int, int]] = set()
         lines = self.nests(name, vectors, lanes)
-        width = len(self.lifted.each)
+        width = len(self.program.each)
         results: dict[int, list[tuple[int, int]]] = {}  # of each nest: places, and the numbers of its nodes
-        for i, (space, number) in enumerate(self.lifted.each):
+        for i, (space, number) in enumerate(self.program.each):
             results.setdefault(space - NESTS, []).append((i, number))
         for k, pairs in results.items():
-            found = affine(self.np.array(pairs).T, self.np)
+            found = affine_access(self.np.array(pairs).T, self.np)
             extents = [len(pairs)] if found is None else found[0]
             if found is None:
                 place, node = [f"{self.lookup(column)}[i0]" for column in self.np.array(pairs).T]
@@ -736,7 +753,7 @@ def _copied(to: str, pairs: list[tuple[int, int]], source: str, table: str, fact
 
 
 def c_layout(
-    lifted: Lifted,
+    program: LoopProgram,
     numpy: Any,
     *,
     name: str,
@@ -750,11 +767,11 @@ def c_layout(
     The arguments are given with the number of numbers that each has in a sample; those of a batch that was
     recorded are its data, and the outputs are what they are, once for all samples.
     """
-    lifted = _with_results(lifted, numpy)
+    program = _with_results(program, numpy)
     tables: dict[bytes, tuple[str, Any]] = {}
     vectors = VECTORS if lanes > 1 else 1
-    writer = _Writer(lifted, numpy, tables, real, lanes, vectors)
-    nests = lifted.nests
+    writer = _Writer(program, numpy, tables, real, lanes, vectors)
+    nests = program.nests
     n = sum(size for _, size in arguments)
     sizes = sorted({vectors, 1}, reverse=True)
     blocks = [writer.block(size, lanes, f"block_{size}") for size in sizes]
@@ -765,7 +782,7 @@ def c_layout(
     functions = writer.functions
     summed: list[tuple[int, int]] = []
     fixed: list[tuple[int, int]] = []
-    for i, (space, number) in enumerate(lifted.outputs):
+    for i, (space, number) in enumerate(program.outputs):
         k = space - NESTS
         if nests[k].varies:
             summed.append((i, writer.summed(k, number)))
@@ -774,7 +791,7 @@ def c_layout(
     scale = "1" if recorded or not arguments else "m"
     results = _copied("out", summed, "sums", "from_sums")
     results += _copied("out", fixed, "f", "from_fixed", "" if scale == "1" else "m * ")
-    leaves = lifted.leaves.tolist()
+    leaves = program.leaves.tolist()
     moved = leaves != [*range(len(leaves))]
     taken = _copied("v", list(enumerate(leaves)), "w", "from_leaves") if moved else []
     data = [
@@ -783,7 +800,7 @@ def c_layout(
     ]
     if re.search(r"\bc\[", "".join([*functions, *blocks, *before, *after])):
         data.append(
-            f"static const {real} c[] = {{{', '.join(_number(float(x)) for x in lifted.constants)}}};"
+            f"static const {real} c[] = {{{', '.join(_number(float(x)) for x in program.constants)}}};"
         )
     sums_at = _whole(len(leaves), 16) if moved else 0
     fixed_at = sums_at + _whole(writer.sums, 16)
@@ -798,7 +815,7 @@ def c_layout(
         if arguments
         else "none: m is 1",
         leaves=len(leaves),
-        outputs=len(lifted.outputs),
+        outputs=len(program.outputs),
         work=work,
         aligned=", its start a multiple of 64 bytes" if lanes > 1 else "",
         types=types(real, lanes) + (_PARTS if functions else ""),
@@ -812,10 +829,10 @@ def c_layout(
         room=n * vectors,
         sums=writer.sums,
         in_vectors=in_vectors,
-        samples=_samples(arguments, sizes, lanes, in_vectors, len(lifted.each))
+        samples=_samples(arguments, sizes, lanes, in_vectors, len(program.each))
         if any(nest.varies for nest in nests)
         else "",
-        each=f", then {len(lifted.each)} numbers for each sample" if lifted.each else "",
+        each=f", then {len(program.each)} numbers for each sample" if program.each else "",
         v="work" if moved else "w",
         sums_at=sums_at,
         fixed_at=fixed_at,
@@ -836,9 +853,9 @@ def types(real: str, lanes: int) -> str:
     return f"#include <{'math.h' if real == 'double' else 'tgmath.h'}>\n\n{vector}"
 
 
-def _with_results(lifted: Lifted, numpy: Any) -> Lifted:
+def _with_results(program: LoopProgram, numpy: Any) -> LoopProgram:
     """The same with outputs that are all results of nests: what is an input itself is copied."""
-    nests, outputs, each = [*lifted.nests], [*lifted.outputs], [*lifted.each]
+    nests, outputs, each = [*program.nests], [*program.outputs], [*program.each]
 
     def copied(places: list[tuple[int, int]], space: int, varies: bool) -> None:
         """Replace the places in this space by those of a nest that copies them."""
@@ -848,15 +865,21 @@ def _with_results(lifted: Lifted, numpy: Any) -> Lifted:
             for k, i in enumerate(found):
                 places[i] = (NESTS + len(nests), k)
             nests.append(
-                Nest(None, len(found), "copy", runs=[Run(None, [Slot(space, index)], 1)], varies=varies)
+                LoopNest(
+                    None,
+                    len(found),
+                    "copy",
+                    products=[ProductTerms(None, [Access(space, index)], 1)],
+                    varies=varies,
+                )
             )
 
-    for space in (X, W, C):
-        copied(outputs, space, space == X)
+    for space in (ARGUMENT, PARAMETER, CONSTANT):
+        copied(outputs, space, space == ARGUMENT)
     for space in sorted({of for of, _ in each}):
-        if space == X or not lifted.varies(space):
+        if space == ARGUMENT or not program.varies(space):
             copied(each, space, True)
-    return Lifted(nests, lifted.leaves, lifted.constants, outputs, each)
+    return LoopProgram(nests, program.leaves, program.constants, outputs, each)
 
 
 def _samples(

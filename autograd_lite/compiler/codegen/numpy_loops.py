@@ -2,7 +2,7 @@
 
 The result of nest k is the array ``nk``, with a row per node and, if it varies, a column per sample; ``x``
 are the arguments, ``w`` the leaves, ``c`` the constants, ``m`` is the number of samples. What does not live
-here: where the nests come from (`lift.py`).
+here: where the nests come from (`loops/`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,19 @@ from autograd_lite.compiler.codegen import python
 from autograd_lite.compiler.codegen.arrays import ARRAY, functions
 from autograd_lite.compiler.codegen.printer import called
 from autograd_lite.compiler.ir.graph import CONDITIONS
-from autograd_lite.compiler.loops.ir import NESTS, C, Lifted, Nest, Run, Slot, W, X, affine, in_turn
-from autograd_lite.compiler.loops.vectorize import Recorded
+from autograd_lite.compiler.loops.ir import (
+    ARGUMENT,
+    CONSTANT,
+    NESTS,
+    PARAMETER,
+    Access,
+    LoopNest,
+    LoopProgram,
+    ProductTerms,
+    step_groups,
+)
+from autograd_lite.compiler.loops.strides import affine_access
+from autograd_lite.compiler.loops.vectorize import VectorizedBatch
 from autograd_lite.core.primitive import Primitive
 
 BLOCK = 1024  # samples: some dozen rows of so many doubles fit a cache of the second level
@@ -26,15 +37,15 @@ LONG = 100  # terms of a sum
 class _Writer:
     """The text of the nests, and what it names."""
 
-    def __init__(self, lifted: Lifted, numpy: Any) -> None:
-        self.lifted, self.np = lifted, numpy
-        rows = [nest.op for nest in lifted.nests if nest.op is not None]
+    def __init__(self, program: LoopProgram, numpy: Any) -> None:
+        self.program, self.np = program, numpy
+        rows = [nest.op for nest in program.nests if nest.op is not None]
         names = {name for op in rows for name in called(ARRAY.template(op))}
         opaque = {op.name: op for op in rows if isinstance(op, Primitive) and "array" not in op.template}
         self.bound = functions(numpy, names, opaque) | {"np": numpy}
 
     def name(self, space: int) -> str:
-        return {X: "x", W: "w", C: "c"}.get(space) or f"n{space - NESTS}"
+        return {ARGUMENT: "x", PARAMETER: "w", CONSTANT: "c"}.get(space) or f"n{space - NESTS}"
 
     def bind(self, value: Any) -> str:
         """A name for an array."""
@@ -49,7 +60,7 @@ class _Writer:
         return f"{self.bind(sum if sign == '+' else math.prod)}(({', '.join(texts)}))"
 
     def size(self, space: int) -> int | None:
-        return self.lifted.nests[space - NESTS].size if space >= NESTS else None
+        return self.program.nests[space - NESTS].size if space >= NESTS else None
 
     def rows(self, space: int, index: Any) -> tuple[str, int]:
         """The rows of an index, and how many there are: one, where it is the same again and again."""
@@ -64,19 +75,19 @@ class _Writer:
             return f"{name}[{first}:{int(index[-1]) + 1}{f':{step}' if step > 1 else ''}]", n
         return f"{name}[{self.bind(index)}]", n
 
-    def operand(self, slot: Slot, varies: bool) -> tuple[str, int, bool]:
+    def operand(self, slot: Access, varies: bool) -> tuple[str, int, bool]:
         """The first term of an operand: its text, its rows, and whether it has a column for each sample."""
         space, index = slot.space, slot.index[:, 0]
-        if space == C:
-            values = self.lifted.constants[index]
+        if space == CONSTANT:
+            values = self.program.constants[index]
             if (values == values[0]).all() and math.isfinite(values[0]):
                 text = repr(float(values[0]))
                 return (f"({text})" if text[0] == "-" else text), 1, False
         text, n = self.rows(space, index)
-        moves = self.lifted.varies(space)
+        moves = self.program.varies(space)
         return (text if moves or not varies else f"{text}[:, None]"), n, moves
 
-    def nest(self, nest: Nest) -> str:
+    def nest(self, nest: LoopNest) -> str:
         """The expression of a nest, with a row for each node, and a column for each sample if it varies."""
         if nest.op is not None:
             operands = [self.operand(slot, nest.varies) for slot in nest.operands]
@@ -85,14 +96,14 @@ class _Writer:
             text = template.format(", ".join(texts)) if one else template.format(*texts)
             whole = self.whole(nest, operands)
         else:
-            runs = [self.run(run, nest) for run in nest.runs]
+            runs = [self.run(run, nest) for run in nest.products]
             if not nest.ordered:
                 # A product of matrices comes first: all rows and columns are there, the rest is added.
                 runs.sort(key=lambda run: not run[1])
             text, whole = self.chain("+", [text for text, _ in runs]), any(whole for _, whole in runs)
         return text if whole else self.broadcast(text, nest.rows, nest.varies)
 
-    def whole(self, nest: Nest, operands: Sequence[tuple[str, int, bool]]) -> bool:
+    def whole(self, nest: LoopNest, operands: Sequence[tuple[str, int, bool]]) -> bool:
         """Whether what is made of these operands has all rows and columns, one of them being an array."""
         rows = any(n == nest.rows for _, n, _ in operands)
         columns = not nest.varies or any(moves for _, _, moves in operands)
@@ -101,7 +112,7 @@ class _Writer:
     def broadcast(self, text: str, rows: int, varies: bool) -> str:
         return f"np.broadcast_to({text}, {f'({rows}, m)' if varies else rows})"
 
-    def run(self, run: Run, nest: Nest) -> tuple[str, bool]:
+    def run(self, run: ProductTerms, nest: LoopNest) -> tuple[str, bool]:
         """The expression of a run, and whether it has all the rows and columns of the nest."""
         np, constant = self.np, run.coefficient
         if not run.factors:
@@ -121,8 +132,8 @@ class _Writer:
                     operands.insert(0, (name, nest.rows, False))
             text = self.chain("*", [text for text, _, _ in operands])
             return text, self.whole(nest, operands)
-        fixed = [slot for slot in run.factors if not self.lifted.varies(slot.space)]
-        moving = [slot for slot in run.factors if self.lifted.varies(slot.space)]
+        fixed = [slot for slot in run.factors if not self.program.varies(slot.space)]
+        moving = [slot for slot in run.factors if self.program.varies(slot.space)]
         if (
             nest.varies
             and len(moving) == 1
@@ -151,9 +162,9 @@ class _Writer:
             return f"({text}).sum(1)", True
         terms = [
             self.run(
-                Run(
+                ProductTerms(
                     None if constant is None else constant[:, t : t + 1],
-                    [Slot(slot.space, slot.index[:, t : t + 1]) for slot in run.factors],
+                    [Access(slot.space, slot.index[:, t : t + 1]) for slot in run.factors],
                     1,
                 ),
                 nest,
@@ -162,7 +173,7 @@ class _Writer:
         ]
         return f"({self.chain('+', [text for text, _ in terms])})", any(whole for _, whole in terms)
 
-    def matrix(self, slot: Slot) -> str:
+    def matrix(self, slot: Access) -> str:
         """A fixed operand as a matrix of nodes by terms: a view where its addresses advance by strides."""
         np, name, index = self.np, self.name(slot.space), slot.index
         for order, turned in ((index, ""), (index.T, ".T")):
@@ -171,14 +182,14 @@ class _Writer:
                 return f"{name}[{first}:{first + index.size}].reshape{order.shape}{turned}"
         return f"{name}[{self.bind(index)}]"
 
-    def started(self, nest: Nest) -> str:
+    def started(self, nest: LoopNest) -> str:
         """The expression of a nest whose first results may be copied from others."""
         if not nest.start:
             return self.nest(nest)
         firsts = [self.filled(slot, nest.varies) for slot in nest.start]
         return f"np.concatenate([{', '.join([*firsts, self.nest(nest)])}])"
 
-    def filled(self, slot: Slot, varies: bool) -> str:
+    def filled(self, slot: Access, varies: bool) -> str:
         """Copies, with a row for each."""
         text, n, moves = self.operand(slot, varies)
         rows = len(slot.index)
@@ -190,7 +201,7 @@ class _Writer:
 
     def by_steps(self, group: list[int]) -> list[str]:
         """Nests that run together, step by step: each result has its array, which the steps fill."""
-        nests = [self.lifted.nests[k] for k in group]
+        nests = [self.program.nests[k] for k in group]
         steps = nests[0].steps
         lines = []
         for k, nest in zip(group, nests, strict=True):
@@ -209,14 +220,14 @@ class _Writer:
 
     def total(self, k: int, stored: bool) -> str:
         """The sum over the samples of a result that varies."""
-        nest = self.lifted.nests[k]
+        nest = self.program.nests[k]
         if stored:
             return f"n{k}.sum(1)"
-        if nest.op is None and not nest.start and len(nest.runs) == 1:
-            (run,) = nest.runs
-            moving = [slot for slot in run.factors if self.lifted.varies(slot.space)]
+        if nest.op is None and not nest.start and len(nest.products) == 1:
+            (run,) = nest.products
+            moving = [slot for slot in run.factors if self.program.varies(slot.space)]
             if run.terms == 1 and len(run.factors) == 2 and len(moving) == 2:
-                found = affine(self.np.stack([slot.index[:, 0] for slot in moving]), self.np)
+                found = affine_access(self.np.stack([slot.index[:, 0] for slot in moving]), self.np)
                 if found is not None and len(found[0]) in (1, 2):
                     n1, n2, *_ = [*found[0], 1]  # one row against many is a product, too
                     first, second = [[*strides, 0] for strides in found[1]]
@@ -226,7 +237,7 @@ class _Writer:
                         return self.outer(run, moving[1], moving[0], n1, n2)
         return f"({self.started(nest)}).sum(1)"
 
-    def outer(self, run: Run, rows: Slot, columns: Slot, n1: int, n2: int) -> str:
+    def outer(self, run: ProductTerms, rows: Access, columns: Access, n1: int, n2: int) -> str:
         """Σ over samples of rows[i] · columns[j]: a matrix product."""
         a, *many_rows = self.rows(rows.space, rows.index[::n2, 0])
         b, *many_columns = self.rows(columns.space, columns.index[:n2, 0])
@@ -240,23 +251,23 @@ class _Writer:
 
 
 class Kernel:
-    """The sums over samples of a lifted program: called with a column per argument, and the leaves."""
+    """The sums over samples of a loop program: called with a column per argument, and the leaves."""
 
-    def __init__(self, found: Lifted | Recorded, numpy: Any) -> None:
-        self.np, self.recorded = numpy, found if isinstance(found, Recorded) else None
-        self.lifted = lifted = found if isinstance(found, Lifted) else found.lifted
+    def __init__(self, found: LoopProgram | VectorizedBatch, numpy: Any) -> None:
+        self.np, self.recorded = numpy, found if isinstance(found, VectorizedBatch) else None
+        self.program = program = found if isinstance(found, LoopProgram) else found.program
         # Once a block as large as this is freed, C's allocator keeps memory for the arrays of the next call,
         # which it would else return to the system and fetch anew: 7 ms instead of 2 for 10,000 samples.
         numpy.empty(2**21)
-        nests, writer = lifted.nests, _Writer(lifted, numpy)
+        nests, writer = program.nests, _Writer(program, numpy)
         used: set[int] = set()
-        read = {space - NESTS for space, _ in lifted.outputs if space >= NESTS}
+        read = {space - NESTS for space, _ in program.outputs if space >= NESTS}
         for nest in nests:
             (read if nest.after else used).update([slot.space - NESTS for slot in nest.reads()])
-        used |= {space - NESTS for space, _ in lifted.each}
+        used |= {space - NESTS for space, _ in program.each}
         lines = ["m = x.shape[1]"]
         after = []
-        for group in in_turn(nests):
+        for group in step_groups(nests):
             k, nest = group[0], nests[group[0]]
             if nest.after:
                 after += writer.by_steps(group) if nest.steps else [f"n{k} = {writer.started(nest)}"]
@@ -266,10 +277,10 @@ class Kernel:
                 lines.append(f"n{k} = {writer.started(nest)}")
         summed = [k for k in sorted(read) if k >= 0 and nests[k].varies]
         fixed = [k for k in sorted(read) if k >= 0 and not nests[k].varies and not nests[k].after]
-        each = [writer.rows(space, numpy.array([number]))[0] for space, number in lifted.each]
+        each = [writer.rows(space, numpy.array([number]))[0] for space, number in program.each]
         totals = ", ".join([writer.total(k, k in used) for k in summed])
         lines.append(f"return [{totals}], [{', '.join([f'n{k}' for k in fixed])}], [{', '.join(each)}]")
-        self.parts = sorted({space for space, _ in lifted.outputs if space >= NESTS})
+        self.parts = sorted({space for space, _ in program.outputs if space >= NESTS})
         given = ", ".join([f"n{k}" for k in (*summed, *fixed)])
         parts = ", ".join([f"n{space - NESTS}" for space in self.parts])
         text = "\n    ".join(["def block(x, w, c):", *lines])
@@ -281,14 +292,14 @@ class Kernel:
         for space in self.parts:
             starts[space] = at
             at += nests[space - NESTS].size
-        self.plain = [(space, number) for space, number in lifted.outputs if space < NESTS]
+        self.plain = [(space, number) for space, number in program.outputs if space < NESTS]
         rest = iter(range(at, at + len(self.plain)))
-        order = [starts[s] + number if s >= NESTS else next(rest) for s, number in lifted.outputs]
+        order = [starts[s] + number if s >= NESTS else next(rest) for s, number in program.outputs]
         if self.recorded is not None:
             places = [
                 *order,
                 *range(
-                    at + len(self.plain), at + len(self.plain) + len(lifted.each) * len(self.recorded.data)
+                    at + len(self.plain), at + len(self.plain) + len(program.each) * len(self.recorded.data)
                 ),
             ]
             order = [places[k] for k in self.recorded.order]
@@ -306,10 +317,10 @@ class Kernel:
 
     def sums(self, samples: Any, leaves: Any) -> Any:
         """The sums of the outputs over the columns of `samples`, in blocks that stay in the cache."""
-        np, constants = self.np, self.lifted.constants
+        np, constants = self.np, self.program.constants
         x = samples if self.recorded is None else self.recorded.rows(leaves).T
         m = x.shape[1]
-        w = leaves[self.lifted.leaves]
+        w = leaves[self.program.leaves]
         with np.errstate(all="ignore"):
             totals, fixed, each = self.block(x if m <= BLOCK else x[:, :BLOCK], w, constants)
             for start in range(BLOCK, m, BLOCK):
@@ -323,8 +334,8 @@ class Kernel:
                     part * m if is_fixed else part for part, is_fixed in zip(found, self.times, strict=True)
                 ]
             if self.plain:
-                values = {X: x, W: w, C: constants}
-                numbers = [x[k].sum() if s == X else values[s][k] * times for s, k in self.plain]
+                values = {ARGUMENT: x, PARAMETER: w, CONSTANT: constants}
+                numbers = [x[k].sum() if s == ARGUMENT else values[s][k] * times for s, k in self.plain]
                 found.append(np.array(numbers, dtype=float))
             if each:
                 found.append(np.concatenate(each).T.ravel())

@@ -16,7 +16,7 @@ from typing import Any
 
 from autograd_lite.compiler.frontend.recording import LEAF, Recording
 from autograd_lite.compiler.ir.graph import LINEAR, Graph, Op
-from autograd_lite.compiler.loops.ir import C, W, X
+from autograd_lite.compiler.loops.ir import ARGUMENT, CONSTANT, PARAMETER
 
 # Codes of nodes: inputs, by the shape that they have (X, W, C or more), are below 0; then come the linear
 # operations, which are written out in sums of products, then the others, in any order.
@@ -95,7 +95,7 @@ def of_recording(
     leaves = np.flatnonzero(codes == LEAF)
     nodes.place = dict(zip(leaves.tolist(), range(len(leaves)), strict=True))
     others = np.flatnonzero(codes > DOT)
-    codes[leaves] = -1 - W
+    codes[leaves] = -1 - PARAMETER
     users = np.repeat(np.arange(len(codes)), counts)
     starts = np.cumsum(counts) - counts
     # What is not linear is written anew, one by one, in place of what was recorded.
@@ -134,11 +134,11 @@ def of_graph(
     for i in graph.live(outputs):
         op = graph.ops[i]
         if shapes is not None and not graph.operands[i] and (op == "constant" or op == "argument"):
-            went[i] = nodes.input(shapes.get(i, C), i)
+            went[i] = nodes.input(shapes.get(i, CONSTANT), i)
         elif op == "constant":
             went[i] = nodes.constant(graph.constants[i])
         elif op == "argument" or op == "leaf":
-            went[i] = nodes.input(X if op == "argument" else W, graph.numbers[i])
+            went[i] = nodes.input(ARGUMENT if op == "argument" else PARAMETER, graph.numbers[i])
         else:
             operands = graph.operands[i]
             numbers = tuple([None if went[k] >= 0 else graph.constants[k] for k in operands])
@@ -230,7 +230,7 @@ def grouped(nodes: Nodes, outputs: Iterable[int], np: Any) -> Grouped:
     """
     n, constants = len(nodes), np.array(nodes.constants, dtype=float)
     total = n + len(constants)
-    code = np.concatenate([np.array(nodes.codes, dtype=np.int64), np.full(len(constants), -1 - C)])
+    code = np.concatenate([np.array(nodes.codes, dtype=np.int64), np.full(len(constants), -1 - CONSTANT)])
     count = np.array(nodes.counts, dtype=np.int64)
     start = np.concatenate([[0], np.cumsum(count)])
     operand = np.array(nodes.operands, dtype=np.int64)
@@ -430,7 +430,7 @@ def _shaped(
     np: Any,
 ) -> _Shaped:
     """Shapes for the roots, in their order, and kinds for their terms."""
-    inputs = max(C + 1, -int(code.min()))
+    inputs = max(CONSTANT + 1, -int(code.min()))
     depth = [0] * inputs
     made: list[Any] = [None] * inputs
     kinds: list[tuple[int, ...]] = []

@@ -15,19 +15,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autograd_lite.compiler.ir.graph import CONDITIONS
-from autograd_lite.compiler.loops.ir import NESTS, Lifted, Nest, Run, Slot, W
+from autograd_lite.compiler.loops.ir import NESTS, PARAMETER, Access, LoopNest, LoopProgram, ProductTerms
 from autograd_lite.core.collector import collector_paused
 
 LONGEST = 256  # nests in a block
 FEWEST = 4  # blocks that are worth a loop
 
 
-def rolled(lifted: Lifted, np: Any) -> Lifted:
+def reroll(program: LoopProgram, np: Any) -> LoopProgram:
     """The same program, with repeated blocks of nests as loops."""
-    if len(lifted.nests) < 2 * FEWEST:
-        return lifted
+    if len(program.nests) < 2 * FEWEST:
+        return program
     with collector_paused():
-        return _Rolls(lifted, np).run()
+        return _Rolls(program, np).run()
 
 
 @dataclass
@@ -53,17 +53,17 @@ class _Blocks:
 
 
 class _Rolls:
-    def __init__(self, lifted: Lifted, np: Any) -> None:
-        self.lifted, self.np = lifted, np
-        self.old = lifted.nests
+    def __init__(self, program: LoopProgram, np: Any) -> None:
+        self.program, self.np = program, np
+        self.old = program.nests
         self.slots = [[*nest.slots()] for nest in self.old]
         self.reads = [[slot.space - NESTS for slot in slots] for slots in self.slots]
-        self.new: list[Nest] = []
+        self.new: list[LoopNest] = []
         self.home: list[tuple[int, int]] = []  # of each old nest: the new one, and its first row there
         self.seen: list[tuple[int, int]] = []  # the same, for those who read it later
         self.rolls = 0
 
-    def run(self) -> Lifted:
+    def run(self) -> LoopProgram:
         old, k = self.old, 0
         covers = self.covers()
         while k < len(old):
@@ -76,10 +76,10 @@ class _Rolls:
             self.new.append(self.merged(old[k], [self.moved(slot) for slot in self.slots[k]]))
             k += 1
         return replace(
-            self.lifted,
+            self.program,
             nests=self.new,
-            outputs=[self.end(*end) for end in self.lifted.outputs],
-            each=[self.end(*end) for end in self.lifted.each],
+            outputs=[self.end(*end) for end in self.program.outputs],
+            each=[self.end(*end) for end in self.program.each],
         )
 
     def end(self, space: int, number: int) -> tuple[int, int]:
@@ -195,7 +195,7 @@ class _Rolls:
                     return False
         return True
 
-    def over_steps(self, blocks: _Blocks, j: int) -> Nest:
+    def over_steps(self, blocks: _Blocks, j: int) -> LoopNest:
         """Nest j of all blocks as one."""
         np, k, p = self.np, blocks.first + j, blocks.period
         nests = self.old[k : k + blocks.steps * p : p]
@@ -207,75 +207,79 @@ class _Rolls:
             else:
                 i, lag = found
                 space = NESTS + blocks.place[i]
-                each = [Slot(space, slot.index + blocks.row(i, t - lag)) for t, slot in enumerate(each)]
-            slots.append(Slot(each[0].space, np.concatenate([slot.index for slot in each])))
-        runs = []
-        for r, run in enumerate(nests[0].runs):
+                each = [Access(space, slot.index + blocks.row(i, t - lag)) for t, slot in enumerate(each)]
+            slots.append(Access(each[0].space, np.concatenate([slot.index for slot in each])))
+        products = []
+        for r, run in enumerate(nests[0].products):
             coefficient = None
-            if any(nest.runs[r].coefficient is not None for nest in nests):
-                coefficient = np.concatenate([_coefficients(nest.runs[r], nest.size, np) for nest in nests])
-            runs.append(Run(coefficient, run.factors, run.terms))
-        whole = self.merged(replace(nests[1], runs=runs), slots)
+            if any(nest.products[r].coefficient is not None for nest in nests):
+                coefficient = np.concatenate(
+                    [_coefficients(nest.products[r], nest.size, np) for nest in nests]
+                )
+            products.append(ProductTerms(coefficient, run.factors, run.terms))
+        whole = self.merged(replace(nests[1], products=products), slots)
         whole.size = blocks.row(j, blocks.steps)
         for at in range(k - blocks.before[j] * p, k, p):
             nest, row = self.seen[at]
-            whole.start.append(Slot(NESTS + nest, row + np.arange(nests[0].size)[:, None]))
+            whole.start.append(Access(NESTS + nest, row + np.arange(nests[0].size)[:, None]))
         return whole
 
-    def moved(self, slot: Slot) -> Slot:
+    def moved(self, slot: Access) -> Access:
         """An operand in the new nests."""
         if slot.space < NESTS:
             return slot
         nest, row = self.seen[slot.space - NESTS]
-        return Slot(NESTS + nest, slot.index + row)
+        return Access(NESTS + nest, slot.index + row)
 
-    def merged(self, nest: Nest, slots: list[Slot]) -> Nest:
+    def merged(self, nest: LoopNest, slots: list[Access]) -> LoopNest:
         """A nest with other operands; terms that came from several nests, now in one, are one run."""
         if nest.op is not None:
             return replace(nest, operands=slots, start=[])
-        kinds: dict[tuple[int, ...], list[Run]] = {}
+        kinds: dict[tuple[int, ...], list[ProductTerms]] = {}
         at = iter(slots)
-        moved = [Run(run.coefficient, [next(at) for _ in run.factors], run.terms) for run in nest.runs]
+        moved = [
+            ProductTerms(run.coefficient, [next(at) for _ in run.factors], run.terms) for run in nest.products
+        ]
         if nest.ordered:
-            return replace(nest, runs=moved, start=[])
+            return replace(nest, products=moved, start=[])
         for run in moved:
             if not nest.written or run.commutes():
                 run.factors.sort(key=lambda slot: slot.space)
             kinds.setdefault(tuple([slot.space for slot in run.factors]), []).append(run)
-        return replace(nest, runs=[self.one(runs) for _, runs in sorted(kinds.items())], start=[])
+        return replace(nest, products=[self.one(products) for _, products in sorted(kinds.items())], start=[])
 
-    def one(self, runs: list[Run]) -> Run:
+    def one(self, products: list[ProductTerms]) -> ProductTerms:
         """Runs of one kind as one, its terms in the order of their operands' numbers."""
         np = self.np
-        if len(runs) == 1:
-            return runs[0]
-        n = len(runs[0].factors[0].index)
+        if len(products) == 1:
+            return products[0]
+        n = len(products[0].factors[0].index)
         coefficient = None
-        if any(run.coefficient is not None for run in runs):
-            coefficient = np.concatenate([_coefficients(run, n, np) for run in runs], axis=1)
+        if any(run.coefficient is not None for run in products):
+            coefficient = np.concatenate([_coefficients(run, n, np) for run in products], axis=1)
         factors = [
-            Slot(slot.space, np.concatenate([run.factors[f].index for run in runs], axis=1))
-            for f, slot in enumerate(runs[0].factors)
+            Access(slot.space, np.concatenate([run.factors[f].index for run in products], axis=1))
+            for f, slot in enumerate(products[0].factors)
         ]
-        keys = [slot.index for slot in reversed(factors) if slot.space != W] or [factors[0].index]
+        keys = [slot.index for slot in reversed(factors) if slot.space != PARAMETER] or [factors[0].index]
         order = np.lexsort(keys, axis=1)
         if coefficient is not None:
             coefficient = np.take_along_axis(coefficient, order, axis=1)
-        factors = [Slot(slot.space, np.take_along_axis(slot.index, order, axis=1)) for slot in factors]
-        return Run(coefficient, factors, sum(run.terms for run in runs))
+        factors = [Access(slot.space, np.take_along_axis(slot.index, order, axis=1)) for slot in factors]
+        return ProductTerms(coefficient, factors, sum(run.terms for run in products))
 
 
-def _signature(nest: Nest) -> Any:
+def _signature(nest: LoopNest) -> Any:
     return (
         nest.op,
         nest.size,
         nest.varies,
         tuple([(min(slot.space, NESTS), slot.index.shape[1]) for slot in nest.slots()]),
-        tuple([(len(run.factors), run.terms) for run in nest.runs]),
+        tuple([(len(run.factors), run.terms) for run in nest.products]),
     )
 
 
-def _coefficients(run: Run, n: int, np: Any) -> Any:
+def _coefficients(run: ProductTerms, n: int, np: Any) -> Any:
     return np.ones((n, run.terms)) if run.coefficient is None else run.coefficient
 
 

@@ -16,17 +16,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from autograd_lite.compiler.loops.ir import NESTS, C, Lifted, Nest, Run, Slot, W, X
+from autograd_lite.compiler.loops.ir import (
+    ARGUMENT,
+    CONSTANT,
+    NESTS,
+    PARAMETER,
+    Access,
+    LoopNest,
+    LoopProgram,
+    ProductTerms,
+)
 
 LEAST = 8  # samples: fewer do not fill a vector
 SHARED, UNKNOWN = -2, -1
 
 
 @dataclass
-class Recorded:
+class VectorizedBatch:
     """A recorded batch as a program of one sample."""
 
-    lifted: Lifted
+    program: LoopProgram
     data: Any  # a row for each sample
     leaves: Any  # of the first columns: the leaves, a row for each sample, that are the data at each call
     order: Any  # of the outputs: their places among the sums, then the results of the samples
@@ -41,21 +50,21 @@ class Recorded:
 class _Labels:
     """For each node the sample it belongs to; `SHARED` if to several, `UNKNOWN` if to none that is known."""
 
-    def __init__(self, lifted: Lifted, start: Any, numpy: Any) -> None:
-        self.lifted, self.start, self.np = lifted, start, numpy
-        total = start[-1] + len(lifted.leaves)  # the leaves are counted after the nodes
+    def __init__(self, program: LoopProgram, start: Any, numpy: Any) -> None:
+        self.program, self.start, self.np = program, start, numpy
+        total = start[-1] + len(program.leaves)  # the leaves are counted after the nodes
         self.least = numpy.full(total, numpy.iinfo(int).max)
         self.most = numpy.full(total, UNKNOWN)
         self.sums = numpy.zeros(total, bool)  # over samples, or made of such
 
     def own(self, k: int) -> Any:
         """The labels of the nodes of nest k; of the leaves for the number after the last."""
-        size = self.size(k) if k < len(self.lifted.nests) else len(self.lifted.leaves)
+        size = self.size(k) if k < len(self.program.nests) else len(self.program.leaves)
         least, most = self.least[self.start[k] :][:size], self.most[self.start[k] :][:size]
         return self.np.where(least < most, SHARED, most)
 
     def size(self, k: int) -> int:
-        return self.lifted.nests[k].size
+        return self.program.nests[k].size
 
     def put(self, nodes: Any, labels: Any) -> None:
         """Add labels to those that nodes have; `SHARED` is all of them."""
@@ -65,21 +74,21 @@ class _Labels:
         np.minimum.at(self.least, nodes, np.where(labels == SHARED, -1, labels))
         np.maximum.at(self.most, nodes, np.where(labels == SHARED, np.iinfo(int).max, labels))
 
-    def read(self, nest: Nest) -> list[Any]:
+    def read(self, nest: LoopNest) -> list[Any]:
         """The nodes that each operand of each node is, an array of nodes by terms for each operand."""
         return [
             slot.index + self.at(slot.space)
             for slot in nest.slots()
-            if slot.space == W or slot.space >= NESTS
+            if slot.space == PARAMETER or slot.space >= NESTS
         ]
 
     def at(self, space: int) -> int:
         """Where the nodes of a space are counted from."""
-        return int(self.start[-1] if space == W else self.start[space - NESTS])
+        return int(self.start[-1] if space == PARAMETER else self.start[space - NESTS])
 
     def spread(self) -> None:
         """From each node to its operands, then from operands to what is made of one sample's alone."""
-        np, nests = self.np, self.lifted.nests
+        np, nests = self.np, self.program.nests
         for k in reversed(range(len(nests))):
             labels = np.where(self.sums[self.start[k] :][: self.size(k)], UNKNOWN, self.own(k))
             if (labels != UNKNOWN).any():
@@ -108,10 +117,10 @@ class _Different(Exception):  # noqa: N818  no error
 class _Separation:
     """The nests of a lifted program divided: what no sample changes, one sample, what follows the sums."""
 
-    def __init__(self, lifted: Lifted, labels: _Labels, m: int, numpy: Any) -> None:
-        self.lifted, self.labels, self.m, self.np = lifted, labels, m, numpy
-        self.nests: list[Nest] = []
-        self.constants = lifted.constants
+    def __init__(self, program: LoopProgram, labels: _Labels, m: int, numpy: Any) -> None:
+        self.program, self.labels, self.m, self.np = program, labels, m, numpy
+        self.nests: list[LoopNest] = []
+        self.constants = program.constants
         self.columns: dict[bytes, int] = {}
         self.data: list[Any] = []
         total = len(labels.most)
@@ -122,21 +131,21 @@ class _Separation:
     def put_leaves(self) -> Any:
         """Tell the leaves of all from those of one sample, which become columns of the data."""
         np, m, first = self.np, self.m, self.labels.start[-1]
-        own = self.labels.own(len(self.lifted.nests))
-        self.space[first:], self.number[first:] = W, np.arange(len(own))
+        own = self.labels.own(len(self.program.nests))
+        self.space[first:], self.number[first:] = PARAMETER, np.arange(len(own))
         found = np.argsort(own, kind="stable")[(own < 0).sum() :]
         if len(found) % m or (own[found].reshape(m, -1) != np.arange(m)[:, None]).any():
             raise _Different
         found = found.reshape(m, -1)
-        self.space[first + found], self.number[first + found] = X, np.arange(found.shape[1])
+        self.space[first + found], self.number[first + found] = ARGUMENT, np.arange(found.shape[1])
         self.sample[first + found] = np.arange(m)[:, None]
         self.data = [np.zeros(m) for _ in range(found.shape[1])]
-        return self.lifted.leaves[found]
+        return self.program.leaves[found]
 
-    def run(self) -> Recorded:
+    def run(self) -> VectorizedBatch:
         np, labels = self.np, self.labels
         leaves = self.put_leaves()
-        for k, nest in enumerate(self.lifted.nests):
+        for k, nest in enumerate(self.program.nests):
             own = labels.own(k)
             sums = labels.sums[labels.start[k] :][: nest.size]
             members = np.arange(nest.size)
@@ -146,9 +155,9 @@ class _Separation:
         totals: list[tuple[int, int]] = []
         each: dict[tuple[int, int], int] = {}
         order: list[tuple[int, int]] = []  # of an output: the sample, or −1, and the place
-        for space, number in self.lifted.outputs:
+        for space, number in self.program.outputs:
             sample = -1
-            if space == W or space >= NESTS:
+            if space == PARAMETER or space >= NESTS:
                 node = labels.at(space) + number
                 space, number, sample = (int(x[node]) for x in (self.space, self.number, self.sample))
             if sample < 0:
@@ -158,10 +167,10 @@ class _Separation:
                 order.append((sample, each.setdefault((space, number), len(each))))
         places = [k if sample < 0 else len(totals) + sample * len(each) + k for sample, k in order]
         data = np.stack(self.data, axis=1) if self.data else np.zeros((self.m, 0))
-        lifted = Lifted(self.nests, self.lifted.leaves, self.constants, totals, [*each])
-        return Recorded(lifted, data, leaves, np.array(places))
+        program = LoopProgram(self.nests, self.program.leaves, self.constants, totals, [*each])
+        return VectorizedBatch(program, data, leaves, np.array(places))
 
-    def add(self, nest: Nest, nodes: Any, samples: Any = None) -> None:
+    def add(self, nest: LoopNest, nodes: Any, samples: Any = None) -> None:
         """Keep a nest, which stands for the nodes; or for those of each sample, a row of nodes for each."""
         self.nests.append(nest)
         self.space[nodes] = NESTS + len(self.nests) - 1
@@ -169,11 +178,11 @@ class _Separation:
         if samples is not None:
             self.sample[nodes] = samples
 
-    def moved(self, slot: Slot, index: Any, samples: Any = None) -> Slot:
+    def moved(self, slot: Access, index: Any, samples: Any = None) -> Access:
         """Where operands are now: those of fixed nodes, or of samples, which the first axis counts."""
         np = self.np
-        if slot.space in (X, C):
-            return Slot(slot.space, index)
+        if slot.space in (ARGUMENT, CONSTANT):
+            return Access(slot.space, index)
         nodes = index + self.labels.at(slot.space)
         spaces = np.unique(self.space[nodes])
         if len(spaces) != 1 or spaces[0] < 0:
@@ -184,24 +193,24 @@ class _Separation:
                 raise _Different
         elif self.labels.sums[nodes].any() or ((own >= 0) & (own != samples)).any():
             raise _Different
-        return Slot(int(spaces[0]), self.number[nodes])
+        return Access(int(spaces[0]), self.number[nodes])
 
-    def put_plain(self, k: int, nest: Nest, members: Any, after: bool) -> None:
+    def put_plain(self, k: int, nest: LoopNest, members: Any, after: bool) -> None:
         """Nodes that are no part of a sample, nor a sum over them."""
         if len(members):
-            new = Nest(nest.op, len(members), nest.name, after=after, written=nest.written)
+            new = LoopNest(nest.op, len(members), nest.name, after=after, written=nest.written)
             new.operands = [self.moved(slot, slot.index[members]) for slot in nest.operands]
-            new.runs = [
-                Run(
+            new.products = [
+                ProductTerms(
                     None if run.coefficient is None else run.coefficient[members],
                     [self.moved(slot, slot.index[members]) for slot in self.factors(run)],
                     run.terms,
                 )
-                for run in nest.runs
+                for run in nest.products
             ]
             self.add(new, self.labels.start[k] + members)
 
-    def put_samples(self, k: int, nest: Nest, members: Any, own: Any) -> None:
+    def put_samples(self, k: int, nest: LoopNest, members: Any, own: Any) -> None:
         np, m = self.np, self.m
         if not len(members):
             return
@@ -211,14 +220,16 @@ class _Separation:
         # The nodes of a sample, and their terms, come in one order: loops are numbered by what they read.
         nodes = members[order].reshape(m, -1)
         labels = np.arange(m)[:, None, None]
-        new = Nest(nest.op, nodes.shape[1], nest.name, varies=True, written=nest.written)
+        new = LoopNest(nest.op, nodes.shape[1], nest.name, varies=True, written=nest.written)
         new.operands = [self.alike(self.moved(slot, slot.index[nodes], labels)) for slot in nest.operands]
-        for run in nest.runs:
+        for run in nest.products:
             factors = [self.moved(slot, slot.index[nodes], labels) for slot in self.factors(run)]
-            new.runs.append(self.of_one(None if run.coefficient is None else run.coefficient[nodes], factors))
+            new.products.append(
+                self.of_one(None if run.coefficient is None else run.coefficient[nodes], factors)
+            )
         self.add(new, self.labels.start[k] + nodes, np.arange(m)[:, None])
 
-    def put_sums(self, k: int, nest: Nest, members: Any) -> None:
+    def put_sums(self, k: int, nest: LoopNest, members: Any) -> None:
         """Sums over the samples: what is summed is a result of each, and the sums are read after them."""
         if not len(members):
             return
@@ -226,18 +237,18 @@ class _Separation:
         if nest.op is not None:
             self.put_plain(k, nest, members, True)
             return
-        new = Nest(None, len(members), nest.name, after=True, written=nest.written)
+        new = LoopNest(None, len(members), nest.name, after=True, written=nest.written)
         place = None
-        for run in nest.runs:
+        for run in nest.products:
             factors = self.factors(run)
             own = np.full((len(members), run.terms), UNKNOWN)
             for slot in factors:
-                if slot.space == W or slot.space >= NESTS:
+                if slot.space == PARAMETER or slot.space >= NESTS:
                     own = np.maximum(own, self.sample[slot.index[members] + labels.at(slot.space)])
             coefficient = None if run.coefficient is None else run.coefficient[members]
             if (own == UNKNOWN).all():
                 factors = [self.moved(slot, slot.index[members]) for slot in factors]
-                new.runs.append(Run(coefficient, factors, run.terms))
+                new.products.append(ProductTerms(coefficient, factors, run.terms))
                 continue
             order = np.argsort(own, axis=1, kind="stable")
             if (
@@ -257,33 +268,35 @@ class _Separation:
                 self.moved(slot, by_sample(slot.index[members]), np.arange(m)[:, None, None])
                 for slot in factors
             ]
-            summed = Nest(None, len(members), nest.name, varies=True, written=nest.written)
-            summed.runs = [self.of_one(None if coefficient is None else by_sample(coefficient), parts)]
+            summed = LoopNest(None, len(members), nest.name, varies=True, written=nest.written)
+            summed.products = [self.of_one(None if coefficient is None else by_sample(coefficient), parts)]
             self.nests.append(summed)
-            place = Slot(NESTS + len(self.nests) - 1, np.arange(len(members))[:, None])
-            new.runs.append(Run(None, [place], 1))
+            place = Access(NESTS + len(self.nests) - 1, np.arange(len(members))[:, None])
+            new.products.append(ProductTerms(None, [place], 1))
         mine = labels.start[k] + members
-        if place is not None and len(new.runs) == 1:
+        if place is not None and len(new.products) == 1:
             self.space[mine], self.number[mine] = place.space, place.index[:, 0]
         else:
             self.add(new, mine)
 
-    def factors(self, run: Run) -> list[Slot]:
+    def factors(self, run: ProductTerms) -> list[Access]:
         """The factors of a run, of which those that are leaves of all come before those of one sample."""
         np = self.np
-        places = [k for k, slot in enumerate(run.factors) if slot.space == W]
+        places = [k for k, slot in enumerate(run.factors) if slot.space == PARAMETER]
         if len(places) < 2 or not run.commutes():
             return run.factors
         index = np.stack([run.factors[k].index for k in places])
         index = np.take_along_axis(
-            index, np.argsort(self.sample[self.labels.at(W) + index] >= 0, axis=0, kind="stable"), axis=0
+            index,
+            np.argsort(self.sample[self.labels.at(PARAMETER) + index] >= 0, axis=0, kind="stable"),
+            axis=0,
         )
         factors = [*run.factors]
         for k, numbers in zip(places, index, strict=True):
-            factors[k] = Slot(W, numbers)
+            factors[k] = Access(PARAMETER, numbers)
         return factors
 
-    def of_one(self, coefficient: Any, factors: list[Slot]) -> Run:
+    def of_one(self, coefficient: Any, factors: list[Access]) -> ProductTerms:
         """The run of one sample; coefficients that differ are data."""
         slots = [self.alike(slot) for slot in factors]
         if coefficient is not None:
@@ -292,21 +305,21 @@ class _Separation:
             else:
                 slots.insert(0, self.column(coefficient))
                 coefficient = None
-        return Run(coefficient, slots, slots[0].index.shape[1] if slots else 1)
+        return ProductTerms(coefficient, slots, slots[0].index.shape[1] if slots else 1)
 
-    def alike(self, slot: Slot) -> Slot:
+    def alike(self, slot: Access) -> Access:
         """The operand of one sample, the same for all; constants may differ, which makes them data."""
         index = slot.index
-        if slot.space == C:
-            values = self.lifted.constants[index]
+        if slot.space == CONSTANT:
+            values = self.program.constants[index]
             if (values == values[0]).all():
-                return Slot(C, index[0])
+                return Access(CONSTANT, index[0])
             return self.column(values)
         if (index != index[0]).any():
             raise _Different
-        return Slot(slot.space, index[0])
+        return Access(slot.space, index[0])
 
-    def column(self, values: Any) -> Slot:
+    def column(self, values: Any) -> Access:
         """Numbers that differ from sample to sample, as arguments."""
         np = self.np
         number = np.empty(values.shape[1:], int)
@@ -317,26 +330,26 @@ class _Separation:
                 self.columns[key] = len(self.data)
                 self.data.append(column)
             number[place] = self.columns[key]
-        return Slot(X, number)
+        return Access(ARGUMENT, number)
 
 
-def separated(lifted: Lifted, numpy: Any) -> Recorded | None:
+def vectorize(program: LoopProgram, numpy: Any) -> VectorizedBatch | None:
     """A recorded batch as a program of one sample.
 
     None if no samples are found, or if they are not computed alike.
     """
     np = numpy
-    start = np.cumsum([0, *[nest.size for nest in lifted.nests]])
-    candidates: dict[int, list[tuple[int, int, Run]]] = {}
-    for k, nest in enumerate(lifted.nests):
-        for run in nest.runs:
+    start = np.cumsum([0, *[nest.size for nest in program.nests]])
+    candidates: dict[int, list[tuple[int, int, ProductTerms]]] = {}
+    for k, nest in enumerate(program.nests):
+        for run in nest.products:
             if run.terms >= LEAST and any(slot.space >= NESTS for slot in run.factors):
                 candidates.setdefault(run.terms, []).append((nest.size, k, run))
-    best: Recorded | None = None
+    best: VectorizedBatch | None = None
     for m, found in sorted(candidates.items(), key=lambda item: -sum(size for size, _, _ in item[1])):
         _, _, run = max(found, key=lambda entry: (len(entry[2].factors), entry[1]))
         for rows in (1, None):  # one of the sums, or all, if parts of a sample have nothing else in common
-            recorded = _of_samples(lifted, start, m, run, rows, np)
+            recorded = _of_samples(program, start, m, run, rows, np)
             if recorded is not None:
                 break
         else:
@@ -348,9 +361,11 @@ def separated(lifted: Lifted, numpy: Any) -> Recorded | None:
     return best
 
 
-def _of_samples(lifted: Lifted, start: Any, m: int, run: Run, rows: int | None, np: Any) -> Recorded | None:
+def _of_samples(
+    program: LoopProgram, start: Any, m: int, run: ProductTerms, rows: int | None, np: Any
+) -> VectorizedBatch | None:
     """The separation that begins with the terms of a run, of its first rows, as those of m samples."""
-    labels = _Labels(lifted, start, np)
+    labels = _Labels(program, start, np)
     for slot in run.factors:
         if slot.space >= NESTS:
             nodes = start[slot.space - NESTS] + slot.index[:rows]
@@ -361,6 +376,6 @@ def _of_samples(lifted: Lifted, start: Any, m: int, run: Run, rows: int | None, 
         if (labels.most == before).all():
             break
     try:
-        return _Separation(lifted, labels, m, np).run()
+        return _Separation(program, labels, m, np).run()
     except _Different:
         return None

@@ -34,8 +34,8 @@ from typing import Any, NamedTuple
 from autograd_lite.compiler.codegen import bytecode as instructions
 from autograd_lite.compiler.codegen import c_loops as c
 from autograd_lite.compiler.ir.graph import Graph
-from autograd_lite.compiler.loops.ir import NESTS, C, Lifted, Slot, W, X
-from autograd_lite.compiler.loops.vectorize import Recorded
+from autograd_lite.compiler.loops.ir import ARGUMENT, CONSTANT, NESTS, PARAMETER, Access, LoopProgram
+from autograd_lite.compiler.loops.vectorize import VectorizedBatch
 
 try:
     import fcntl
@@ -289,14 +289,14 @@ class Samples(NamedTuple):
     kept: tuple[Any, ...]  # weak references: an array that has one cannot be resized, which would move it
 
 
-def _check(lifted: Lifted, arguments: int, leaves: int, numpy: Any) -> None:
+def _check(program: LoopProgram, arguments: int, leaves: int, numpy: Any) -> None:
     """Raise `ValueError` if a nest reads what there is not: C would read other memory."""
-    sizes = {X: arguments, W: len(lifted.leaves), C: len(lifted.constants)}
-    sizes |= {NESTS + k: nest.size for k, nest in enumerate(lifted.nests)}
-    outputs = [Slot(space, numpy.array(number)) for space, number in (*lifted.outputs, *lifted.each)]
-    for slot in (*[slot for nest in lifted.nests for slot in nest.reads()], *outputs):
+    sizes = {ARGUMENT: arguments, PARAMETER: len(program.leaves), CONSTANT: len(program.constants)}
+    sizes |= {NESTS + k: nest.size for k, nest in enumerate(program.nests)}
+    outputs = [Access(space, numpy.array(number)) for space, number in (*program.outputs, *program.each)]
+    for slot in (*[slot for nest in program.nests for slot in nest.reads()], *outputs):
         _within(slot.index, sizes.get(slot.space, 0))
-    _within(lifted.leaves, leaves)
+    _within(program.leaves, leaves)
 
 
 def _within(index: Any, size: int) -> None:
@@ -314,7 +314,7 @@ class Machine:
 
     def __init__(
         self,
-        found: Lifted | Recorded | tuple[Graph, Sequence[int]],
+        found: LoopProgram | VectorizedBatch | tuple[Graph, Sequence[int]],
         each: bool,
         arguments: Sequence[tuple[str, int]],
         leaves: int,
@@ -323,7 +323,7 @@ class Machine:
         threads: int,
         numpy: Any,
     ) -> None:
-        self.recorded = found if isinstance(found, Recorded) else None
+        self.recorded = found if isinstance(found, VectorizedBatch) else None
         if self.recorded:
             arguments = [("the data", self.recorded.data.shape[1])]
         self.np, self.sizes, self.leaves = numpy, tuple([size for _, size in arguments]), leaves
@@ -346,12 +346,12 @@ class Machine:
                 self.tables = (codes, constants.astype(self.type))
             self.outputs, self.each = (0, len(found[1])) if each else (len(found[1]), 0)
         else:
-            lifted = found if isinstance(found, Lifted) else found.lifted
-            _check(lifted, sum(self.sizes), leaves, numpy)
+            program = found if isinstance(found, LoopProgram) else found.program
+            _check(program, sum(self.sizes), leaves, numpy)
             if each:
-                lifted = replace(lifted, outputs=[], each=lifted.outputs)
+                program = replace(program, outputs=[], each=program.outputs)
             layout = c.c_layout(
-                lifted,
+                program,
                 numpy,
                 name="program",
                 arguments=arguments,
@@ -359,7 +359,7 @@ class Machine:
                 real=number,
                 recorded=self.recorded is not None,
             )
-            self.outputs, self.each = len(lifted.outputs), len(lifted.each)
+            self.outputs, self.each = len(program.outputs), len(program.each)
         self.moves = (
             self.recorded is not None and self.recorded.leaves.size > 0
         )  # some of the data are leaves

@@ -1,0 +1,149 @@
+"""Templates: an operation and its partials as a small graph, run once for a whole class of nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from autograd_lite.compiler.frontend.trace import differentiated, lowered
+from autograd_lite.compiler.ir.graph import LINEAR, Graph, Op
+from autograd_lite.compiler.loops import grouping as groups
+from autograd_lite.compiler.loops.grouping import SUM, Group, Writing
+from autograd_lite.compiler.loops.ir import CONSTANT, NESTS
+from autograd_lite.core import rules as table
+from autograd_lite.core.primitive import TABLE, Primitive
+
+
+def kept_rows(target: str) -> set[Primitive]:
+    """The rows that stay as they are: where loops are "shown", those whose name says more than a formula."""
+    if target != "shown":
+        return {table.sum, table.dot}
+    return {*TABLE.values()} - {table.square, table.reciprocal, table.mean, table.prod}
+
+
+class Template:
+    """An operation and its partials as a small graph, in operations that a target prints.
+
+    The inputs are ``arguments`` (the operands that are no numbers), the adjoint, and ``constants``.
+    """
+
+    def __init__(self, op: Op, numbers: Sequence[float | None], target: str, derives: bool) -> None:
+        graph = Graph()
+        self.op = op
+        self.name = op if isinstance(op, str) else op.name
+        self.open = [k for k, number in enumerate(numbers) if number is None]
+        place = {k: graph.input("argument", j, "x") for j, k in enumerate(self.open)}
+        adjoint = graph.input("argument", len(self.open), "adjoint")
+        operands = [
+            place[k] if number is None else graph.constant(number) for k, number in enumerate(numbers)
+        ]
+        out = graph.add(op, tuple(operands))
+        outputs = [out]
+        if derives:
+            outputs += differentiated(graph, out, list(place.values()), adjoint)
+        self.graph, (self.out, *self.gradients) = lowered(graph, outputs, target, kept_rows(target))
+        inputs = {self.graph.numbers[i]: i for i, op in enumerate(self.graph.ops) if op == "argument"}
+        self.arguments = [inputs.get(j) for j in range(len(self.open))]
+        self.adjoint = inputs.get(len(self.open), -1)
+        self.constants = [i for i, op in enumerate(self.graph.ops) if op == "constant"]
+        self._cache: dict[Any, Any] = {}
+
+    @property
+    def signature(self) -> Any:
+        """What forms have in common that differ in their constants alone."""
+        graph = self.graph
+        return self.op, tuple(graph.ops), tuple(graph.operands), self.out, *self.gradients
+
+    def linear(self) -> Writing | None:
+        """The linear operation on the operands that this is, if it is one."""
+        graph, out = self.graph, self.out
+        op, operands = (
+            (table.sum, (out,)) if not graph.operands[out] else (graph.ops[out], graph.operands[out])
+        )
+        if op not in LINEAR or any(graph.operands[k] for k in operands):
+            return None
+        taken = [
+            graph.constants[k] if graph.ops[k] == "constant" else self.open[graph.numbers[k]]
+            for k in operands
+        ]
+        return LINEAR.index(op), tuple(taken)
+
+    def groups(self, spaces: tuple[int, ...], wanted: tuple[int, ...] | None, np: Any) -> TemplateClasses:
+        """The groups of the value, or of the partials `wanted`; inputs of one space are alike."""
+        first: dict[int, int] = {}
+        alike = tuple([s if s <= CONSTANT else first.setdefault(s, NESTS + len(first)) for s in spaces])
+        key = (alike, wanted)
+        if key not in self._cache:
+            self._cache[key] = TemplateClasses(self, alike, wanted, np)
+        return self._cache[key]  # type: ignore[no-any-return]
+
+
+class TemplateClasses:
+    """The nodes of a form in groups, for operands of given shapes."""
+
+    def __init__(
+        self, form: Template, given: tuple[int, ...], wanted: tuple[int, ...] | None, np: Any
+    ) -> None:
+        self.ops: list[Op] = []
+        shapes = {i: shape for i, shape in zip(form.arguments, given, strict=True) if i is not None}
+        own = shapes[form.adjoint] = max([*given, CONSTANT]) + 1
+        outputs = [form.out] if wanted is None else [form.gradients[j] for j in wanted]
+        self.nodes, self.went = groups.of_graph(form.graph, outputs, self._write, shapes)
+        self.outputs = [self.went[i] for i in outputs]
+        if wanted is not None:  # each as a sum of terms, which go into the sum that is the adjoint
+            self.outputs = [self.nodes.node(SUM, [i]) for i in self.outputs]
+        self.grouped = groups.grouped(self.nodes, self.outputs, np)
+        depends = {own}
+        self.before: list[Group] = []  # what does not depend on the adjoint
+        self.after: list[Group] = []
+        for group in self.grouped.groups:
+            used = {*group.shapes}.union(*[terms.shapes for terms in group.terms])
+            if used & depends:
+                depends.add(group.shape)
+            (self.after if used & depends else self.before).append(group)
+        # Whether the adjoint is but a factor of what is passed back, once.
+        mine = self.went.get(form.adjoint, -1)
+        uses = [int((terms.factors == mine).sum()) for group in self.after for terms in group.terms]
+        self.passes = sum(uses) == 1 and {i for group in self.after for i in group.members.tolist()} <= {
+            *self.outputs
+        }
+
+    def name(self, whole: str, group: Group) -> str:
+        """What a group is called: by its operation, a sum by that of the form."""
+        if group.code == SUM:
+            return whole
+        op = self.ops[group.code - len(LINEAR)]
+        return op if isinstance(op, str) else op.name
+
+    def _write(self, op: Op, numbers: tuple[float | None, ...]) -> Writing:
+        if op not in self.ops:
+            self.ops.append(op)
+        return len(LINEAR) + self.ops.index(op), tuple(range(len(numbers)))
+
+
+def _products() -> Callable[[int], list[tuple[int, ...]]]:
+    known: dict[int, list[tuple[int, ...]]] = {}
+
+    def partials(n: int) -> list[tuple[int, ...]]:
+        """The partials of a product of n factors, by the rule of `mul`: which factors each one multiplies."""
+        if n not in known:
+            graph = Graph()
+            x = [graph.input("argument", k, "x") for k in range(n)]
+            product = x[0]
+            for xk in x[1:]:
+                product = graph.add(table.mul, (product, xk))
+            known[n] = []
+            for i in differentiated(graph, product, x):
+                found, stack = [], [i]
+                while stack:
+                    k = stack.pop()
+                    stack += graph.operands[k]
+                    if graph.ops[k] == "argument":
+                        found.append(graph.numbers[k])
+                known[n].append(tuple(sorted(found)))
+        return known[n]
+
+    return partials
+
+
+partials_of_product = _products()
