@@ -82,8 +82,9 @@ from autograd_lite.explain import (
 )
 from autograd_lite.explain.exercises import Exercise
 from autograd_lite.nn import losses as losses
+from autograd_lite.nn.layers import MLP, Layer, Neuron
 from autograd_lite.nn.losses import cross_entropy, half_squared_error, log_loss, log_loss_from_scores, softmax
-from autograd_lite.nn.modules import MLP, Layer, Module, Neuron
+from autograd_lite.nn.modules import Module
 from autograd_lite.notation.sympy import to_sympy
 from autograd_lite.notebook import autolabel, load_ipython_extension, unload_ipython_extension
 from autograd_lite.pictures import (

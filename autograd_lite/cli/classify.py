@@ -51,8 +51,9 @@ from autograd_lite.datasets.table import (
 )
 from autograd_lite.explain import explain, trace_table
 from autograd_lite.files import check_writable, write_whole
+from autograd_lite.nn.files import as_json, read_json, write_json
+from autograd_lite.nn.layers import ACTIVATIONS, MLP
 from autograd_lite.nn.losses import cross_entropy, log_loss_from_scores, softmax
-from autograd_lite.nn.modules import ACTIVATIONS, MLP, as_json, read_json, write_json
 from autograd_lite.notation.parser import ExpressionError, evaluate, unused
 from autograd_lite.pictures.dot import draw
 from autograd_lite.pictures.player import play
@@ -473,7 +474,7 @@ class Classifier:
             if not isinstance(document[part], kind):
                 raise DataError(f"{path} is damaged: {part!r} must be {expected}, got {document[part]!r:.40}")
         try:
-            network = MLP._from_document(document, path)
+            network = MLP.from_document(document, path)
         except ValueError as error:
             raise DataError(error) from None
         try:

@@ -13,7 +13,8 @@ from autograd_lite.core.primitive import Primitive
 from autograd_lite.core.value import Value, topological_order
 from autograd_lite.explain.graph import alive, consumers, passes
 from autograd_lite.explain.shown import Shown
-from autograd_lite.nn.modules import Layer, Module, Neuron, walk
+from autograd_lite.nn.layers import Layer, Neuron
+from autograd_lite.nn.modules import KeyPath, Module, find_parameters, path_keys
 from autograd_lite.notation.columns import aligned, html_table
 from autograd_lite.notation.writing import TEXT, superscript
 
@@ -126,9 +127,7 @@ def gradient_report(model: Module, lr: float = 0.1) -> GradientReport:
     Raises `ValueError` if the model has no parameters, or no backward pass has reached one.
     """
     groups: dict[str, list[_Parameter]] = {}
-    paths: dict[Value, Any] = {}
-    walk(model, None, {}, paths)
-    for value, path in paths.items():
+    for value, path in find_parameters(model).items():
         layer, neuron = _place(model, path)
         groups.setdefault(layer, []).append(_Parameter(value, neuron))
     if not groups:
@@ -145,15 +144,12 @@ class _Parameter(NamedTuple):
     neuron: Neuron | None
 
 
-def _place(model: Module, path: Any) -> tuple[str, Neuron | None]:
-    """The name of the layer that a parameter belongs to, and its neuron; `path` is as `nn` walks.
+def _place(model: Module, path: KeyPath) -> tuple[str, Neuron | None]:
+    """The name of the layer that a parameter belongs to, and its neuron.
 
     That is the `Layer` around it, else the `Neuron`, else the list of parameters that it is in, or itself.
     """
-    keys: list[Any] = []
-    while path is not None:
-        path, key = path
-        keys.insert(0, key)
+    keys = path_keys(path)
     part: Any = model
     neuron, layer = None, None
     for k in range(len(keys)):

@@ -1,10 +1,22 @@
 """Neurons, layers and networks of Values, their losses and their files.
 
-In come numbers and Values; out go Values whose graphs the rooms above differentiate, train and draw. Next
-door: `core` with the operations, `train` with the optimizers.
+Numbers and Values go in; Values come out, for the rooms above to train, compile, explain and draw. Next door:
+`core` with the operations, `train` with the optimizers.
 """
 
 from autograd_lite.nn import losses
-from autograd_lite.nn.modules import ACTIVATIONS, INITS, MLP, Layer, Module, Neuron
+from autograd_lite.nn.files import read_json, write_json
+from autograd_lite.nn.layers import ACTIVATIONS, INITS, MLP, Layer, Neuron
+from autograd_lite.nn.modules import Module
 
-__all__ = ["ACTIVATIONS", "INITS", "MLP", "Layer", "Module", "Neuron", "losses"]
+__all__ = [
+    "ACTIVATIONS",
+    "INITS",
+    "MLP",
+    "Layer",
+    "Module",
+    "Neuron",
+    "losses",
+    "read_json",
+    "write_json",
+]

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from autograd_lite.core.modes import no_grad
 from autograd_lite.core.rules import sigmoid
 from autograd_lite.core.value import Value
+from autograd_lite.nn.layers import MLP
 from autograd_lite.nn.losses import softmax
-from autograd_lite.nn.modules import MLP, Module
+from autograd_lite.nn.modules import Module
 from autograd_lite.pictures.colour import LIGHT, mix
 from autograd_lite.train.optimizers import History, Result
 from autograd_lite.transforms.derivatives import value_and_grad

@@ -20,8 +20,8 @@ from autograd_lite.core.modes import no_grad
 from autograd_lite.core.numbers import real, whole
 from autograd_lite.core.rules import mean
 from autograd_lite.core.value import Value
+from autograd_lite.nn.layers import MLP, Layer, Neuron
 from autograd_lite.nn.losses import cross_entropy, half_squared_error, log_loss, log_loss_from_scores
-from autograd_lite.nn.modules import MLP, Layer, Neuron
 from autograd_lite.train.compiled import Training
 from autograd_lite.transforms.derivatives import grad
 from autograd_lite.transforms.pytrees import flatten
@@ -388,8 +388,8 @@ def fit(
     the epoch and the batch, as soon as the loss or a parameter would no longer be finite; the parameters
     then are those before that batch. An error that the model or the loss raises has the same as a note.
 
+    >>> from autograd_lite.nn import MLP
     >>> from autograd_lite.nn.losses import half_squared_error
-    >>> from autograd_lite.nn.modules import MLP
     >>> line = MLP(1, [1], rng=0)
     >>> history = fit(line, [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0], loss=half_squared_error,
     ...               optimizer=GradientDescent(line.parameters(), lr=0.5), epochs=200, progress=False)

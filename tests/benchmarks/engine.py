@@ -110,7 +110,7 @@ def trained(step: Callable[[], float]) -> dict[str, float]:
 
 def demo_autograd_lite(penalty: float = 0.0) -> dict[str, float]:
     from autograd_lite import sum as sum_
-    from autograd_lite.nn.modules import MLP
+    from autograd_lite.nn import MLP
     from autograd_lite.train.optimizers import GradientDescent
 
     X, y = moons()

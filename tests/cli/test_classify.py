@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from autograd_lite.cli import classify as cli
-from autograd_lite.nn.modules import ACTIVATIONS, MLP
+from autograd_lite.nn import ACTIVATIONS, MLP
 
 PENGUINS = Path(cli.__file__).parents[1] / "datasets" / "penguins.csv"
 COMMAND = [sys.executable, "-m", "autograd_lite"]
@@ -627,7 +627,7 @@ NUMBER = {"name": "x", "mean": 0.0, "scale": 1.0}
     ("change", "message"),
     [
         ({"format": None}, "is no model that 'autograd-lite train --save' wrote"),
-        ({"parameters": {}}, "holds no MLP: 0 parameters are too few"),
+        ({"parameters": {}}, "does not hold an MLP: 0 parameters are too few"),
         ({"parameters": {str(k): 0.0 for k in range(1000)}}, "model.json: this state does not fit MLP("),
         ({"parameters": "abc"}, "is damaged: 'parameters' must be an object, got 'abc'"),
         ({"classes": ["a", "b"]}, "is damaged: the network does not have 2 classes"),

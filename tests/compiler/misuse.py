@@ -14,10 +14,9 @@ import numpy as np
 import pytest
 
 import autograd_lite as ag
-from autograd_lite import Value, relu, tanh
+from autograd_lite import Value, nn, relu, tanh
 from autograd_lite.compiler import Program, compile
 from autograd_lite.compiler.runtime import machine as native
-from autograd_lite.nn import modules as nn
 
 
 class Lies:

@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autograd_lite import softmax_cross_entropy
+from autograd_lite import nn, softmax_cross_entropy
 from autograd_lite.compiler import compile
 from autograd_lite.compiler.runtime import executor as batch
 from autograd_lite.datasets import penguins
-from autograd_lite.nn import modules as nn
 
 if not importlib.util.find_spec("distributed"):
     pytest.skip("Dask is not installed", allow_module_level=True)

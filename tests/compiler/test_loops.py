@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import autograd_lite as ag
-from autograd_lite import Value, dot, relu, tanh
+from autograd_lite import Value, dot, nn, relu, tanh
 from autograd_lite.compiler import compile
 from autograd_lite.compiler import program as program_module
 from autograd_lite.compiler.codegen import c_loops as c
@@ -21,7 +21,6 @@ from autograd_lite.compiler.loops.grouping import LOOP
 from autograd_lite.compiler.loops.strides import affine_access
 from autograd_lite.compiler.runtime import machine as native
 from autograd_lite.core.primitive import TABLE, primitive
-from autograd_lite.nn import modules as nn
 from tests.compiler.graphs import KINDS, eager, graph
 
 has_cc = any(map(shutil.which, ("cc", "gcc", "clang")))

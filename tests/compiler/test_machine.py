@@ -20,13 +20,12 @@ import numpy as np
 import pytest
 
 import autograd_lite as ag
-from autograd_lite import Value, tanh
+from autograd_lite import Value, nn, tanh
 from autograd_lite.compiler import compile
 from autograd_lite.compiler.codegen.c_words import WORDS
 from autograd_lite.compiler.runtime import executor as batch
 from autograd_lite.compiler.runtime import machine as native
 from autograd_lite.core import value
-from autograd_lite.nn import modules as nn
 from autograd_lite.nn.losses import half_squared_error
 from autograd_lite.train.compiled import Training
 from tests.compiler import sanitize as program_sanitize

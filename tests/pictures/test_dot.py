@@ -38,8 +38,8 @@ from autograd_lite import (
 )
 from autograd_lite import sum as total
 from autograd_lite.cli.classify import main
+from autograd_lite.nn import MLP
 from autograd_lite.nn.losses import cross_entropy, half_squared_error, log_loss_from_scores
-from autograd_lite.nn.modules import MLP
 from autograd_lite.notation.names import short
 from autograd_lite.pictures import Picture, draw, tree
 from autograd_lite.pictures.cards import cards

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from mpmath import mpf
 
 from autograd_lite import Value, exp, log, mean, sqrt, square
+from autograd_lite.nn import MLP, Module
 from autograd_lite.nn.losses import cross_entropy, half_squared_error, log_loss_from_scores
-from autograd_lite.nn.modules import MLP, Module
 from autograd_lite.train.optimizers import (
     Adam,
     GradientDescent,

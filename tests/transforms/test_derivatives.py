@@ -17,12 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 
+from autograd_lite import nn
 from autograd_lite.core import rules as table
 from autograd_lite.core.modes import no_grad
 from autograd_lite.core.primitive import Primitive, primitive
 from autograd_lite.core.rules import exp, log, relu, sin, sqrt, tanh, where
 from autograd_lite.core.value import Value
-from autograd_lite.nn import modules as nn
 from autograd_lite.transforms import derivatives as functional
 from autograd_lite.transforms.derivatives import (
     GradcheckError,
