@@ -14,7 +14,8 @@ from typing import Any
 import autograd_lite
 from autograd_lite import Primitive, Value
 from autograd_lite.core.primitive import TABLE
-from autograd_lite.notation.formula import Namer, Reader
+from autograd_lite.notation.namer import Namer
+from autograd_lite.notation.reader import Reader
 from autograd_lite.notation.writing import LATEX
 
 PAGE = Path(__file__).parent.parent / "notebooks" / "reference.md"

@@ -16,7 +16,9 @@ from autograd_lite.explain.paths import Path, count, largest, many
 from autograd_lite.explain.shown import Shown, ends
 from autograd_lite.notation import sympy as algebra
 from autograd_lite.notation.columns import aligned, width
-from autograd_lite.notation.formula import Adjoint, Namer, Reader, Sum, adjoint_written, number
+from autograd_lite.notation.formula import Adjoint, Sum, adjoint_written, number
+from autograd_lite.notation.namer import Namer
+from autograd_lite.notation.reader import Reader, depth_first
 from autograd_lite.notation.writing import LATEX, TEXT, Notation, Printed
 
 _DIGITS = 5  # of the result; the factors get as many as their product needs to give these
@@ -58,17 +60,12 @@ class Links:
         return places
 
     def _written_out(self, node: Value) -> list[Value]:
-        """`node` and the nodes that are written out in it, consumers first."""
-        listed: dict[Value, None] = {}
-        stack = [(node, False)]
-        while stack:
-            x, done = stack.pop()
-            if done:
-                listed[x] = None
-            elif x not in listed:
-                below = [edge.operand for edge in self.between.edges(x)]
-                stack += [(x, True), *[(y, False) for y in below if y not in self.reader]]
-        return [*reversed(listed)]
+        """Return `node` and the nodes that are written out in it, consumers first."""
+
+        def unnamed(x: Value) -> list[Value]:
+            return [edge.operand for edge in self.between.edges(x) if edge.operand not in self.reader]
+
+        return depth_first(node, unnamed)[::-1]
 
     def _linked(self, node: Value) -> dict[Value, tuple[float, int]]:
         """∂node/∂x for the named nodes x next below it, and over how many paths."""

@@ -19,7 +19,8 @@ from typing import Any
 from autograd_lite.core.primitive import ATOM
 from autograd_lite.core.value import Value, topological_order
 from autograd_lite.explain.graph import Between, Edge, adjoints, edges
-from autograd_lite.notation.formula import Namer, Reader
+from autograd_lite.notation.namer import Namer
+from autograd_lite.notation.reader import Reader
 from autograd_lite.notation.writing import TEXT
 from autograd_lite.transforms.pytrees import flatten
 

@@ -11,7 +11,7 @@ from autograd_lite.core.value import Value, topological_order
 from autograd_lite.explain.graph import Pass, adjoints, alive, edges, passes
 from autograd_lite.explain.shown import Shown
 from autograd_lite.notation.columns import aligned
-from autograd_lite.notation.formula import Namer
+from autograd_lite.notation.namer import Namer
 from autograd_lite.notation.writing import TEXT
 
 _DIGITS = 6

@@ -10,7 +10,9 @@ from autograd_lite.core.value import Value
 from autograd_lite.explain.graph import adjoints, edges
 from autograd_lite.explain.shown import Shown, ends
 from autograd_lite.notation.columns import aligned, html_table
-from autograd_lite.notation.formula import Adjoint, Namer, Reader, Sum, adjoint_written
+from autograd_lite.notation.formula import Adjoint, Sum, adjoint_written
+from autograd_lite.notation.namer import Namer
+from autograd_lite.notation.reader import Reader
 from autograd_lite.notation.writing import LATEX, TEXT, Notation
 
 _DIGITS = 6

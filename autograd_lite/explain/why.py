@@ -26,7 +26,7 @@ from autograd_lite.explain.ledger import ledger
 from autograd_lite.explain.lines import written_at
 from autograd_lite.explain.paths import count, largest, many, product
 from autograd_lite.explain.shown import Shown, ends, required
-from autograd_lite.notation.formula import Namer
+from autograd_lite.notation.namer import Namer
 from autograd_lite.notation.writing import TEXT
 
 TINY, HUGE = 1e-6, 1e6  # |∂root/∂value| below or above which a gradient is called so

@@ -1,5 +1,5 @@
-"""How graphs and numbers are written: names, formulas, LaTeX, SymPy, and the reader of typed expressions.
+"""How graphs and numbers are written: names, formulas, LaTeX, SymPy, and a parser of typed expressions.
 
-In come Values and labels, or a text; out go texts, LaTeX and SymPy expressions, or a Value. Next door:
-`explain` and `pictures`, which show them.
+In come Values and their labels, or a typed expression; out go text, LaTeX and SymPy expressions, or a Value.
+Next door: `transforms` below differentiates, `explain` and `pictures` above show what is written here.
 """

@@ -1,37 +1,30 @@
-"""Which formula a graph stands for, in the graph's own names.
+"""Formulas in a normal form that is read as people write: sums of products of powers.
 
-A `Sum` is a formula in a normal form that is read as people write: a sum of products of powers. It knows
-rational arithmetic and nothing of calculus; what is no arithmetic stands in it as a `Call`, a row applied to
-formulas. `Reader` turns nodes into formulas, and their local partials, which it gets by running the row's
-rule.
-
-What does not live here: how a formula is written (`latex.py`), the algebra of SymPy (`algebra.py`), and any
-derivative: those are in `primitives.py`.
+A `Sum` knows rational arithmetic and nothing of calculus. Any other operation stands in it as a `Call`: a row
+of the table, applied to formulas. Next door: `reader.py` reads formulas off a graph, `namer.py` names the
+nodes in them, `writing.py` is what they are written with, `sympy.py` hands them to SymPy.
 """
 
 from __future__ import annotations
 
 import math
-import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from typing import TypeAlias
 
-from autograd_lite.core.modes import enable_grad
 from autograd_lite.core.primitive import ATOM, PRODUCT, TABLE, Primitive
-from autograd_lite.core.value import Value, topological_order
-from autograd_lite.notation.writing import LATEX, TEXT, Notation, Printed
-from autograd_lite.transforms.derivatives import partials_as_values
+from autograd_lite.core.value import Value
+from autograd_lite.notation.writing import Names, Notation, Printed
 
 Factor: TypeAlias = "tuple[Atom, int]"
 Term: TypeAlias = "tuple[float, tuple[Factor, ...]]"
 Atom: TypeAlias = "Symbol | Call | Sum"
 
-_EXPANDED = 64  # terms that multiplying out may give, before it is not worth it
-_SHOWN = 8  # terms of a sum that are written out
-_CONSUMERS = 4  # of a node that are written out
+_EXPANDED = 64  # the most terms that multiplying out may give
+_SHOWN = 8  # the most terms of a sum that are written out
+_CONSUMERS = 4  # the most consumers of a node whose contributions to its adjoint are written out
 
 
 # --- The normal form -------------------------------------------------------------------------------
@@ -45,36 +38,31 @@ class Symbol:
     def __init__(self, node: Value) -> None:
         self.node = node
 
-    def written(self, notation: Notation, namer: Namer) -> Printed:
-        """Its name."""
-        return namer(self.node, notation)
+    def written(self, notation: Notation, names: Names) -> Printed:
+        """Return the node's name."""
+        return names(self.node, notation)
 
 
 class Adjoint(Symbol):
-    """δ(node), the derivative of the output with respect to a node."""
+    """δ(node) = ∂output/∂node, as it stands in a formula."""
 
     __slots__ = ()
 
-    def written(self, notation: Notation, namer: Namer) -> Printed:
-        """δ of the node's name."""
-        return Printed(notation.adjoint(namer(self.node, notation).text), ATOM)
-
-    @property
-    def formula(self) -> Sum:
-        """It as a formula."""
-        return Sum([(1.0, ((self, 1),))])
+    def written(self, notation: Notation, names: Names) -> Printed:
+        """Return δ of the node's name."""
+        return Printed(notation.adjoint(names(self.node, notation).text), ATOM)
 
 
 @dataclass(frozen=True)
 class Call:
-    """A row that is no arithmetic, applied to formulas."""
+    """A row of the table applied to formulas, for operations that are not arithmetic."""
 
     row: Primitive
     operands: tuple[Sum, ...]
 
 
 class Sum:
-    """Σ coefficient · Π atom^exponent. Two are equal if they have the same terms, in whatever order."""
+    """A formula: Σ coefficient · Π atom^exponent. Two are equal if they have the same terms, in any order."""
 
     __slots__ = ("_key", "terms")
 
@@ -119,21 +107,21 @@ class Sum:
         coefficient, factors = self._term()
         try:
             power = coefficient**exponent
-        except ArithmeticError:  # 1 / 0, or beyond the floats: it stands as it was written
-            return _called(TABLE["pow"], self, number(float(exponent)))
+        except ArithmeticError:  # 1 / 0, or beyond the range of a float: the power stays as it is
+            return called(TABLE["pow"], self, number(float(exponent)))
         return Sum([(power, tuple([(atom, n * exponent) for atom, n in factors]))])._plain()
 
     def __truediv__(self, other: Sum) -> Sum:
         return self * other**-1
 
     def _term(self) -> Term:
-        """The whole as one term: itself as a factor, if it has several."""
+        """Return the formula as one term; a sum of several terms becomes a factor of it."""
         if len(self.terms) == 1:
             return self.terms[0]
         return (1.0, ((self, 1),)) if self.terms else (0.0, ())
 
     def _unwrapped(self) -> Iterator[Term]:
-        # x - (y - z) has three terms
+        """Yield the terms, with ±(…) resolved: x − (y − z) has three terms."""
         for coefficient, factors in self.terms:
             inner, exponent = factors[0] if len(factors) == 1 else (None, 0)
             if abs(coefficient) == 1.0 and exponent == 1 and isinstance(inner, Sum):
@@ -146,13 +134,13 @@ class Sum:
 
     @property
     def constant(self) -> float | None:
-        """The number that it is, or None if it is none."""
+        """The number, if the formula is one, else None."""
         if not self.terms:
             return 0.0
         return self.terms[0][0] if len(self.terms) == 1 and not self.terms[0][1] else None
 
     def symbols(self) -> dict[Symbol, None]:
-        """The symbols in it, in the order of their first appearance."""
+        """Return the symbols in the formula, in the order of their first appearance."""
         found: dict[Symbol, None] = {}
         for _, factors in self.terms:
             for atom, _ in factors:
@@ -164,7 +152,7 @@ class Sum:
         return found
 
     def cost(self) -> int:
-        """How much there is to read: the atoms and the coefficients."""
+        """Return how much there is to read: the number of atoms and coefficients."""
         total = 0
         for coefficient, factors in self.terms:
             total += abs(coefficient) != 1.0 or not factors
@@ -174,7 +162,7 @@ class Sum:
         return total
 
     def combined(self) -> Sum:
-        """It over one denominator, or with common factors taken out, if that is less to read."""
+        """Return the formula over one denominator or with common factors taken out, if that is shorter."""
         below: dict[Atom, int] = {}
         for _, factors in self.terms:
             for atom, exponent in factors:
@@ -199,7 +187,7 @@ class Sum:
         return best if best.cost() < self.cost() else self
 
     def _multiplied_out(self) -> list[Term] | None:
-        """Its terms without sums as factors, but below a fraction line; None if they are too many."""
+        """Return the terms with all sums in numerators multiplied out, or None if that gives too many."""
         done: list[Term] = []
         for coefficient, factors in self.terms:
             sums = [(atom, n) for atom, n in factors if isinstance(atom, Sum) and n > 0]
@@ -213,48 +201,54 @@ class Sum:
             done += product.terms
         return done
 
-    # --- Writing it
-
     def written(
-        self, notation: Notation, namer: Namer, digits: int | None = None, shown: int | None = _SHOWN
+        self, notation: Notation, names: Names, digits: int | None = None, shown: int | None = _SHOWN
     ) -> Printed:
-        """The formula in a notation; of more terms than `shown` the middle is left out."""
-        terms = [*self.terms]
-        if not terms:
+        """Return the formula in a notation; the middle of more than `shown` terms is left out."""
+        if not self.terms:
             return notation.number(0.0, digits)
-        if terms[0][0] < 0.0:  # 1 − x rather than −x + 1
-            terms.sort(key=lambda term: term[0] < 0.0)
-        out = _term_written(terms[0], notation, namer, digits)
-        left_out = (
-            range(len(terms) - 1, 0) if shown is None or len(terms) <= shown else range(3, len(terms) - 1)
-        )
-        for k, (coefficient, factors) in enumerate(terms[1:], 1):
-            if k in left_out:
-                if k == left_out[0]:
-                    out = notation.apply(TABLE["add"], [out, Printed(notation.dots, PRODUCT)])
+        first, *others = self.terms
+        if first[0] < 0.0:  # 1 − x rather than −x + 1
+            first, *others = sorted(self.terms, key=lambda term: term[0] < 0.0)
+        pieces: list[Term | None] = [*others]
+        if shown is not None and len(self.terms) > shown:
+            pieces[2:-1] = [None]
+        out = _term_written(first, notation, names, digits)
+        for term in pieces:
+            if term is None:
+                out = notation.apply(TABLE["add"], [out, Printed(notation.dots, PRODUCT)])
                 continue
-            row = TABLE["sub" if coefficient < 0.0 else "add"]
-            term = _term_written((math.fabs(coefficient), factors), notation, namer, digits)
-            out = notation.apply(row, [out, term])
+            coefficient, factors = term
+            piece = _term_written((math.fabs(coefficient), factors), notation, names, digits)
+            out = notation.apply(TABLE["sub" if coefficient < 0.0 else "add"], [out, piece])
         return out
 
 
 def number(x: float) -> Sum:
-    """The formula that is the number x."""
+    """Return the formula that is the number x."""
     return Sum([(x, ())])
 
 
-def _called(row: Primitive, *operands: Sum) -> Sum:
+def symbol(atom: Symbol) -> Sum:
+    """Return the formula that is this symbol."""
+    return Sum([(1.0, ((atom, 1),))])
+
+
+def called(row: Primitive, *operands: Sum) -> Sum:
+    """Return the formula that is `row` applied to formulas."""
     return Sum([(1.0, ((Call(row, operands), 1),))])
 
 
-def _term_written(term: Term, notation: Notation, namer: Namer, digits: int | None) -> Printed:
+# --- Writing it ------------------------------------------------------------------------------------
+
+
+def _term_written(term: Term, notation: Notation, names: Names, digits: int | None) -> Printed:
     coefficient, factors = term
     size = math.fabs(coefficient)
     above, below = _ratio(size)
     parts: tuple[list[Printed], list[Printed]] = [], []
     for atom, exponent in sorted(factors, key=lambda factor: factor[1] < 0 and isinstance(factor[0], Sum)):
-        parts[exponent < 0].append(_power_written(atom, abs(exponent), notation, namer, digits))
+        parts[exponent < 0].append(_power_written(atom, abs(exponent), notation, names, digits))
     for x, part in zip((above, below), parts, strict=True):
         if x != 1.0:
             part.insert(0, notation.number(x, digits))
@@ -265,7 +259,7 @@ def _term_written(term: Term, notation: Notation, namer: Namer, digits: int | No
 
 
 def _ratio(size: float) -> tuple[float, float]:
-    """A coefficient as numerator and denominator: 1 and 3 of a third, 0.5 and 1 of a half."""
+    """Return a coefficient as numerator and denominator: 1 and 3 for a third, 0.5 and 1 for a half."""
     if math.isfinite(size) and len(repr(size)) > 8 and 1e-3 < size < 1e3:
         ratio = Fraction(size).limit_denominator(1000)
         if float(ratio) == size:
@@ -283,14 +277,14 @@ def _product(parts: list[Printed], notation: Notation) -> Printed:
 
 
 def _power_written(
-    atom: Atom, exponent: int, notation: Notation, namer: Namer, digits: int | None
+    atom: Atom, exponent: int, notation: Notation, names: Names, digits: int | None
 ) -> Printed:
     if isinstance(atom, Symbol):
-        base = atom.written(notation, namer)
+        base = atom.written(notation, names)
     elif isinstance(atom, Sum):
-        base = atom.written(notation, namer, digits)
+        base = atom.written(notation, names, digits)
     else:
-        base = notation.apply(atom.row, [x.written(notation, namer, digits) for x in atom.operands])
+        base = notation.apply(atom.row, [x.written(notation, names, digits) for x in atom.operands])
     if exponent == 1:
         return base
     if exponent == 2:
@@ -299,302 +293,16 @@ def _power_written(
 
 
 def adjoint_written(
-    partials: Iterator[tuple[Value, Sum]], count: int, notation: Notation, namer: Namer, digits: int | None
+    partials: Iterator[tuple[Value, Sum]], count: int, notation: Notation, names: Names, digits: int | None
 ) -> str:
-    """δ of a node by its consumers, Σ δ(consumer) · ∂consumer/∂node; of many only the first are looked at."""
-    terms = [Adjoint(consumer).formula * partial for consumer, partial in islice(partials, _CONSUMERS)]
-    written = Sum([term for each in terms for term in each.terms]).written(notation, namer, digits)
+    """Return δ(node) = Σ δ(consumer) · ∂consumer/∂node, given each consumer and its local partial.
+
+    Only the first of many are written out, and only theirs are asked of `partials`; `count` is how many
+    there are.
+    """
+    terms = [symbol(Adjoint(consumer)) * partial for consumer, partial in islice(partials, _CONSUMERS)]
+    written = Sum([term for each in terms for term in each.terms]).written(notation, names, digits)
     if count > _CONSUMERS:
         more = Printed(f"{notation.dots} ({count - _CONSUMERS}{notation.word(' more')})", PRODUCT)
         written = notation.apply(TABLE["add"], [written, more])
     return written.text
-
-
-# --- Names -----------------------------------------------------------------------------------------
-
-
-class Namer:
-    """Names the nodes of one text: by their labels, numbered where two share one, else v1, v2, ...
-
-    Numbers go by the order in which the nodes are first asked for.
-    """
-
-    def __init__(self, nodes: Iterable[Value]) -> None:
-        self._taken = {node.label for node in nodes if node.label}
-        self._names: dict[Value, tuple[str, int]] = {}
-        self._uses: dict[str, int] = {}
-        self._count = 0
-
-    def key(self, node: Value) -> tuple[str, int]:
-        """The label and its ordinal."""
-        if node not in self._names:
-            label = node.label
-            while not label:
-                self._count += 1
-                label = None if f"v{self._count}" in self._taken else f"v{self._count}"
-            ordinal = self._uses.get(label, 0) + 1
-            while ordinal > 1 and f"{label}__{ordinal}" in self._taken:  # SymPy's name for it is a label
-                ordinal += 1
-            self._uses[label] = ordinal
-            self._names[node] = label, ordinal
-        return self._names[node]
-
-    def __call__(self, node: Value, notation: Notation) -> Printed:
-        """Return the node's name in a notation."""
-        return notation.name(*self.key(node))
-
-    def __contains__(self, node: Value) -> bool:
-        return node in self._names
-
-    def named(self) -> list[Value]:
-        """The nodes named so far, in that order."""
-        return [*self._names]
-
-
-def to_latex(value: Value) -> str:
-    r"""Return the formula that `value` was computed by, in its leaves, as LaTeX for math mode.
-
-    A leaf stands under its label, or v₁, v₂, ...; a `where` is the branch taken. Constants are exact.
-    Raises `TypeError` if `value` is no Value, `ValueError` if the graph is too large for one formula.
-
-    >>> w, x = Value(0.5, "w1"), Value(2.0, "x1")
-    >>> print(to_latex((w * x - 1.0) ** 2 / x))
-    \frac{\left(w_{1} \cdot x_{1} - 1\right)^{2}}{x_{1}}
-    """
-    return _whole(value, LATEX, "to_latex")
-
-
-def to_text(value: Value) -> str:
-    """Return what `to_latex` does, as Unicode text.
-
-    >>> w, x = Value(0.5, "w1"), Value(2.0, "x1")
-    >>> to_text((w * x - 1.0) ** 2 / x)
-    '(w₁·x₁ − 1)²/x₁'
-    """
-    return _whole(value, TEXT, "to_text")
-
-
-def _whole(value: Value, notation: Notation, name: str) -> str:
-    if not isinstance(value, Value):
-        raise TypeError(f"{name} takes a Value, got {type(value).__name__} {value!r}")
-    reader = Reader(value, expand=True)
-    return reader.definition(value).written(notation, Namer(reader.order), shown=None).text
-
-
-# --- Reading a graph -------------------------------------------------------------------------------
-
-# An unlabelled node of these rows is written out where it is used: 1 − y needs no name of its own.
-_ARITHMETIC = (
-    "add",
-    "sub",
-    "mul",
-    "div",
-    "neg",
-    "square",
-    "reciprocal",
-    "pow",
-    "sum",
-    "mean",
-    "prod",
-    "where",
-)
-_INLINED = 12  # operations that may be written out at one place
-_WHOLE = 2000  # names and operations in a whole graph as one formula
-_NESTED = 100  # and how deep
-
-# The rules keep to forms that lose no digits; these say the same in the name of the node itself, as it is
-# read: σ(−x) = 1 − σ(x), and sech² x = 1 − tanh² x.
-_READ_AS = {
-    "sigmoid": lambda out, x: {(Call(TABLE["sigmoid"], (-x,)), 1): number(1.0) - out},
-    "tanh": lambda out, x: {(Call(TABLE["sech"], (x,)), 2): number(1.0) - out**2},
-}
-
-
-class Reader:
-    """Reads formulas off the graph of `roots`.
-
-    A node stands under its own name if it is a leaf, has a label, is in `roots` or `also`, is made by a row
-    that is no arithmetic, or if writing it out would be long; else it is written out. ``expand=True`` writes
-    out everything but leaves, and raises `ValueError` if the graph is too large for that.
-    """
-
-    def __init__(self, *roots: Value, also: Iterable[Value] = (), expand: bool = False) -> None:
-        self.order = topological_order(*roots)
-        self._symbols: dict[Value, Symbol] = {}
-        self._partials: dict[Value, list[Sum]] = {}
-        self._read: dict[Value, Sum] = {}
-        self._named = {*roots, *also}
-        if expand:
-            self._name_leaves()
-        else:
-            self._name_some()
-
-    def _name_some(self) -> None:
-        sizes: dict[Value, int] = {}
-        for node in self.order:
-            row = node.primitive
-            operands = [x for x in node.operands if isinstance(x, Value)]
-            if row is not None and row.name not in (*_ARITHMETIC, "dot"):
-                # What a function is applied to gets a name if it depends on more than one thing.
-                self._named.update([x for x in operands if len(self._parts(x)) > 1])
-            size = 1 + sum([sizes[x] for x in operands if x not in self._named])
-            if row is None or node.label or row.name not in _ARITHMETIC or size > _INLINED:
-                self._named.add(node)
-            sizes[node] = size
-
-    def _name_leaves(self) -> None:
-        depths: dict[Value, int] = {}
-        sizes: dict[Value, int] = {}  # what is used twice is written twice
-        for node in self.order:
-            operands = [x for x in node.operands if isinstance(x, Value)]
-            depths[node] = 1 + max([depths[x] for x in operands], default=0)
-            sizes[node] = 1 + sum([sizes[x] for x in operands])
-            if depths[node] > _NESTED or sizes[node] > _WHOLE:
-                raise ValueError(
-                    f"a graph of {len(self.order)} nodes is too large for one formula, of at most {_WHOLE} "
-                    f"names and operations, {_NESTED} deep: ask for a part of it"
-                )
-            if node.primitive is None:
-                self._named.add(node)
-        for node in self.order:
-            self.definition(node)
-
-    def _parts(self, node: Value) -> set[Value]:
-        """The named nodes that a node is made of where it is written out."""
-        if node in self._named:
-            return {node}
-        return {part for x in node.operands if isinstance(x, Value) for part in self._parts(x)}
-
-    def name_all(self) -> None:
-        """Let every node stand under its own name."""
-        self._named.update(self.order)
-
-    def __contains__(self, node: Value) -> bool:
-        """Whether the node stands under its own name."""
-        return node in self._named
-
-    def symbol(self, node: Value) -> Sum:
-        """The node under its own name."""
-        return Sum([(1.0, ((self._symbols.setdefault(node, Symbol(node)), 1),))])
-
-    def formula(self, x: Value | float) -> Sum:
-        """The node or number as it stands in other formulas."""
-        if not isinstance(x, Value):
-            return number(x)
-        return self.symbol(x) if x in self._named else self.definition(x)
-
-    def definition(self, node: Value) -> Sum:
-        """What the node was made from."""
-        if node.primitive is None:
-            return self.symbol(node)
-        if node not in self._read:
-            self._read[node] = _applied(node.primitive, [self.formula(x) for x in node.operands])
-        return self._read[node]
-
-    def partial(self, node: Value, position: int) -> Sum:
-        """∂node/∂operand for the operand at a position, as the row's rule gives it.
-
-        Raises `ValueError`, naming the node, if data was changed since the node was recorded.
-        """
-        if node not in self._partials:
-            self._partials[node] = self._partials_read(node)
-        return self._partials[node][position]
-
-    def _partials_read(self, node: Value) -> list[Sum]:
-        try:
-            with enable_grad():
-                recorded = partials_as_values(node)
-        except ArithmeticError:  # the rule's own derivatives, which nobody asks for, are beyond the floats
-            recorded = node.partials
-        known = {x: self.formula(x) for x in (node, *node.operands) if isinstance(x, Value)}
-        out = known[node]
-        # No gradient goes to a constant, nor into a branch that was not taken.
-        read = [Sum(()) if partial is None else _rule_read(partial, known) for partial in recorded]
-        assert node.primitive is not None
-        if node.primitive.name in _READ_AS:
-            written = _READ_AS[node.primitive.name](out, self.formula(node.operands[0]))
-            for power, said in written.items():
-                read = [_replaced(partial, power, said) for partial in read]
-        return read
-
-    def definitions(self, namer: Namer, most: int) -> list[tuple[Value, Sum]]:
-        """What the made-up names stand for, and the names that this needs in turn, `most` at most."""
-        done: dict[Value, Sum] = {}
-        while len(done) < most:
-            node = next((node for node in namer.named() if not node.label and node not in done), None)
-            if node is None:
-                break
-            done[node] = self.definition(node) if node.primitive else number(node.data)
-            for symbol in done[node].symbols():
-                namer.key(symbol.node)
-        return [*done.items()]
-
-
-def _replaced(formula: Sum, power: Factor, said: Sum) -> Sum:
-    total = Sum(())
-    for coefficient, factors in formula.terms:
-        rest = Sum([(coefficient, tuple([factor for factor in factors if factor != power]))])
-        total += rest * said if power in factors else rest
-    return total
-
-
-def _rule_read(partial: Value | float, read: dict[Value, Sum]) -> Sum:
-    """What a rule has recorded, as a formula of what it was given: `read`, which is added to."""
-    if not isinstance(partial, Value):
-        return number(partial)
-    stack = [partial]
-    while stack:
-        node = stack.pop()
-        if node in read:
-            continue
-        assert node.primitive is not None
-        waiting = [x for x in node.operands if isinstance(x, Value) and x not in read]
-        if waiting:
-            stack += [node, *waiting]
-        else:
-            operands = [read[x] if isinstance(x, Value) else number(x) for x in node.operands]
-            read[node] = _applied(node.primitive, operands)
-    return read[partial]
-
-
-def _applied(row: Primitive, x: Sequence[Sum]) -> Sum:
-    """A row applied to formulas: arithmetic is done, anything else stands as a call."""
-    name = row.name
-    if name in _DONE:
-        return _DONE[name](*x)
-    if name == "pow":
-        exponent = x[1].constant
-        if exponent is not None and abs(exponent) <= 16.0 and exponent == int(exponent):
-            return x[0] ** int(exponent)
-    if name == "where":
-        return x[1] if x[0].constant else x[2]
-    if name in ("logsumexp", "softmax_cross_entropy") and len(x) <= _SHOWN:
-        total = _called(TABLE["log"], _total(*[_called(TABLE["exp"], xi) for xi in x]))
-        return total if name == "logsumexp" else total - x[0]
-    return _called(row, *x)
-
-
-def _total(*x: Sum) -> Sum:
-    return Sum([term for each in x for term in each.terms])
-
-
-def _dot(*x: Sum) -> Sum:
-    half = len(x) // 2
-    return _total(*map(operator.mul, x[:half], x[half : 2 * half]), *x[2 * half :])
-
-
-_DONE: dict[str, Callable[..., Sum]] = {
-    "add": operator.add,
-    "sub": operator.sub,
-    "neg": operator.neg,
-    "mul": operator.mul,
-    "div": operator.truediv,
-    "reciprocal": lambda x: x**-1,
-    "square": lambda x: x**2,
-    "log1p": lambda x: _called(TABLE["log"], number(1.0) + x),
-    "expm1": lambda x: _called(TABLE["exp"], x) - number(1.0),
-    "sum": _total,
-    "mean": lambda *x: number(1.0 / len(x)) * _total(*x),
-    "prod": lambda *x: math.prod(x, start=number(1.0)),
-    "dot": _dot,
-}

@@ -5,8 +5,8 @@
 - `short`: a number in a few digits with a typographic minus, −0.830, −7.2·10⁻⁴, ∞, NaN
 - `latex_number`: the same number as LaTeX
 
-A label is typeset if it reads as a name with an accent and indices; any other text stays as it is. What does
-not live here: the symbols of operations (`primitives.py`).
+A label is typeset if it reads as a name with an accent and indices; any other text stays as it is. Next door:
+the symbols of operations are in `core/rules.py`, formulas in `writing.py`.
 """
 
 from __future__ import annotations
@@ -51,12 +51,15 @@ _TEXT_COMMANDS = {
 
 
 def _clean(label: str) -> str:
-    """`label` on one line, without what cannot be shown: control characters, lone surrogates."""
+    """Return `label` on one line, control characters and lone surrogates replaced."""
     return "".join([c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in label])
 
 
 def _parse(label: str) -> tuple[str, str, list[str]] | None:
-    """The base (a letter, the name of a Greek one, or a word), the accent's name, the indices; else None."""
+    """Return the base, the name of the accent and the indices, or None if `label` does not read as a name.
+
+    The base is a letter, the name of a Greek letter, or a word.
+    """
     match = _NAME.fullmatch(unicodedata.normalize("NFD", label))
     if match is None:
         return None
@@ -65,7 +68,7 @@ def _parse(label: str) -> tuple[str, str, list[str]] | None:
     indices = [index.strip("_,").translate(_RAISE_AGAIN) for index in re.findall(_INDEX, tail)]
     is_word = len(base) > 1 and base not in _GREEK
     if is_word and (accent or any(index.isalpha() for index in indices)):
-        return None  # my_x is a word with an underscore in it, not an x-th my
+        return None  # my_x is a word with an underscore, not the x-th my
     return base, _ACCENT_NAMES.get(accent, accent.strip("_")), indices
 
 
@@ -107,7 +110,7 @@ def latex(label: str) -> str:
 def short(x: float, digits: int = 3) -> str:
     """Return `x` in `digits` significant digits, below 1 in `digits` decimals, with a typographic minus.
 
-    What is too small or too large for that is given as a power of ten; the infinities and NaN have names.
+    Numbers too small or too large for that are written with a power of ten; infinities and NaN have names.
 
     >>> [short(x) for x in (0.0, 1.0, -12.345, 0.17, -0.0206, -7.2e-4, 31415.9)]
     ['0', '1.00', '−12.3', '0.170', '−0.021', '−7.2·10⁻⁴', '3.1·10⁴']

@@ -17,7 +17,9 @@ from typing import Any, TypeAlias
 
 from autograd_lite.core.primitive import TABLE, Primitive
 from autograd_lite.core.value import Value
-from autograd_lite.notation.formula import Call, Namer, Reader, Sum, Symbol
+from autograd_lite.notation.formula import Call, Sum, Symbol
+from autograd_lite.notation.namer import Namer
+from autograd_lite.notation.reader import Reader
 
 Expr: TypeAlias = Any  # SymPy ships no types
 

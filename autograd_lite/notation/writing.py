@@ -1,9 +1,7 @@
-r"""How formulas are written: the rows' templates filled in as LaTeX, and the same formulas as Unicode text.
+"""The two notations that formulas are written in, `LATEX` and `TEXT` (Unicode).
 
-- `LATEX`, `TEXT`: the two notations; each writes a name, a number, and a row applied to operands
-
-What does not live here: what a label looks like (`names.py`), and which formula a graph stands for
-(`formulas.py`).
+Each writes a name, a number, and a row of the table applied to operands; LaTeX comes from the rows' own
+templates. Next door: `names.py` typesets labels, `formula.py` holds the formulas that are written.
 """
 
 from __future__ import annotations
@@ -11,14 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from autograd_lite.core.primitive import ATOM, POWER, PRODUCT, SUM, Primitive
+from autograd_lite.core.value import Value
 from autograd_lite.notation import names
 
 _SUPERSCRIPT = str.maketrans("−-0123456789()", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾")
 
-# Where text is no function call: the template, and how tightly it precedence (as in `Primitive.precedence`).
+# Rows that are not written as a function call in text: the template and its precedence, as in `Primitive`.
 _TEXT = {
     "add": ("{0} + {1}", (SUM, SUM, SUM)),
     "sub": ("{0} − {1}", (SUM, SUM, PRODUCT)),
@@ -35,11 +34,11 @@ _TEXT = {
     "heaviside": ("[{0} > 0]", (ATOM, SUM)),
     "softmax_cross_entropy": ("−log P({0})", (SUM,)),
 }
-_LISTED = 6  # of more operands than this, the middle is left out
+_LISTED = 6  # the most operands that are written; the middle of more is left out
 
 
 class Printed(NamedTuple):
-    """A piece of a formula, and its precedence (`SUM` to `ATOM`, as in `Primitive.precedence`)."""
+    """A piece of a formula and its precedence, `SUM` to `ATOM`, as in `Primitive.precedence`."""
 
     text: str
     precedence: int
@@ -47,7 +46,12 @@ class Printed(NamedTuple):
 
 @dataclass(frozen=True)
 class Notation:
-    """A way to write formulas. ``name(label, ordinal)`` writes the ordinal-th thing of that label."""
+    """A way to write formulas.
+
+    ``name(label, ordinal)`` writes the ordinal-th node with that label, ``number(x, digits)`` a number in
+    that many significant digits (None: all), ``apply(row, operands)`` an operation, ``derivative(y, x)``
+    ∂y/∂x and ``adjoint(y)`` δ(y). The others write small signs and words.
+    """
 
     name: Callable[[str, int], Printed]
     number: Callable[[float, int | None], Printed]
@@ -65,8 +69,11 @@ class Notation:
     about: str
 
 
+Names: TypeAlias = Callable[[Value, Notation], Printed]  # what a node is called in a notation
+
+
 def significant(x: float, digits: int | None = None) -> tuple[str, int | None]:
-    """Return `x` in so many significant digits (None: all), as its mantissa and its power of ten, or None.
+    """Return `x` in `digits` significant digits (None: all): its mantissa, and its power of ten or None.
 
     >>> significant(-0.25), significant(1 / 3, 4), significant(-3.2e-30, 3)
     (('-0.25', None), ('0.3333', None), ('-3.2', -30))
@@ -77,16 +84,12 @@ def significant(x: float, digits: int | None = None) -> tuple[str, int | None]:
 
 
 def superscript(n: int) -> str:
-    """Return a whole number, raised.
+    """Return a whole number as a superscript.
 
     >>> superscript(-30)
     '⁻³⁰'
     """
     return str(n).translate(_SUPERSCRIPT)
-
-
-def _special(x: float) -> bool:
-    return not math.isfinite(x)
 
 
 # --- LaTeX -----------------------------------------------------------------------------------------
@@ -98,7 +101,7 @@ def _latex_name(label: str, ordinal: int) -> Printed:
 
 
 def _latex_number(x: float, digits: int | None) -> Printed:
-    if _special(x):
+    if not math.isfinite(x):
         return Printed(names.latex_number(x), SUM if x < 0.0 else ATOM)
     mantissa, power = significant(x, digits)
     precedence = SUM if x < 0.0 else ATOM if power is None else PRODUCT
@@ -126,7 +129,7 @@ def _text_name(label: str, ordinal: int) -> Printed:
 
 
 def _text_number(x: float, digits: int | None) -> Printed:
-    if _special(x):
+    if not math.isfinite(x):
         return Printed(names.short(x), SUM if x < 0.0 else ATOM)
     mantissa, power = significant(x, digits)
     text = mantissa if power is None else f"{mantissa}·10{superscript(power)}"

@@ -17,8 +17,9 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from autograd_lite.core.primitive import ATOM, SUM
 from autograd_lite.core.value import Value
-from autograd_lite.notation.formula import Reader, Sum, Symbol
+from autograd_lite.notation.formula import Sum, Symbol
 from autograd_lite.notation.names import pretty, short
+from autograd_lite.notation.reader import Reader
 from autograd_lite.notation.writing import TEXT, Notation, Printed
 from autograd_lite.pictures.cards import Card, Cards, Edge, Row, in_order, is_part_of_sum, symbol_of
 from autograd_lite.pictures.colour import DARK, LIGHT, largest_of
@@ -202,7 +203,7 @@ class _Scribe:
             names.append(self.name(x))
             return Printed(chr(_FIRST + len(names) - 1), names[-1].precedence)
 
-        printed = formula.written(TEXT, namer, 3)  # type: ignore[arg-type]
+        printed = formula.written(TEXT, namer, 3)
         return _typeset(printed.text.replace("+ −", "− "), names)._replace(precedence=printed.precedence)
 
     def formula(self, node: Value, numbers: bool = False) -> Name | None:

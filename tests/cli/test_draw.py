@@ -106,7 +106,8 @@ def test_bad_expression_is_marked_with_a_caret_and_writes_nothing(capsys, tmp_pa
     code, out, err = run(capsys, "log(1 + exq(x))", "x=2", "-o", str(tmp_path / "out.svg"))
     assert (code, out) == (2, "")
     assert err == (
-        "autograd-lite: log(1 + exq(x))\n                       ^ no function exq: did you mean exp?\n"
+        "autograd-lite: log(1 + exq(x))\n"
+        "                       ^ there is no function exq: did you mean exp?\n"
     )
     assert list(tmp_path.iterdir()) == []
 

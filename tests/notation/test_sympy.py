@@ -28,7 +28,8 @@ from autograd_lite import (
     where,
 )
 from autograd_lite.core.primitive import TABLE
-from autograd_lite.notation.formula import _READ_AS, Namer, Reader
+from autograd_lite.notation.namer import Namer
+from autograd_lite.notation.reader import _READ_AS, Reader
 from autograd_lite.notation.sympy import _number, _sympy
 from tests.documents_explained import BUILDERS, Explained, explained, named
 from tests.random_graphs import any_graphs, smooth_graphs
@@ -151,7 +152,7 @@ def test_the_readings_of_stable_forms_are_identities(name):
     x = Value(0.3, "x")
     out = TABLE[name](x)
     reader = Reader(out)
-    (((atom, exponent), said),) = _READ_AS[name](reader.definition(out), reader.symbol(x)).items()
+    (atom, exponent), said = _READ_AS[name](reader.definition(out), reader.symbol(x))
     written = atom.row.name
     argument = atom.operands[0].written  # only to be sure it is a formula
     assert callable(argument)

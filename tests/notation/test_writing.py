@@ -12,7 +12,7 @@ from sympy.parsing.latex import parse_latex
 
 from autograd_lite import Value, abs, atan2, clip, exp, heaviside, leaky_relu, log, maximum, neg, sqrt, square
 from autograd_lite.core.primitive import ATOM, POWER, PRODUCT, SUM, TABLE
-from autograd_lite.notation.formula import to_latex, to_text
+from autograd_lite.notation.reader import to_latex, to_text
 from autograd_lite.notation.writing import LATEX, TEXT, significant
 from tests.random_graphs import smooth_graphs
 from tests.sampling import call, points
