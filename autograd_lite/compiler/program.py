@@ -14,8 +14,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
-from autograd_lite.compiler.codegen import arrays, python
-from autograd_lite.compiler.codegen import c_loops as c
+from autograd_lite.compiler.codegen import arrays, c_function, c_text, python
 from autograd_lite.compiler.codegen import latex as mathematics
 from autograd_lite.compiler.codegen import numpy_loops as nests
 from autograd_lite.compiler.codegen.printer import identifier
@@ -681,8 +680,8 @@ class Program:
         """
         np = arrays.numpy()
         program = self._loops("leaf" if self.leaves else "argument", "c")
-        name = c.function_name(self.name)
-        return c.c_layout(program, np, name=name, arguments=self._sizes(), lanes=1).text
+        name = c_text.function_name(self.name)
+        return c_function.c_layout(program, np, name=name, arguments=self._sizes(), lanes=1).text
 
     def _sizes(self) -> list[tuple[str, int]]:
         return [(given, len(tree.paths)) for given, tree in self.arguments]

@@ -14,7 +14,7 @@ import autograd_lite as ag
 from autograd_lite import Value, dot, nn, relu, tanh
 from autograd_lite.compiler import compile
 from autograd_lite.compiler import program as program_module
-from autograd_lite.compiler.codegen import c_loops as c
+from autograd_lite.compiler.codegen import c_function as c
 from autograd_lite.compiler.codegen import numpy_loops as nests
 from autograd_lite.compiler.loops import lowering
 from autograd_lite.compiler.loops.grouping import LOOP
@@ -126,7 +126,7 @@ def test_sums_over_samples_are_products_of_matrices(n, m, by_rows, lanes, produc
     assert all(a is b for a, b in zip(program.leaves, weights, strict=True))
     found = {}
     for vectors in (2, 1):
-        writer = c._Writer(program._loops("leaf", "c"), np, {}, "double", lanes, vectors)
+        writer = c.LoopWriter(program._loops("leaf", "c"), np, {}, "double", lanes, vectors)
         found[vectors] = [(product.rows, product.columns) for product in writer.products.values()]
         for k, product in writer.products.items():
             order = [writer.summed(k, number) for number in range(n * m)]

@@ -527,7 +527,7 @@ def test_the_sanitizers_find_what_is_out_of_bounds():
         pytest.skip("no sanitizers are installed")
     code = """
         from dataclasses import replace
-        from autograd_lite.compiler.codegen import c_loops as c
+        from autograd_lite.compiler.codegen import c_function as c
         from tests.compiler import sanitize as program_sanitize
         layout = c.c_layout
         def small(*given, **more):

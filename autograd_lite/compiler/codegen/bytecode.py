@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from autograd_lite.compiler.codegen.c_loops import LANGUAGE, Layout, check_row, types
+from autograd_lite.compiler.codegen.c_function import Layout
+from autograd_lite.compiler.codegen.c_text import LANGUAGE, check_row, types
 from autograd_lite.compiler.frontend.trace import lowered
 from autograd_lite.compiler.ir.graph import Graph, Op
 from autograd_lite.core import rules as table

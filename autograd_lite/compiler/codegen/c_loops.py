@@ -12,14 +12,27 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from autograd_lite.compiler.codegen.c_words import WORDS
-from autograd_lite.compiler.codegen.printer import CHOICE, OR, Language, identifier
-from autograd_lite.compiler.ir.graph import CONDITIONS, Op
+from autograd_lite.compiler.codegen.c_text import (
+    LANGUAGE,
+    added,
+    affine_address,
+    c_number,
+    check_row,
+    loop_heads,
+    nested,
+    plus,
+    round_up,
+    row_major,
+    shifted,
+    vector_address,
+)
+from autograd_lite.compiler.codegen.printer import CHOICE
+from autograd_lite.compiler.ir.graph import CONDITIONS
 from autograd_lite.compiler.loops.ir import (
     ARGUMENT,
     CONSTANT,
@@ -33,7 +46,6 @@ from autograd_lite.compiler.loops.ir import (
 )
 from autograd_lite.compiler.loops.strides import access_by_step, affine_access
 from autograd_lite.core import rules as table
-from autograd_lite.core.primitive import Primitive
 
 # So many nodes of a sum of products, for so many vectors of samples, are computed at a time: 16 sums are kept
 # in registers, where 8 hide the time that one takes. Measured with networks of 8 to 256 neurons in a layer;
@@ -42,49 +54,8 @@ NODES, VECTORS = 8, 2
 PART = 40  # nests in a function
 
 
-def _number(x: float) -> str:
-    if math.isfinite(x):
-        return repr(x)
-    return "NAN" if x != x else "INFINITY" if x > 0.0 else "-INFINITY"
-
-
-# What the function cannot be called: words of C, and names that the text has for something else.
-TAKEN = WORDS | {
-    "V",
-    "M",
-    "MIX",
-    "PART",
-    "FUSED",
-    "FUSE",
-    "c",
-    "turn",
-    "columns",
-    "sums_over",
-    "block_1",
-    "block_2",
-}
-LANGUAGE = Language(
-    "c", {"and": "{0} && {1}", "or": "{0} || {1}", "not": "!{0}"}, (CHOICE, (OR, OR, CHOICE)), number=_number
-)
-
-
-def function_name(title: str) -> str:
-    """A name in C for a title."""
-    name = identifier(title.encode("ascii", "replace").decode(), {*TAKEN})
-    return f"{name}_" if re.fullmatch(r"table_\d+", name) else name
-
-
 # What a nest of sums reads after the samples: the sum of a result over all of them.
 SUMS = -1
-
-
-@dataclass
-class Layout:
-    """The text, and how much room for work it asks for."""
-
-    text: str
-    work: int
-    scale: str  # "m" where samples are given: then the outputs are sums over them
 
 
 @dataclass
@@ -109,19 +80,10 @@ class _Product:
         """The place of node `number` among the sums, whose rows are filled up to whole vectors."""
         first, second = divmod(number, self.rows if self.turned else self.columns)
         row, column = (second, first) if self.turned else (first, second)
-        return row * _whole(self.columns, lanes) + column
+        return row * round_up(self.columns, lanes) + column
 
 
-def check_row(op: Op | None) -> None:
-    """Raise `ValueError` if a row has no form in C."""
-    if isinstance(op, Primitive) and "c" not in op.template:
-        raise ValueError(
-            f"{op.name} has no form in C: give it one by a formula written with other rows, "
-            'or template={"c": "name({0})"}; the program runs in its other forms'
-        )
-
-
-class _Writer:
+class LoopWriter:
     """Writes nests for blocks of `vectors` vectors of `lanes` samples; 0 lanes: what no sample changes."""
 
     def __init__(
@@ -166,11 +128,11 @@ class _Writer:
             if k in self.used:
                 self.place[k] = room
                 room += nest.size
-        sums = _whole(sums, lanes)
+        sums = round_up(sums, lanes)
         self.in_vectors = sums
         for k, product in self.products.items():
             self.sum_place[k] = sums
-            sums += product.rows * _whole(product.columns, lanes)
+            sums += product.rows * round_up(product.columns, lanes)
         self.room, self.sums, self.fixed = room, sums, fixed
         self.columns: dict[tuple[int, int, int, int], tuple[str, int]] = {}  # of which turned copies are kept
         self.kept: dict[bytes, int] = {}
@@ -214,7 +176,7 @@ class _Writer:
 
     def number(self, x: float) -> str:
         """A constant in the type of the numbers, in which alone it may meet a vector."""
-        return _number(x) + ("f" if self.real == "float" and math.isfinite(x) else "")
+        return c_number(x) + ("f" if self.real == "float" and math.isfinite(x) else "")
 
     # --- Addresses
 
@@ -244,6 +206,7 @@ class _Writer:
     def operation(
         self, nest: LoopNest, operands: list[tuple[int, Any]], accesses: list[_Access], least: int
     ) -> str:
+        """Return an operation on operands as text, in parentheses if it binds less tightly than `least`."""
         level, asked = LANGUAGE.precedence(nest.op)  # type: ignore[arg-type]
         texts = [
             self.expression(space, index, accesses, want)
@@ -263,12 +226,12 @@ class _Writer:
             )
             size //= steps
             if moves is None:
-                row = _sum_text("step" if size == 1 else f"{size} * step", "i0" if size > 1 else "0")
+                row = added("step" if size == 1 else f"{size} * step", "i0" if size > 1 else "0")
                 return [size] * (size > 1), [f"{self.lookup(access.index)}[{row}]" for access in accesses]
             first = [_Access(access.space, index) for access, index in zip(accesses, moves[0], strict=True)]
             extents, addresses = self.loops(first, size)
             texts = [f"{stride} * step" if stride else "0" for stride in moves[1]]
-            return extents, [_sum_text(a, text) for a, text in zip(addresses, texts, strict=True)]
+            return extents, [added(a, text) for a, text in zip(addresses, texts, strict=True)]
         if size == 1:
             return [], [str(int(access.index[0])) for access in accesses]
         if not accesses:
@@ -277,7 +240,9 @@ class _Writer:
         if found is None:
             return [size], [f"{self.lookup(access.index)}[i0]" for access in accesses]
         extents, strides = found
-        return extents, [_address(int(access.index[0]), strides[k]) for k, access in enumerate(accesses)]
+        return extents, [
+            affine_address(int(access.index[0]), strides[k]) for k, access in enumerate(accesses)
+        ]
 
     def lookup(self, index: Any) -> str:
         """The name of a table of addresses."""
@@ -302,7 +267,7 @@ class _Writer:
                 continue
             lines = [line for k in group for line in self.started(k, vectors)]
             steps = self.program.nests[group[0]].steps
-            lines += _nested([f"for (int step = 0; step < {steps}; step++)"], body) if steps else body
+            lines += nested([f"for (int step = 0; step < {steps}; step++)"], body) if steps else body
             kinds = {nest.ordered for k in group if (nest := self.program.nests[k]).op is None}
             as_written = True in kinds or self.lanes == 1 if kinds else None
             if parts:
@@ -351,16 +316,16 @@ class _Writer:
         for slot in self.program.nests[k].start:
             access = _Access(slot.space, slot.index[:, 0])
             extents, (address,) = self.loops([access], len(slot.index))
-            target = self.target(k, _plus(at, _address(0, _steps(extents))), q)
-            heads = [*_heads(extents), *(["for (int q = 0; q < Q; q++)"] if q else [])]
-            lines += _nested(heads, [f"{target} = {self.element(access, address, q)};"])
+            target = self.target(k, plus(at, affine_address(0, row_major(extents))), q)
+            heads = [*loop_heads(extents), *(["for (int q = 0; q < Q; q++)"] if q else [])]
+            lines += nested(heads, [f"{target} = {self.element(access, address, q)};"])
             at += len(slot.index)
         return lines
 
     def row(self, nest: LoopNest, extents: list[int]) -> str:
         """Which node of the nest the loops are at."""
-        row = _address(0, _steps(extents))
-        return _sum_text(row, f"{nest.rows // nest.steps} * step") if nest.steps else row
+        row = affine_address(0, row_major(extents))
+        return added(row, f"{nest.rows // nest.steps} * step") if nest.steps else row
 
     def nest(self, k: int, vectors: int, lanes: int, after: bool = False) -> list[str]:
         """A nest as loops over its nodes and the samples of a block."""
@@ -386,14 +351,16 @@ class _Writer:
         if access.space == CONSTANT:
             return f"c[{address}]"
         if access.space >= NESTS and not self.program.nests[k].varies:
-            return f"f[{_plus(self.fixed_place[k], address)}]"
+            return f"f[{plus(self.fixed_place[k], address)}]"
         name = "x" if access.space == ARGUMENT else f"n{k}"
-        return f"{name}[{_vector(address, q)}]" + (f"[{lane}]" if lane else "")
+        return f"{name}[{vector_address(address, q)}]" + (f"[{lane}]" if lane else "")
 
     def target(self, k: int, node: str, q: str, lane: str | None = None) -> str:
+        """Return the place of a node's result."""
         return self.element(_Access(NESTS + k, None), node, q, lane)
 
     def elementwise(self, k: int, nest: LoopNest, vectors: int, lanes: int) -> list[str]:
+        """Print a nest that applies one operation to every node."""
         accesses: list[_Access] = []
         operands = [self.access(nest, slot) for slot in nest.operands]
         text = self.operation(nest, [(slot.space, slot.index[:, 0]) for slot in operands], accesses, CHOICE)
@@ -409,20 +376,21 @@ class _Writer:
                 inner.append(f"const {self.real} a{a} = {element};")
                 element = f"a{a}"
             text = text.replace(f"@{a}@", element)
-        node = _plus(nest.size - nest.rows, self.row(nest, extents))
-        total = f"g[{_plus(self.sum_place.get(k, 0), node)}]" + (f"[{lane}]" if lane else "")
+        node = plus(nest.size - nest.rows, self.row(nest, extents))
+        total = f"g[{plus(self.sum_place.get(k, 0), node)}]" + (f"[{lane}]" if lane else "")
         if k in self.place or not nest.varies:
             inner.append(f"{self.target(k, node, q, lane)} = {text};")
             if k in self.sum_place:
                 inner.append(f"{total} += {self.target(k, node, q, lane)};")
         else:
             inner.append(f"{total} += {text};")
-        heads = _heads(extents)
+        heads = loop_heads(extents)
         heads += ["for (int q = 0; q < Q; q++)"] if q else []
         heads += [f"for (int l = 0; l < {lanes}; l++)"] if lane else []
-        return _nested(heads, inner)
+        return nested(heads, inner)
 
     def sums_of_products(self, k: int, nest: LoopNest, vectors: int, lanes: int) -> list[str]:
+        """Print a nest of sums of products."""
         # The address of the first term advances with the node, the terms by steps that all nodes share.
         np = self.np
         accesses: list[_Access] = []
@@ -445,7 +413,7 @@ class _Writer:
             plans.append((run, own, steps, coefficient))
         extents, addresses = self.loops(accesses, nest.rows, nest.steps)
         row = self.row(nest, extents)
-        node = _plus(nest.size - nest.rows, row)
+        node = plus(nest.size - nest.rows, row)
 
         def product(run: ProductTerms, factors: list[tuple[_Access, str]], coefficient: str, q: str) -> str:
             if not nest.written or run.commutes():  # numbers first, then vectors
@@ -459,7 +427,7 @@ class _Writer:
         if all(run.terms == 1 for run in nest.products):
             q = "q" if vectors > 1 else ""
             text = " + ".join([term(plan, q) for plan in plans])
-            total = f"g[{_plus(self.sum_place.get(k, 0), node)}]"
+            total = f"g[{plus(self.sum_place.get(k, 0), node)}]"
             if nest.varies and k not in self.place:
                 return self.added_up(extents, total, text, bool(q))
             target = self.target(k, node, q)
@@ -467,7 +435,7 @@ class _Writer:
             body = [f"{target} = {'' if moving or not lanes else '(V){0} + '}{text};"]
             if k in self.sum_place:
                 body.append(f"{total} += {target};")
-            return _nested([*_heads(extents), *(["for (int q = 0; q < Q; q++)"] if q else [])], body)
+            return nested([*loop_heads(extents), *(["for (int q = 0; q < Q; q++)"] if q else [])], body)
 
         def tile(nodes: int) -> list[str]:
             """So many neighbouring nodes, for as many vectors as there are registers for."""
@@ -478,7 +446,7 @@ class _Writer:
                 lines = []
                 for u, v in sums:
                     text = make(str(v) if vectors > 1 else "")
-                    lines.append(f"s{u}_{v} {sign} {text if u == 0 else _shifted(text, letter, u)};")
+                    lines.append(f"s{u}_{v} {sign} {text if u == 0 else shifted(text, letter, u)};")
                 return lines
 
             def stored(make: Callable[[str], str], sign: str) -> list[str]:
@@ -501,51 +469,51 @@ class _Writer:
                     else None
                 )
                 if flat is not None:
-                    heads = _heads(flat[0], "t")
-                    moved = [_sum_text(addresses[a], _address(0, flat[1][j], "t")) for j, a in enumerate(own)]
-                else:
-                    heads = _heads([run.terms], "t")
+                    heads = loop_heads(flat[0], "t")
                     moved = [
-                        _sum_text(addresses[a], f"{self.lookup(step)}[t0]")
+                        added(addresses[a], affine_address(0, flat[1][j], "t")) for j, a in enumerate(own)
+                    ]
+                else:
+                    heads = loop_heads([run.terms], "t")
+                    moved = [
+                        added(addresses[a], f"{self.lookup(step)}[t0]")
                         if step.ndim == 1
                         else f"{self.lookup(step.ravel())}[({row}) * {run.terms} + t0]"
                         for a, step in zip(own, steps, strict=True)
                     ]
                 factors = [(accesses[a], address) for a, address in zip(own, moved, strict=True)]
-                body += _nested(
+                body += nested(
                     heads,
                     each(partial(product, run, factors, coefficient), "+="),
                 )
             if k in self.place or not nest.varies:
                 body += stored(lambda q: self.target(k, node, q), "=")
             if k in self.sum_place:
-                body += stored(lambda q: f"g[{_plus(self.sum_place[k], node)}]", "+=")
+                body += stored(lambda q: f"g[{plus(self.sum_place[k], node)}]", "+=")
             return body
 
-        return _blocked(extents, tile)
+        return tiled(extents, tile)
 
     def added_up(self, extents: list[int], total: str, text: str, blocks: bool) -> list[str]:
         """Sums over the samples, which stay in registers over all vectors of a block."""
         if not blocks:
-            return _nested(_heads(extents), [f"{total} += {text};"])
+            return nested(loop_heads(extents), [f"{total} += {text};"])
         letter = f"i{len(extents) - 1}"
 
         def tile(nodes: int) -> list[str]:
-            totals, texts = [
-                [_shifted(t, letter, u) if u else t for u in range(nodes)] for t in (total, text)
-            ]
+            totals, texts = [[shifted(t, letter, u) if u else t for u in range(nodes)] for t in (total, text)]
             return [
                 f"V {', '.join(f's{u} = {t}' for u, t in enumerate(totals))};",
-                *_nested(["for (int q = 0; q < Q; q++)"], [f"s{u} += {t};" for u, t in enumerate(texts)]),
+                *nested(["for (int q = 0; q < Q; q++)"], [f"s{u} += {t};" for u, t in enumerate(texts)]),
                 *[f"{t} = s{u};" for u, t in enumerate(totals)],
             ]
 
-        return _blocked(extents, tile)
+        return tiled(extents, tile)
 
     def sums_of_samples(self, k: int, product: _Product, vectors: int, lanes: int) -> list[str]:
         """A product of matrices over the samples: its columns are the lanes, of a copy that is turned."""
         np = self.np
-        width = _whole(product.columns, lanes) // lanes
+        width = round_up(product.columns, lanes) // lanes
         column = product.column.index[:, 0]
         step = int(column[1] - column[0]) if len(column) > 1 else 1
         key = (product.column.space, int(column[0]), step, product.columns)
@@ -561,7 +529,7 @@ class _Writer:
         row = product.row.index[:, 0]
         found = affine_access(row[None, :], np)
         assert found is not None, "rows of a product advance by one stride"
-        rows = _address(int(row[0]), [found[1][0][0] if found[0] else 0])
+        rows = affine_address(int(row[0]), [found[1][0][0] if found[0] else 0])
         name = self.element(_Access(product.row.space, None), "@", "0" if vectors > 1 else "")
         base, stride = self.sum_place[k], width * lanes
 
@@ -573,7 +541,7 @@ class _Writer:
                     return f"*(V *)&sums[{base + v * lanes} + {stride} * (i0 + {u}) + {lanes} * j]"
 
                 at = [
-                    f"((const {self.real} *)&{name.replace('@', _shifted(rows, 'i0', u))})[s]"
+                    f"((const {self.real} *)&{name.replace('@', shifted(rows, 'i0', u))})[s]"
                     for u in range(nodes)
                 ]
                 body = [f"V {', '.join(f's{u}_{v} = {place(u, v)}' for u, v in sums)};"]
@@ -583,18 +551,18 @@ class _Writer:
                 for u in range(nodes):
                     inner.append(f"const {self.real} a{u} = {at[u]};")
                 inner += [f"s{u}_{v} += a{u} * y{v};" for u, v in sums]
-                body += _nested(["for (int s = 0; s < count; s++)"], inner)
+                body += nested(["for (int s = 0; s < count; s++)"], inner)
                 return [*body, *[f"{place(u, v)} = s{u}_{v};" for u, v in sums]]
 
             whole = width - width % VECTORS
             lines = (
-                _nested([f"for (int j = 0; j < {whole}; j += {VECTORS})"], columns(VECTORS)) if whole else []
+                nested([f"for (int j = 0; j < {whole}; j += {VECTORS})"], columns(VECTORS)) if whole else []
             )
             for j in range(whole, width):
                 lines += ["{", *[f"    {line}" for line in [f"enum {{ j = {j} }};", *columns(1)]], "}"]
             return lines
 
-        return lines + _blocked([product.rows], tile)
+        return lines + tiled([product.rows], tile)
 
     def coefficients(self, values: Any) -> Access:
         """Coefficients that differ, as constants."""
@@ -606,6 +574,7 @@ class _Writer:
         return Access(CONSTANT, self.kept[key] + self.np.arange(values.size).reshape(values.shape))
 
     def product(self, factors: list[tuple[_Access, str]], coefficient: str, q: str) -> str:
+        """Return one product as text."""
         texts = []
         if coefficient and coefficient != self.number(1.0):
             texts.append(f"({coefficient})" if coefficient[0] == "-" else coefficient)
@@ -633,10 +602,10 @@ class _Writer:
                 place, node = [f"{self.lookup(column)}[i0]" for column in self.np.array(pairs).T]
             else:
                 place, node = [
-                    _address(first, strides) for first, strides in zip(pairs[0], found[1], strict=True)
+                    affine_address(first, strides) for first, strides in zip(pairs[0], found[1], strict=True)
                 ]
-            lines += _nested(
-                [*_heads(extents), "for (int s = 0; s < count; s++)"],
+            lines += nested(
+                [*loop_heads(extents), "for (int s = 0; s < count; s++)"],
                 [f"each[s * {width} + {place}] = ((const {self.real} *)&n{k}[({node}) * Q])[s];"],
             )
         used = {*re.findall(r"\b[nt]\d+\b", "\n".join(lines))}
@@ -657,422 +626,15 @@ class _Writer:
         )
 
 
-def _whole(n: int, lanes: int) -> int:
-    """n rounded up to whole vectors."""
-    return -(-n // max(lanes, 1)) * max(lanes, 1)
-
-
-def _vector(address: str, q: str) -> str:
-    return f"({address}) * Q + {q}" if q else address
-
-
-def _heads(extents: Sequence[int], letter: str = "i") -> list[str]:
-    return [
-        f"for (int {letter}{d} = 0; {letter}{d} < {extent}; {letter}{d}++)"
-        for d, extent in enumerate(extents)
-    ]
-
-
-def _nested(heads: list[str], body: list[str]) -> list[str]:
-    """The body in a nest of loops, or in a block of its own."""
-    return [*heads[:-1], (heads[-1] + " {") if heads else "{", *[f"    {line}" for line in body], "}"]
-
-
-def _shifted(text: str, letter: str, by: int) -> str:
-    """The text for the node that comes so many after this one."""
-    return re.sub(rf"\b{letter}\b", f"({letter} + {by})", text)
-
-
-def _blocked(extents: list[int], tile: Callable[[int], list[str]]) -> list[str]:
+def tiled(extents: list[int], tile: Callable[[int], list[str]]) -> list[str]:
     """Loops that work on some nodes at a time; what is left over of the innermost one follows."""
     if not extents:
-        return _nested([], tile(1))
-    outer = _heads(extents)[:-1]
+        return nested([], tile(1))
+    outer = loop_heads(extents)[:-1]
     letter, whole = f"i{len(outer)}", extents[-1] // NODES * NODES
     lines = []
     if whole:
-        lines += _nested([f"for (int {letter} = 0; {letter} < {whole}; {letter} += {NODES})"], tile(NODES))
+        lines += nested([f"for (int {letter} = 0; {letter} < {whole}; {letter} += {NODES})"], tile(NODES))
     if extents[-1] > whole:
-        lines += _nested([], [f"enum {{ {letter} = {whole} }};", *tile(extents[-1] - whole)])
-    return _nested(outer, lines) if outer else lines
-
-
-def _address(base: int, strides: Sequence[int], letter: str = "i") -> str:
-    parts = [
-        f"{letter}{d}" if stride == 1 else f"{stride} * {letter}{d}"
-        for d, stride in enumerate(strides)
-        if stride
-    ]
-    if base or not parts:
-        parts.insert(0, str(base))
-    return " + ".join(parts).replace("+ -", "- ")
-
-
-def _plus(base: int, address: str) -> str:
-    return address if base == 0 else str(base + int(address)) if address.isdigit() else f"{base} + {address}"
-
-
-def _sum_text(a: str, b: str) -> str:
-    return b if a == "0" else a if b == "0" else f"{a} + {b}"
-
-
-def _steps(extents: Sequence[int]) -> list[int]:
-    steps: list[int] = []
-    step = 1
-    for extent in reversed(extents):
-        steps.insert(0, step)
-        step *= extent
-    return steps
-
-
-def _runs(places: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int, int]]:
-    """Runs of neighbours: (i, k, j) followed by (i + 1, k, j + 1) and so on, and how many."""
-    runs: list[tuple[int, int, int, int]] = []
-    for i, k, j in places:
-        if runs:
-            first_i, of, first_j, n = runs[-1]
-            if (i, k, j) == (first_i + n, of, first_j + n):
-                runs[-1] = (first_i, of, first_j, n + 1)
-                continue
-        runs.append((i, k, j, 1))
-    return runs
-
-
-def _copied(to: str, pairs: list[tuple[int, int]], source: str, table: str, factor: str = "") -> list[str]:
-    """Statements for ``to[i] = source[j]`` of each pair: as few runs of neighbours as there are."""
-    runs = [(i, j, n) for i, _, j, n in _runs([(i, 0, j) for i, j in pairs])]
-    if not runs:
-        return []
-    numbers = ", ".join([f"{{{i}, {j}, {n}}}" for i, j, n in runs])
-    return [
-        f"static const int {table}[][3] = {{{numbers}}};",
-        f"for (int r = 0; r < {len(runs)}; r++)",
-        f"    for (int i = 0; i < {table}[r][2]; i++)",
-        f"        {to}[{table}[r][0] + i] = {factor}{source}[{table}[r][1] + i];",
-    ]
-
-
-def c_layout(
-    program: LoopProgram,
-    numpy: Any,
-    *,
-    name: str,
-    arguments: Sequence[tuple[str, int]],
-    lanes: int,
-    real: str = "double",
-    recorded: bool = False,
-) -> Layout:
-    """The text of ``name``, which adds the outputs of m samples up; with one lane it is plain C99.
-
-    The arguments are given with the number of numbers that each has in a sample; those of a batch that was
-    recorded are its data, and the outputs are what they are, once for all samples.
-    """
-    program = _with_results(program, numpy)
-    tables: dict[bytes, tuple[str, Any]] = {}
-    vectors = VECTORS if lanes > 1 else 1
-    writer = _Writer(program, numpy, tables, real, lanes, vectors)
-    nests = program.nests
-    n = sum(size for _, size in arguments)
-    sizes = sorted({vectors, 1}, reverse=True)
-    blocks = [writer.block(size, lanes, f"block_{size}") for size in sizes]
-    if writer.columns:
-        writer.functions = []
-        blocks = [writer.block(size, lanes, f"block_{size}") for size in sizes]
-    before, after = writer.nests("before", 1, 0), writer.nests("after", 1, 0, after=True)
-    functions = writer.functions
-    summed: list[tuple[int, int]] = []
-    fixed: list[tuple[int, int]] = []
-    for i, (space, number) in enumerate(program.outputs):
-        k = space - NESTS
-        if nests[k].varies:
-            summed.append((i, writer.summed(k, number)))
-        else:
-            fixed.append((i, writer.fixed_place[k] + number))
-    scale = "1" if recorded or not arguments else "m"
-    results = _copied("out", summed, "sums", "from_sums")
-    results += _copied("out", fixed, "f", "from_fixed", "" if scale == "1" else "m * ")
-    leaves = program.leaves.tolist()
-    moved = leaves != [*range(len(leaves))]
-    taken = _copied("v", list(enumerate(leaves)), "w", "from_leaves") if moved else []
-    data = [
-        f"static const int {table_name}[] = {{{', '.join(map(str, index.tolist()))}}};"
-        for table_name, index in tables.values()
-    ]
-    if re.search(r"\bc\[", "".join([*functions, *blocks, *before, *after])):
-        data.append(
-            f"static const {real} c[] = {{{', '.join(_number(float(x)) for x in program.constants)}}};"
-        )
-    sums_at = _whole(len(leaves), 16) if moved else 0
-    fixed_at = sums_at + _whole(writer.sums, 16)
-    blocks_at = fixed_at + _whole(writer.fixed, 16)
-    in_vectors = writer.in_vectors if lanes > 1 else 0
-    work = blocks_at + lanes * (in_vectors + (n + writer.room) * vectors)
-    shapes = ", ".join([f"{given} ({size})" for given, size in arguments])
-    text = _TEXT.format(
-        name=name,
-        real=real,
-        given=f"of each argument the numbers of m samples, one sample after the other: {shapes}"
-        if arguments
-        else "none: m is 1",
-        leaves=len(leaves),
-        outputs=len(program.outputs),
-        work=work,
-        aligned=", its start a multiple of 64 bytes" if lanes > 1 else "",
-        types=types(real, lanes) + (_PARTS if functions else ""),
-        turn=_turn(lanes, real, bool(writer.columns)) if lanes > 1 else "",
-        data="\n".join(data),
-        blocks="\n\n".join([*functions, *(blocks if any(nest.varies for nest in nests) else [])]),
-        before="\n".join(f"    {line}" for line in before),
-        after="\n".join(f"    {line}" for line in after),
-        g="(V *)work" if lanes > 1 else "sums",
-        x=f"(V *)work + {in_vectors}",
-        room=n * vectors,
-        sums=writer.sums,
-        in_vectors=in_vectors,
-        samples=_samples(arguments, sizes, lanes, in_vectors, len(program.each))
-        if any(nest.varies for nest in nests)
-        else "",
-        each=f", then {len(program.each)} numbers for each sample" if program.each else "",
-        v="work" if moved else "w",
-        sums_at=sums_at,
-        fixed_at=fixed_at,
-        blocks_at=blocks_at,
-        taken="\n".join(f"    {line}" for line in taken).replace("v[", "((" + real + " *)v)["),
-        results="\n".join(f"    {line}" for line in results),
-    )
-    return Layout(text, work, scale)
-
-
-def types(real: str, lanes: int) -> str:
-    """The header, and the type of the numbers of several samples."""
-    if lanes == 1:
-        vector = f"typedef {real} V;"
-    else:
-        bits, integer = (8, "long long") if real == "double" else (4, "int")
-        vector = _VECTOR.format(real=real, size=lanes * bits, bits=bits, integer=integer)
-    return f"#include <{'math.h' if real == 'double' else 'tgmath.h'}>\n\n{vector}"
-
-
-def _with_results(program: LoopProgram, numpy: Any) -> LoopProgram:
-    """The same with outputs that are all results of nests: what is an input itself is copied."""
-    nests, outputs, each = [*program.nests], [*program.outputs], [*program.each]
-
-    def copied(places: list[tuple[int, int]], space: int, varies: bool) -> None:
-        """Replace the places in this space by those of a nest that copies them."""
-        found = [i for i, (of, _) in enumerate(places) if of == space]
-        if found:
-            index = numpy.array([[places[i][1]] for i in found])
-            for k, i in enumerate(found):
-                places[i] = (NESTS + len(nests), k)
-            nests.append(
-                LoopNest(
-                    None,
-                    len(found),
-                    "copy",
-                    products=[ProductTerms(None, [Access(space, index)], 1)],
-                    varies=varies,
-                )
-            )
-
-    for space in (ARGUMENT, PARAMETER, CONSTANT):
-        copied(outputs, space, space == ARGUMENT)
-    for space in sorted({of for of, _ in each}):
-        if space == ARGUMENT or not program.varies(space):
-            copied(each, space, True)
-    return LoopProgram(nests, program.leaves, program.constants, outputs, each)
-
-
-def _samples(
-    arguments: Sequence[tuple[str, int]], sizes: list[int], lanes: int, in_vectors: int, each: int
-) -> str:
-    """The loops over the samples: what is left over of whole vectors first, then blocks of vectors."""
-    blocks = ""
-    lane = "[l]" if lanes > 1 else ""
-
-    def taken(size: int, sample: str) -> str:
-        lines, at = [], 0
-        for a, (_, n) in enumerate(arguments):
-            lines += [
-                f"    for (int q = 0; q < {size}; q++)",
-                f"        for (int l = 0; l < {lanes}; l++)",
-                f"            for (int k = 0; k < {n}; k++)",
-                f"                x[(k + {at}) * {size} + q]{lane} = samples[{a}][({sample}) * {n} + k];",
-            ]
-            at += n
-        return "\n".join([f"    {line}" for line in lines])
-
-    if lanes > 1:
-        blocks += f"""
-    const int left = (int)(m % {lanes});
-    if (left) {{ /* the vector is filled up with copies that do not count */
-        M counts;
-        for (int l = 0; l < {lanes}; l++)
-            counts[l] = l < left ? -1 : 0;
-{taken(1, "m - left + (l < left ? l : 0)")}
-        block_1(x, w, f, g, sums, each + (m - left) * {each}, room, left);
-        for (int k = 0; k < {in_vectors}; k++)
-            g[k] = (V)((M)g[k] & counts);
-    }}"""
-    blocks += f"""
-    long done = 0;
-    const long whole = m{" - left" if lanes > 1 else ""};"""
-    for size in sizes:
-        step = size * lanes
-        blocks += f"""
-    for (; done + {step} <= whole; done += {step}) {{
-{taken(size, f"done + q * {lanes} + l")}
-        block_{size}(x, w, f, g, sums, each + done * {each}, room, {step});
-    }}"""
-    if lanes > 1 and in_vectors:
-        added = " + ".join([f"a[{lane}]" for lane in range(lanes)])
-        blocks += f"""
-    for (int k = 0; k < {in_vectors}; k += {lanes}) {{
-        V a[{lanes}];
-        for (int l = 0; l < {lanes}; l++)
-            a[l] = g[k + l];
-        turn(a);
-        *(V *)&sums[k] = {added};
-    }}"""
-    return blocks
-
-
-def _turn(lanes: int, real: str, columns: bool) -> str:
-    """`turn`, which transposes a square of numbers in registers, in steps that exchange halves of vectors."""
-    lines = []
-    half = lanes // 2
-    while half:
-        low = [i - half + lanes if i & half else i for i in range(lanes)]
-        high = [i + lanes if i & half else i + half for i in range(lanes)]
-        for i in range(lanes):
-            if not i & half:
-                a, b = f"a[{i}]", f"a[{i + half}]"
-                lines += [
-                    f"    t = MIX({a}, {b}, {', '.join(map(str, low))});",
-                    f"    {b} = MIX({a}, {b}, {', '.join(map(str, high))});",
-                    f"    {a} = t;",
-                ]
-        half //= 2
-    text = "\n".join(["static inline void turn(V *a)", "{", "    V t;", *lines, "}"])
-    return text + (_COLUMNS.format(lanes=lanes) if columns else "")
-
-
-def descent(layout: Layout, name: str, real: str, leaves: int, lanes: int) -> str:
-    """The text of ``name_descend``, which takes steps of gradient descent with ``name`` on one batch."""
-    return _DESCENT.format(
-        name=name,
-        real=real,
-        scale=layout.scale,
-        leaves=leaves,
-        lanes=lanes,
-        whole=(leaves + 1) // lanes * lanes,
-    )
-
-
-_DESCENT = """
-/* Takes `steps` steps of gradient descent on the mean over the samples, step k of size lr[k], on `w`;
-   the mean before step k goes to values[k]. It returns the number of steps that were taken: less than `steps`
-   where the value or a derivative was not finite. */
-long {name}_descend(long steps, const {real} *lr, long m, const {real} *const *samples, {real} *w,
-        {real} *values, {real} *out, {real} *work)
-{{
-    for (long k = 0; k < steps; k++) {{
-        const {real} size = lr[k] / {scale};
-        {name}(m, samples, w, out, work);
-        values[k] = out[0] / {scale};
-        {real} check = values[k] * 0;
-        V checks = {{0}};
-        for (int i = 0; i < {whole}; i += {lanes})
-            checks += *(const V *)&out[i] * 0;
-        for (int i = 0; i < {lanes}; i++)
-            check += (({real} *)&checks)[i];
-        for (int i = {whole}; i < {leaves} + 1; i++)
-            check += out[i] * 0;
-        if (!(check == 0))
-            return k;
-        for (int i = 0; i < {leaves}; i++)
-            w[i] -= size * out[i + 1];
-    }}
-    return steps;
-}}
-"""
-
-# That products and sums are not fused elsewhere is a flag (`native.py`): there is no portable way to say so.
-_PARTS = """
-#if defined(__clang__)
-#define PART __attribute__((noinline))
-#define FUSED PART
-#define FUSE _Pragma("clang fp contract(fast)")
-#elif defined(__GNUC__)
-#define PART __attribute__((noinline))
-#define FUSED __attribute__((noinline, optimize("fp-contract=fast")))
-#define FUSE
-#else
-#define PART
-#define FUSED
-#define FUSE
-#endif"""
-
-_VECTOR = """typedef {real} V __attribute__((vector_size({size}), aligned({bits}), may_alias));
-typedef {integer} M __attribute__((vector_size({size}), aligned({bits}), may_alias));
-#ifdef __clang__
-#define MIX(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define MIX(a, b, ...) __builtin_shuffle(a, b, (M){{__VA_ARGS__}})
-#endif
-"""
-
-_COLUMNS = """
-
-/* Rows of n, `step` apart, as columns: a sample's numbers follow each other in `width` vectors of t. */
-static void columns(const V *restrict n, long step, int rows, int size, V *restrict t, int width)
-{{
-    for (int j = 0; j < width; j++)
-        for (int q = 0; q < size; q++) {{
-            V a[{lanes}];
-            for (int r = 0; r < {lanes}; r++) {{
-                const int row = j * {lanes} + r;
-                a[r] = row < rows ? n[row * step * size + q] : (V){{0}};
-            }}
-            turn(a);
-            for (int l = 0; l < {lanes}; l++)
-                t[(q * {lanes} + l) * width + j] = a[l];
-        }}
-}}"""
-
-_TEXT = """/* {name}: the sums over samples of a value and its gradient.
-
-   void {name}(long m, const {real} *const *samples, const {real} *w, {real} *out, {real} *work)
-   samples  {given}
-   w        the {leaves} leaves
-   out      {outputs} sums: the value, then the derivatives{each}
-   work     room for {work} numbers{aligned}
-   C99; it needs libm and nothing else. */
-{types}
-{turn}
-{data}
-
-{blocks}
-
-static void sums_over(long m, const {real} *const *samples, const {real} *w, {real} *sums, {real} *f,
-        {real} *each, {real} *work)
-{{
-    V *g = {g}, *x = {x}, *room = x + {room};
-    (void)m; (void)samples; (void)w; (void)each; (void)g; (void)x; (void)room;
-{before}
-    for (int k = 0; k < {in_vectors}; k++)
-        g[k] = (V){{0}};
-    for (int k = {in_vectors}; k < {sums}; k++)
-        sums[k] = 0;
-{samples}
-{after}
-}}
-
-void {name}(long m, const {real} *const *samples, const {real} *w, {real} *out, {real} *work)
-{{
-    const {real} *v = {v};
-    {real} *sums = work + {sums_at}, *f = work + {fixed_at};
-{taken}
-    sums_over(m, samples, v, sums, f, out + {outputs}, work + {blocks_at});
-{results}
-}}
-"""
+        lines += nested([], [f"enum {{ {letter} = {whole} }};", *tile(extents[-1] - whole)])
+    return nested(outer, lines) if outer else lines

@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from autograd_lite.compiler.codegen import bytecode as instructions
-from autograd_lite.compiler.codegen import c_loops as c
+from autograd_lite.compiler.codegen import c_descent, c_function
 from autograd_lite.compiler.ir.graph import Graph
 from autograd_lite.compiler.loops.ir import ARGUMENT, CONSTANT, NESTS, PARAMETER, Access, LoopProgram
 from autograd_lite.compiler.loops.vectorize import VectorizedBatch
@@ -350,7 +350,7 @@ class Machine:
             _check(program, sum(self.sizes), leaves, numpy)
             if each:
                 program = replace(program, outputs=[], each=program.outputs)
-            layout = c.c_layout(
+            layout = c_function.c_layout(
                 program,
                 numpy,
                 name="program",
@@ -364,7 +364,7 @@ class Machine:
             self.recorded is not None and self.recorded.leaves.size > 0
         )  # some of the data are leaves
         descends = self.outputs == leaves + 1 and not self.moves  # all derivatives are sums
-        text = layout.text + (c.descent(layout, "program", number, leaves, lanes) if descends else "")
+        text = layout.text + (c_descent.descent(layout, "program", number, leaves, lanes) if descends else "")
         library = built(text, FAST if fastmath else ())
         self._run, self._run_steps = library.program, library.program_descend if descends else None
         self._run.restype = None

@@ -1,0 +1,302 @@
+"""The complete C function of a program: header, tables, blocks of samples, sums and results.
+
+Next door: `c_loops.py` prints the loops inside it, `runtime/machine.py` compiles the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from autograd_lite.compiler.codegen.c_loops import VECTORS, LoopWriter
+from autograd_lite.compiler.codegen.c_text import c_number, copies, round_up, types
+from autograd_lite.compiler.loops.ir import (
+    ARGUMENT,
+    CONSTANT,
+    NESTS,
+    PARAMETER,
+    Access,
+    LoopNest,
+    LoopProgram,
+    ProductTerms,
+)
+
+
+@dataclass
+class Layout:
+    """The text, and how much room for work it asks for."""
+
+    text: str
+    work: int
+    scale: str  # "m" where samples are given: then the outputs are sums over them
+
+
+def c_layout(
+    program: LoopProgram,
+    numpy: Any,
+    *,
+    name: str,
+    arguments: Sequence[tuple[str, int]],
+    lanes: int,
+    real: str = "double",
+    recorded: bool = False,
+) -> Layout:
+    """The text of ``name``, which adds the outputs of m samples up; with one lane it is plain C99.
+
+    The arguments are given with the number of numbers that each has in a sample; those of a batch that was
+    recorded are its data, and the outputs are what they are, once for all samples.
+    """
+    program = _with_results(program, numpy)
+    tables: dict[bytes, tuple[str, Any]] = {}
+    vectors = VECTORS if lanes > 1 else 1
+    writer = LoopWriter(program, numpy, tables, real, lanes, vectors)
+    nests = program.nests
+    n = sum(size for _, size in arguments)
+    sizes = sorted({vectors, 1}, reverse=True)
+    blocks = [writer.block(size, lanes, f"block_{size}") for size in sizes]
+    if writer.columns:
+        writer.functions = []
+        blocks = [writer.block(size, lanes, f"block_{size}") for size in sizes]
+    before, after = writer.nests("before", 1, 0), writer.nests("after", 1, 0, after=True)
+    functions = writer.functions
+    summed: list[tuple[int, int]] = []
+    fixed: list[tuple[int, int]] = []
+    for i, (space, number) in enumerate(program.outputs):
+        k = space - NESTS
+        if nests[k].varies:
+            summed.append((i, writer.summed(k, number)))
+        else:
+            fixed.append((i, writer.fixed_place[k] + number))
+    scale = "1" if recorded or not arguments else "m"
+    results = copies("out", summed, "sums", "from_sums")
+    results += copies("out", fixed, "f", "from_fixed", "" if scale == "1" else "m * ")
+    leaves = program.leaves.tolist()
+    moved = leaves != [*range(len(leaves))]
+    taken = copies("v", list(enumerate(leaves)), "w", "from_leaves") if moved else []
+    data = [
+        f"static const int {table_name}[] = {{{', '.join(map(str, index.tolist()))}}};"
+        for table_name, index in tables.values()
+    ]
+    if re.search(r"\bc\[", "".join([*functions, *blocks, *before, *after])):
+        data.append(
+            f"static const {real} c[] = {{{', '.join(c_number(float(x)) for x in program.constants)}}};"
+        )
+    sums_at = round_up(len(leaves), 16) if moved else 0
+    fixed_at = sums_at + round_up(writer.sums, 16)
+    blocks_at = fixed_at + round_up(writer.fixed, 16)
+    in_vectors = writer.in_vectors if lanes > 1 else 0
+    work = blocks_at + lanes * (in_vectors + (n + writer.room) * vectors)
+    shapes = ", ".join([f"{given} ({size})" for given, size in arguments])
+    text = _TEXT.format(
+        name=name,
+        real=real,
+        given=f"of each argument the numbers of m samples, one sample after the other: {shapes}"
+        if arguments
+        else "none: m is 1",
+        leaves=len(leaves),
+        outputs=len(program.outputs),
+        work=work,
+        aligned=", its start a multiple of 64 bytes" if lanes > 1 else "",
+        types=types(real, lanes) + (_PARTS if functions else ""),
+        turn=_turn(lanes, real, bool(writer.columns)) if lanes > 1 else "",
+        data="\n".join(data),
+        blocks="\n\n".join([*functions, *(blocks if any(nest.varies for nest in nests) else [])]),
+        before="\n".join(f"    {line}" for line in before),
+        after="\n".join(f"    {line}" for line in after),
+        g="(V *)work" if lanes > 1 else "sums",
+        x=f"(V *)work + {in_vectors}",
+        room=n * vectors,
+        sums=writer.sums,
+        in_vectors=in_vectors,
+        samples=_samples(arguments, sizes, lanes, in_vectors, len(program.each))
+        if any(nest.varies for nest in nests)
+        else "",
+        each=f", then {len(program.each)} numbers for each sample" if program.each else "",
+        v="work" if moved else "w",
+        sums_at=sums_at,
+        fixed_at=fixed_at,
+        blocks_at=blocks_at,
+        taken="\n".join(f"    {line}" for line in taken).replace("v[", "((" + real + " *)v)["),
+        results="\n".join(f"    {line}" for line in results),
+    )
+    return Layout(text, work, scale)
+
+
+def _with_results(program: LoopProgram, numpy: Any) -> LoopProgram:
+    """The same with outputs that are all results of nests: what is an input itself is copied."""
+    nests, outputs, each = [*program.nests], [*program.outputs], [*program.each]
+
+    def copied(places: list[tuple[int, int]], space: int, varies: bool) -> None:
+        """Replace the places in this space by those of a nest that copies them."""
+        found = [i for i, (of, _) in enumerate(places) if of == space]
+        if found:
+            index = numpy.array([[places[i][1]] for i in found])
+            for k, i in enumerate(found):
+                places[i] = (NESTS + len(nests), k)
+            nests.append(
+                LoopNest(
+                    None,
+                    len(found),
+                    "copy",
+                    products=[ProductTerms(None, [Access(space, index)], 1)],
+                    varies=varies,
+                )
+            )
+
+    for space in (ARGUMENT, PARAMETER, CONSTANT):
+        copied(outputs, space, space == ARGUMENT)
+    for space in sorted({of for of, _ in each}):
+        if space == ARGUMENT or not program.varies(space):
+            copied(each, space, True)
+    return LoopProgram(nests, program.leaves, program.constants, outputs, each)
+
+
+def _samples(
+    arguments: Sequence[tuple[str, int]], sizes: list[int], lanes: int, in_vectors: int, each: int
+) -> str:
+    """The loops over the samples: what is left over of whole vectors first, then blocks of vectors."""
+    blocks = ""
+    lane = "[l]" if lanes > 1 else ""
+
+    def taken(size: int, sample: str) -> str:
+        lines, at = [], 0
+        for a, (_, n) in enumerate(arguments):
+            lines += [
+                f"    for (int q = 0; q < {size}; q++)",
+                f"        for (int l = 0; l < {lanes}; l++)",
+                f"            for (int k = 0; k < {n}; k++)",
+                f"                x[(k + {at}) * {size} + q]{lane} = samples[{a}][({sample}) * {n} + k];",
+            ]
+            at += n
+        return "\n".join([f"    {line}" for line in lines])
+
+    if lanes > 1:
+        blocks += f"""
+    const int left = (int)(m % {lanes});
+    if (left) {{ /* the vector is filled up with copies that do not count */
+        M counts;
+        for (int l = 0; l < {lanes}; l++)
+            counts[l] = l < left ? -1 : 0;
+{taken(1, "m - left + (l < left ? l : 0)")}
+        block_1(x, w, f, g, sums, each + (m - left) * {each}, room, left);
+        for (int k = 0; k < {in_vectors}; k++)
+            g[k] = (V)((M)g[k] & counts);
+    }}"""
+    blocks += f"""
+    long done = 0;
+    const long whole = m{" - left" if lanes > 1 else ""};"""
+    for size in sizes:
+        step = size * lanes
+        blocks += f"""
+    for (; done + {step} <= whole; done += {step}) {{
+{taken(size, f"done + q * {lanes} + l")}
+        block_{size}(x, w, f, g, sums, each + done * {each}, room, {step});
+    }}"""
+    if lanes > 1 and in_vectors:
+        added = " + ".join([f"a[{lane}]" for lane in range(lanes)])
+        blocks += f"""
+    for (int k = 0; k < {in_vectors}; k += {lanes}) {{
+        V a[{lanes}];
+        for (int l = 0; l < {lanes}; l++)
+            a[l] = g[k + l];
+        turn(a);
+        *(V *)&sums[k] = {added};
+    }}"""
+    return blocks
+
+
+def _turn(lanes: int, real: str, columns: bool) -> str:
+    """`turn`, which transposes a square of numbers in registers, in steps that exchange halves of vectors."""
+    lines = []
+    half = lanes // 2
+    while half:
+        low = [i - half + lanes if i & half else i for i in range(lanes)]
+        high = [i + lanes if i & half else i + half for i in range(lanes)]
+        for i in range(lanes):
+            if not i & half:
+                a, b = f"a[{i}]", f"a[{i + half}]"
+                lines += [
+                    f"    t = MIX({a}, {b}, {', '.join(map(str, low))});",
+                    f"    {b} = MIX({a}, {b}, {', '.join(map(str, high))});",
+                    f"    {a} = t;",
+                ]
+        half //= 2
+    text = "\n".join(["static inline void turn(V *a)", "{", "    V t;", *lines, "}"])
+    return text + (_COLUMNS.format(lanes=lanes) if columns else "")
+
+
+# That products and sums are not fused elsewhere is a flag (`native.py`): there is no portable way to say so.
+_PARTS = """
+#if defined(__clang__)
+#define PART __attribute__((noinline))
+#define FUSED PART
+#define FUSE _Pragma("clang fp contract(fast)")
+#elif defined(__GNUC__)
+#define PART __attribute__((noinline))
+#define FUSED __attribute__((noinline, optimize("fp-contract=fast")))
+#define FUSE
+#else
+#define PART
+#define FUSED
+#define FUSE
+#endif"""
+
+
+_COLUMNS = """
+
+/* Rows of n, `step` apart, as columns: a sample's numbers follow each other in `width` vectors of t. */
+static void columns(const V *restrict n, long step, int rows, int size, V *restrict t, int width)
+{{
+    for (int j = 0; j < width; j++)
+        for (int q = 0; q < size; q++) {{
+            V a[{lanes}];
+            for (int r = 0; r < {lanes}; r++) {{
+                const int row = j * {lanes} + r;
+                a[r] = row < rows ? n[row * step * size + q] : (V){{0}};
+            }}
+            turn(a);
+            for (int l = 0; l < {lanes}; l++)
+                t[(q * {lanes} + l) * width + j] = a[l];
+        }}
+}}"""
+
+
+_TEXT = """/* {name}: the sums over samples of a value and its gradient.
+
+   void {name}(long m, const {real} *const *samples, const {real} *w, {real} *out, {real} *work)
+   samples  {given}
+   w        the {leaves} leaves
+   out      {outputs} sums: the value, then the derivatives{each}
+   work     room for {work} numbers{aligned}
+   C99; it needs libm and nothing else. */
+{types}
+{turn}
+{data}
+
+{blocks}
+
+static void sums_over(long m, const {real} *const *samples, const {real} *w, {real} *sums, {real} *f,
+        {real} *each, {real} *work)
+{{
+    V *g = {g}, *x = {x}, *room = x + {room};
+    (void)m; (void)samples; (void)w; (void)each; (void)g; (void)x; (void)room;
+{before}
+    for (int k = 0; k < {in_vectors}; k++)
+        g[k] = (V){{0}};
+    for (int k = {in_vectors}; k < {sums}; k++)
+        sums[k] = 0;
+{samples}
+{after}
+}}
+
+void {name}(long m, const {real} *const *samples, const {real} *w, {real} *out, {real} *work)
+{{
+    const {real} *v = {v};
+    {real} *sums = work + {sums_at}, *f = work + {fixed_at};
+{taken}
+    sums_over(m, samples, v, sums, f, out + {outputs}, work + {blocks_at});
+{results}
+}}
+"""
