@@ -124,9 +124,10 @@ from autograd_lite.transforms.derivatives import (
 )
 from autograd_lite.version import __version__ as __version__
 
-# Names of modules before version 0.2. Pickles name the module of each class.
+# Names that modules had before version 0.2: notebooks import by them, and pickles name the module of a class.
 _MOVED = {
     "copying": "core.copying",
+    "exercises": "explain.exercises",
     "functional": "transforms.derivatives",
     "losses": "nn.losses",
     "optim": "train",

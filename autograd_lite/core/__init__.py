@@ -6,12 +6,14 @@ and gradients. Next door: `transforms` differentiates functions; everything else
 
 from autograd_lite.core.modes import Line, no_grad, scope
 from autograd_lite.core.primitive import Primitive, lookup, primitive
+from autograd_lite.core.recording import linear
 from autograd_lite.core.value import Value, topological_order
 
 __all__ = [
     "Line",
     "Primitive",
     "Value",
+    "linear",
     "lookup",
     "no_grad",
     "primitive",

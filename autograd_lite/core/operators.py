@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from autograd_lite.core import rules
 from autograd_lite.core.modes import comparison_hook
 from autograd_lite.core.numbers import is_real
 from autograd_lite.core.primitive import Primitive, Traceable
-from autograd_lite.core.recording import binary, unary
 
 if TYPE_CHECKING:
     from autograd_lite.core.value import Operand, Value
+
+# `recording.py` sets these: an operator records, recording makes a Value, and a Value has operators.
+record = cast("Callable[[Primitive, tuple[Any, ...]], Any]", None)
+unary = cast("Callable[[Primitive, Any], Value]", None)
+binary = cast("Callable[[Primitive, Any, Any], Value]", None)
 
 _ASCII = str.maketrans({"−": "-", "×": "*", "÷": "/"})
 

@@ -9,17 +9,13 @@ module.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from autograd_lite.core import modes, rules
+from autograd_lite.core import modes, operators, rules
 from autograd_lite.core.modes import is_paused, pauses
 from autograd_lite.core.numbers import is_real, real
 from autograd_lite.core.primitive import Primitive, Tracer
-
-if TYPE_CHECKING:
-    from autograd_lite.core.value import Value
-else:
-    Value = None  # `value.py` sets it: nodes have operators, operators record, recording makes nodes
+from autograd_lite.core.value import Value
 
 _new = object.__new__  # past `Value.__init__`, which checks what is known to be right here
 _FIRST_ALONE = (1.0, None)
@@ -123,7 +119,7 @@ def binary(row: Primitive, x: Any, y: Any) -> Value:
     a = x._data if type(x) is Value else x
     b = y._data if type(y) is Value else y
     if type(a) is not float or type(b) is not float:
-        known = all(isinstance(z, Value) or is_real(z) for z in (x, y))
+        known = (isinstance(x, Value) or is_real(x)) and (isinstance(y, Value) or is_real(y))
         return record(row, (x, y)) if known else NotImplemented
     try:
         out = row.forward(a, b)
@@ -181,3 +177,6 @@ def linear(W: Sequence[Sequence[Any]], x: Sequence[Any], b: Sequence[Any] | None
         return nodes
     except (AttributeError, ArithmeticError, ValueError):  # constants, tracers; or an error to be located
         return [row(w, x, None if b is None else b[i]) for i, w in enumerate(W)]
+
+
+operators.record, operators.unary, operators.binary = record, unary, binary

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from itertools import compress
 from typing import Any, SupportsIndex, TypeAlias
 
-from autograd_lite.core import copying, modes, recording
+from autograd_lite.core import copying, modes, operators
 from autograd_lite.core.modes import Label, Line, backward_log, comparison_hook
 from autograd_lite.core.numbers import real
 from autograd_lite.core.operators import Operators
@@ -171,7 +171,7 @@ class Value(Operators):
         return note.provenance if isinstance(note, Label) else note
 
     def _record(self, row: Primitive, operands: tuple[Any, ...]) -> Any:
-        return recording.record(row, operands)
+        return operators.record(row, operands)
 
     # --- How it is shown
 
@@ -196,9 +196,6 @@ class Value(Operators):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return copying.reduced(self, topological_order)
-
-
-recording.Value = Value  # type: ignore[attr-defined]
 
 
 # --- Order -----------------------------------------------------------------------------------------
