@@ -6,7 +6,6 @@ gradients and texts. Next door: `train`, which trains by programs.
 """
 
 from autograd_lite.compiler.frontend.trace import TraceError
-from autograd_lite.compiler.passes import decompositions as _decompositions  # noqa: F401 - rows print by it
 from autograd_lite.compiler.program import Program, compile
 
 __all__ = ["Program", "TraceError", "compile"]

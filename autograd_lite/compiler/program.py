@@ -20,13 +20,15 @@ from autograd_lite.compiler.codegen import numpy_loops as nests
 from autograd_lite.compiler.codegen.printer import identifier
 from autograd_lite.compiler.frontend.checks import Checks
 from autograd_lite.compiler.frontend.recording import Recording, recorded
-from autograd_lite.compiler.frontend.trace import Trace, differentiated, rebuilt
+from autograd_lite.compiler.frontend.trace import Trace
 from autograd_lite.compiler.ir.graph import Graph
 from autograd_lite.compiler.loops import lowering
 from autograd_lite.compiler.loops.ir import LoopProgram
 from autograd_lite.compiler.loops.reroll import reroll
 from autograd_lite.compiler.loops.show import show_loops
 from autograd_lite.compiler.loops.vectorize import VectorizedBatch, vectorize
+from autograd_lite.compiler.passes.differentiate import differentiate, pull_back
+from autograd_lite.compiler.passes.rebuild import rebuild
 from autograd_lite.compiler.runtime import machine as native
 from autograd_lite.compiler.runtime.descent import Descent
 from autograd_lite.compiler.runtime.executor import split_sums
@@ -73,7 +75,7 @@ def compile(function: Callable[..., Any] | Value, *example: Any, name: str | Non
         title = name or function.label or "program"
         result = flatten(0.0, "the loss").tree
         return Program(recording, recording.operations, result, [], leaves, _identifier(title))
-    trace = Trace(Graph(share=False))
+    trace = Trace(Graph(share=False), pull_back)
     names = _argument_names(function, len(example))
     trees = [flatten(x, f"the example {given}").tree for given, x in zip(names, example, strict=True)]
     inputs: list[Any] = []
@@ -88,11 +90,11 @@ def compile(function: Callable[..., Any] | Value, *example: Any, name: str | Non
     result.check_printable("what the function returned")
     outputs = [trace.index(x) for x in values]
     title = str(name or getattr(function, "__name__", type(function).__name__))
-    for i, traced in trace.named.items():
+    for i, traced in trace.values.items():
         if traced.label:
             trace.graph.labels[i] = traced.label
     with collector_paused():
-        graph, outputs = rebuilt(trace.graph, outputs)
+        graph, outputs = rebuild(trace.graph, outputs)
     checks = Checks.of(trace)
     used = [(g, i) for g in (graph, checks.graph) for i, op in enumerate(g.ops) if op == "leaf"]
     places = sorted({g.numbers[i] for g, i in used})
@@ -229,7 +231,7 @@ class Program:
             zero = self.graph.constant(0.0)
             with collector_paused():
                 wanted = iter(
-                    differentiated(self.graph, self.outputs[0], [i for i in inputs if i is not None])
+                    differentiate(self.graph, self.outputs[0], [i for i in inputs if i is not None])
                 )
             self._gradients[kind] = [zero if i is None else next(wanted) for i in inputs]
         return [*self.outputs, *self._gradients[kind]]

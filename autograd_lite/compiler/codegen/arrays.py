@@ -13,8 +13,8 @@ from typing import Any
 
 from autograd_lite.compiler.codegen.printer import ATOM, CHOICE, Language, Printer
 from autograd_lite.compiler.codegen.python import _block, _wrapped_pattern, _wrapped_return, load
-from autograd_lite.compiler.frontend.trace import lowered
 from autograd_lite.compiler.ir.graph import Graph
+from autograd_lite.compiler.passes.decompose import decompose
 from autograd_lite.core.primitive import TABLE, Primitive
 
 ARRAY = Language(
@@ -99,7 +99,7 @@ def array_source(
     graph: Graph, outputs: Sequence[int], *, name: str, n: int, leaves: int
 ) -> tuple[str, Printer]:
     """The text of a function of the columns of the arguments and of the leaves."""
-    low, out = lowered(graph, list(outputs), "array")
+    low, out = decompose(graph, list(outputs), "array")
     printer = Printer(low, out, ARRAY, {*TABLE, *_OLDER.values(), name, "arguments", "leaves", "inf", "nan"})
     place = {
         (low.ops[i], low.numbers[i]): printer.names[i]

@@ -14,8 +14,8 @@ from typing import Any
 
 from autograd_lite.compiler.codegen.c_function import Layout
 from autograd_lite.compiler.codegen.c_text import LANGUAGE, check_row, types
-from autograd_lite.compiler.frontend.trace import lowered
 from autograd_lite.compiler.ir.graph import Graph, Op
+from autograd_lite.compiler.passes.decompose import decompose
 from autograd_lite.core import rules as table
 from autograd_lite.core.primitive import Primitive
 
@@ -38,7 +38,7 @@ def layout(
 
     The outputs are added up over the samples, or given for each of them.
     """
-    low, ends = lowered(graph, list(outputs), "c", keep=KEPT)
+    low, ends = decompose(graph, list(outputs), "c", keep=KEPT)
     places: dict[Op, int] = {}
     sources: dict[str, list[int]] = {"argument": [], "leaf": [], "constant": []}  # nodes, and their places
     counted = {"argument": sum(size for _, size in arguments), "leaf": leaves}

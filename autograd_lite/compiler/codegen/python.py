@@ -16,8 +16,8 @@ from typing import Any
 
 from autograd_lite.compiler.codegen.printer import PYTHON, Printer, Region, Statement, decided
 from autograd_lite.compiler.frontend.checks import Checks
-from autograd_lite.compiler.frontend.trace import lowering, rebuilt
 from autograd_lite.compiler.ir.graph import Graph
+from autograd_lite.compiler.passes.decompose import Decomposer
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.transforms.pytrees import Tree
 
@@ -148,9 +148,9 @@ def function_source(
 
 def _lowered(graph: Graph, outputs: Sequence[int], checks: Checks) -> tuple[Graph, list[int], list[int]]:
     """One graph for the outputs and for what is asked of the numbers."""
-    trace = lowering("python")
-    _, out = rebuilt(graph, list(outputs), trace)
-    low, demands = rebuilt(checks.graph, checks.demands, trace)
+    writer = Decomposer("python")
+    out, demands = writer.write(graph, outputs), writer.write(checks.graph, checks.demands)
+    low = writer.graph
     return low, out, demands
 
 

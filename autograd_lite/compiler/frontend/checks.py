@@ -1,37 +1,24 @@
-"""What a function asks of its numbers while it runs: a loss refuses a label that is not a class.
+"""Checks: the conditions that a function makes on its numbers, as a loss refuses a label that is not a class.
 
-The eager engine looks at each label when it records. A traced label is not known yet, so the trace keeps the
-condition that it must fulfil, and each form of the program asks for it.
+The eager engine checks each label when it records. A traced label is not known yet, so the trace keeps the
+condition (`Check` in `trace.py`), and each form of the program checks it before it computes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from autograd_lite.compiler.frontend.trace import Trace, rebuilt
+from autograd_lite.compiler.frontend.trace import Check, Trace
 from autograd_lite.compiler.ir.graph import Graph
+from autograd_lite.compiler.passes.rebuild import rebuild
 from autograd_lite.compiler.runtime.interpreter import replay
 from autograd_lite.core.value import Value
 
 
 @dataclass
-class Check:
-    """Where all nodes ``given`` are true, ``holds`` must be, else ``refuse`` raises for the node ``number``.
-
-    ``sentence`` says the same in the text of a program.
-    """
-
-    given: list[int]
-    holds: int
-    number: int
-    refuse: Callable[[float], None]
-    sentence: str
-
-
-@dataclass
 class Checks:
-    """The checks of a function, in a graph of their own; ``demands`` are its nodes that must all be true."""
+    """The checks of a function, in a graph of their own; all nodes ``demands`` must be true."""
 
     graph: Graph = field(default_factory=Graph)
     checks: list[Check] = field(default_factory=list)
@@ -39,15 +26,15 @@ class Checks:
 
     @classmethod
     def of(cls, trace: Trace) -> Checks:
-        """What was asked for while a function was traced."""
+        """Return the checks that were traced, as a graph that shares."""
         add = trace.graph.add
         nodes: list[int] = []
-        for given, holds, number, _, _ in trace.checks:
-            demand = holds
-            for condition in reversed(given):
-                demand = add("or", (add("not", (condition,)), demand))
-            nodes += [demand, *given, holds, number]
-        graph, found = rebuilt(trace.graph, nodes)
+        for check in trace.checks:
+            holds = check.holds
+            for condition in reversed(check.given):
+                holds = add("or", (add("not", (condition,)), holds))
+            nodes += [holds, *check.given, check.holds, check.number]
+        graph, found = rebuild(trace.graph, nodes)
         rest = iter(found)
         demands, checks = [], []
         for given, _, _, refuse, sentence in trace.checks:
@@ -60,11 +47,11 @@ class Checks:
 
     @property
     def moves(self) -> bool:
-        """Whether a check asks for the leaves, so that a step may turn its answer round."""
+        """Whether a check reads the leaves, so that a step of training may change its answer."""
         return "leaf" in self.graph.ops
 
     def run(self, arguments: Sequence[float], leaves: Sequence[float]) -> None:
-        """Raise what the eager engine raises for numbers that it refuses."""
+        """Raise what the eager engine raises for the first number that it refuses."""
         given = {"argument": arguments, "leaf": leaves}
         inputs = {
             i: Value(given[op][self.graph.numbers[i]], self.graph.labels.get(i))
@@ -72,7 +59,7 @@ class Checks:
             if op == "argument" or op == "leaf"
         }
         for check in self.checks:
-            # One by one: below a branch that is not taken nothing is computed.
+            # One by one: the operations of a branch that is not taken might raise an error.
             if all(replay(self.graph, [c], inputs)[0] for c in check.given):
                 holds, number = replay(self.graph, [check.holds, check.number], inputs)
                 if not holds:

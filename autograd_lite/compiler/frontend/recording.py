@@ -8,7 +8,7 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass
 
-from autograd_lite.compiler.frontend.trace import TraceError
+from autograd_lite.compiler.frontend.trace import BRANCH_TAKEN, TraceError
 from autograd_lite.compiler.ir.graph import LINEAR, Graph
 from autograd_lite.core import rules as table
 from autograd_lite.core.primitive import Primitive
@@ -86,10 +86,7 @@ def recorded(root: Value) -> tuple[Recording, list[Value]]:
         code = code_of.get(row)
         if code is None:
             if row is table.where:
-                raise TraceError(
-                    "a recorded `where` has taken its branch, which a program would take for ever: "
-                    "compile the function that computes it, not its result"
-                )
+                raise TraceError(BRANCH_TAKEN)
             code = code_of[row] = len(rows)
             rows.append(row)
         codes.append(code)

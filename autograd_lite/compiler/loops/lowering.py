@@ -20,7 +20,6 @@ from functools import partial
 from typing import Any
 
 from autograd_lite.compiler.frontend.recording import Recording
-from autograd_lite.compiler.frontend.trace import lowered
 from autograd_lite.compiler.ir.graph import CONDITIONS, LINEAR, Graph, Op
 from autograd_lite.compiler.loops import grouping as groups
 from autograd_lite.compiler.loops.builder import Builder, Products, Vector
@@ -32,6 +31,7 @@ from autograd_lite.compiler.loops.ir import (
     LoopProgram,
 )
 from autograd_lite.compiler.loops.templates import Template, TemplateClasses, kept_rows, partials_of_product
+from autograd_lite.compiler.passes.decompose import decompose
 from autograd_lite.core import rules as table
 from autograd_lite.core.collector import collector_paused
 
@@ -368,7 +368,7 @@ def _leaves(nodes: Nodes) -> int:
 def lower_to_loops(graph: Graph, outputs: Sequence[int], target: str, np: Any) -> LoopProgram:
     """The loops of a graph as it is, in the operations of a target."""
     with collector_paused():
-        low, out = lowered(graph, list(outputs), target, kept_rows(target))
+        low, out = decompose(graph, list(outputs), target, kept_rows(target))
         lowering = Lowering(target, np, derives=False)
         nodes, went = groups.of_graph(low, out, lowering.write)
         ends = [went[i] for i in out]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from autograd_lite.compiler.frontend.trace import differentiated, lowered
 from autograd_lite.compiler.ir.graph import LINEAR, Graph, Op
 from autograd_lite.compiler.loops import grouping as groups
 from autograd_lite.compiler.loops.grouping import SUM, Group, Writing
 from autograd_lite.compiler.loops.ir import CONSTANT, NESTS
+from autograd_lite.compiler.passes.decompose import decompose
+from autograd_lite.compiler.passes.differentiate import differentiate
 from autograd_lite.core import rules as table
 from autograd_lite.core.primitive import TABLE, Primitive
 
@@ -40,8 +41,8 @@ class Template:
         out = graph.add(op, tuple(operands))
         outputs = [out]
         if derives:
-            outputs += differentiated(graph, out, list(place.values()), adjoint)
-        self.graph, (self.out, *self.gradients) = lowered(graph, outputs, target, kept_rows(target))
+            outputs += differentiate(graph, out, list(place.values()), adjoint)
+        self.graph, (self.out, *self.gradients) = decompose(graph, outputs, target, kept_rows(target))
         inputs = {self.graph.numbers[i]: i for i, op in enumerate(self.graph.ops) if op == "argument"}
         self.arguments = [inputs.get(j) for j in range(len(self.open))]
         self.adjoint = inputs.get(len(self.open), -1)
@@ -133,7 +134,7 @@ def _products() -> Callable[[int], list[tuple[int, ...]]]:
             for xk in x[1:]:
                 product = graph.add(table.mul, (product, xk))
             known[n] = []
-            for i in differentiated(graph, product, x):
+            for i in differentiate(graph, product, x):
                 found, stack = [], [i]
                 while stack:
                     k = stack.pop()

@@ -1,4 +1,5 @@
 """Graph to graph: differentiation by the rows' rules, and rows decomposed for a target that lacks them.
 
-In come graphs (`ir`); out go graphs. Next door: `loops`, which looks for what repeats in them.
+In come graphs (`ir`); out go graphs. Next door: `frontend`, on whose traced values the rules run, and
+`loops`, which finds what repeats in a graph.
 """

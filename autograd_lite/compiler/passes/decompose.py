@@ -1,0 +1,102 @@
+"""`decompose`: rows that a target does not print, written in terms of rows that it prints.
+
+How each row prints or decomposes is registered in `decompositions.py`; a row of a user's own may bring both.
+"""
+
+from __future__ import annotations
+
+import math
+import types
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from autograd_lite.compiler.frontend.trace import Trace, TracedValue
+from autograd_lite.compiler.ir.graph import Graph, Op
+from autograd_lite.compiler.passes import decompositions
+from autograd_lite.compiler.passes.differentiate import pull_back
+from autograd_lite.compiler.passes.rebuild import rebuild
+from autograd_lite.core import rules as table
+from autograd_lite.core.primitive import TABLE, Primitive
+
+
+def decompose(
+    graph: Graph, outputs: Sequence[int], target: str, keep: Collection[Primitive] = ()
+) -> tuple[Graph, list[int]]:
+    """Return a graph of operations that the target prints, and its outputs. Rows to `keep` stay whole."""
+    writer = Decomposer(target, keep)
+    return writer.graph, writer.write(graph, outputs)
+
+
+class Decomposer(Trace):
+    """Writes graphs into one ``graph`` in operations that a target prints: "python", "array" or "c".
+
+    Any other row is replaced by its decomposition, and so on for the rows in that. A row without one stays as
+    it is, for the printer to call or to refuse.
+    """
+
+    def __init__(self, target: str, keep: Collection[Primitive] = ()) -> None:
+        super().__init__(Graph(), pull_back)
+        self.target = target
+        # A row of a user's own that was redefined since is not in the table, so it is decomposed.
+        printed = {row for row in TABLE.values() if target in row.template}
+        self.plain = {row for row in printed if (row, target) not in _FOR_TARGET} | set(keep)
+
+    def write(self, graph: Graph, outputs: Sequence[int]) -> list[int]:
+        """Write what the outputs need; return the new outputs."""
+        _, found = rebuild(graph, outputs, self.graph, self._rewrite)
+        return found
+
+    def _rewrite(self, op: Op, operands: tuple[int, ...]) -> int:
+        # What is printed was simplified when it was first written.
+        return self.graph.copied(op, operands) if op in self.plain else self.add(op, operands)
+
+    def add(self, op: Op, operands: tuple[int, ...]) -> int:
+        """Write an operation, decomposed if need be; return its node."""
+        if isinstance(op, Primitive) and op not in self.plain:
+            decomposition = _FOR_TARGET.get((op, self.target)) or _decomposition(op)
+            if decomposition is not None:
+                try:
+                    return self.index(decomposition(*self.operands(operands)))
+                except TypeError:  # it needs a number: the row can only be called as it is
+                    pass
+                except (ArithmeticError, ValueError):  # of constants: the eager engine will locate it
+                    return self.graph.constant(math.nan)
+        return self.graph.add(op, operands)
+
+
+class _RowsForMath:
+    """Stands for `math` in a user's forward function: its functions are the rows of the table."""
+
+    def __getattr__(self, name: str) -> Any:
+        row = TABLE.get({"fabs": "abs", "fsum": "sum"}.get(name, name))
+        return getattr(math, name) if row is None else row
+
+
+def _decomposition(row: Primitive) -> Callable[..., Any] | None:
+    """Return the decomposition of a row; of a user's row it may be the forward function, `math` replaced."""
+    given = row.decomposition
+    if not isinstance(given, types.FunctionType) or given.__module__ == decompositions.__name__:
+        return given
+    names = {name: _RowsForMath() if x is math else x for name, x in given.__globals__.items()}
+    return types.FunctionType(given.__code__, names, row.name, given.__defaults__, given.__closure__)
+
+
+def _sigmoid_in_python(x: Any) -> Any:
+    # One e^-x serves σ(x) and σ(-x). Its overflow is an exception in Python, which the eager engine settles.
+    if isinstance(x, TracedValue) and x.primitive is table.neg:
+        (x,) = x.operands
+        e = table.exp(-x)
+        return table.where(e < math.inf, e * (1.0 / (1.0 + e)), 1.0)
+    return 1.0 / (1.0 + table.exp(-x))
+
+
+def _rsqrt_without_errors(x: Any) -> Any:
+    return 1.0 / abs(table.sqrt(x))  # of -0.0 as of 0.0: ∞
+
+
+# Decompositions that suit one target better than the row's own.
+_FOR_TARGET: dict[tuple[Primitive, str], Callable[..., Any]] = {
+    (table.sigmoid, "python"): _sigmoid_in_python,
+    (table.rsqrt, "array"): _rsqrt_without_errors,
+    (table.rsqrt, "c"): _rsqrt_without_errors,
+}
