@@ -1,6 +1,6 @@
-"""``python -m autograd_lite``: the command, as `cli.py` has it."""
+"""``python -m autograd_lite``: the command, as `cli` defines it."""
 
-from autograd_lite.cli.classify import main
+from autograd_lite.cli import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

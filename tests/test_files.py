@@ -24,7 +24,7 @@ PLACES = {"train --report": "folder/report.html", "draw -o svg": "out.svg", "dra
 CHILD = """
 import resource, sys
 from autograd_lite import MLP, Value, draw, play
-from autograd_lite.cli.classify import main
+from autograd_lite.cli import main
 x = Value(1.0, "x")
 loss = ((x * 2.0).sin() + x.exp()) * x
 loss.backward()

@@ -1,7 +1,9 @@
-"""The command `autograd-lite`: what it takes, what it prints, and the model file.
+"""The command `autograd-lite`: train, predict, draw, explain, table.
 
-In come arguments and CSV files; out go text, pictures, reports and model files. Next door: `pictures`,
-`train`.
+In come arguments and CSV files; out go text, pictures, reports and model files. Next door: `datasets` holds
+the tables and the classifier, `train` the training loop, `pictures` what is drawn.
 """
 
-from autograd_lite.cli.classify import main as main
+from autograd_lite.cli.command import main
+
+__all__ = ["main"]

@@ -1,26 +1,13 @@
-"""datasets: what a CSV file from anywhere becomes, and what is said of a file that is wrong."""
+"""Tables: what a CSV file from anywhere becomes, and what is said of a file that is wrong."""
 
-import math
 import re
 import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from autograd_lite.datasets import DataError, Table, penguins, read_csv
-from autograd_lite.datasets.table import (
-    Category,
-    Number,
-    class_names,
-    default_target,
-    encode,
-    fit_input,
-    left_out,
-    missing,
-    split,
-)
+from autograd_lite.datasets import DataError, Table, read_csv
+from tests.datasets.common import table
 
 
 @pytest.fixture
@@ -31,28 +18,6 @@ def csv_file(tmp_path: Path):
         return path
 
     return write
-
-
-def table(content: str) -> Table:
-    names, *rows = [line.split(",") for line in content.split()]
-    return Table("t.csv", names, [[f or None for f in row] for row in rows], list(range(2, len(rows) + 2)))
-
-
-# --- Penguins --------------------------------------------------------------------------------------
-
-
-def test_penguins_are_whole():
-    birds = penguins()
-    assert (len(birds.rows), len(birds.names)) == (344, 8)
-    assert default_target(birds) == "species"
-    assert class_names(birds, "species") == ["Adelie", "Chinstrap", "Gentoo"]
-    assert left_out(birds, "species") == {}
-    rows, columns = missing(birds, birds.names)
-    measures = {"bill_length_mm": 2, "bill_depth_mm": 2, "flipper_length_mm": 2, "body_mass_g": 2}
-    assert (len(rows), columns) == (11, {**measures, "sex": 11})
-
-
-# --- Reading ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("delimiter", list(",;\t|"))
@@ -117,9 +82,6 @@ def test_files_that_cannot_be_read(tmp_path):
         read_csv(tmp_path)
 
 
-# --- Columns ---------------------------------------------------------------------------------------
-
-
 def test_an_unknown_column_gets_the_closest_name():
     t = table("Species,mass 1,2")
     with pytest.raises(DataError, match=r"^t\.csv has no column 'specie': did you mean 'Species'\?$"):
@@ -160,56 +122,6 @@ def test_class_names_of_numbers(fields, names):
     assert Table("t.csv", ["y"], [[f] for f in fields], [0] * len(fields)).classes("y") == names
 
 
-def test_classes_are_in_order():
-    assert class_names(table("y 10 9 10 9"), "y") == ["9", "10"]
-    assert class_names(table("y b10 b9 b10"), "y") == ["b10", "b9"]
-
-
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        (["a"] * 3, "one class only, 'a'"),
-        ([None, None], "no value in any row"),
-        (["a", "b", "c"], "3 different values in 3 rows"),
-        ([str(i // 2) for i in range(42)], "21 different values in 42 rows"),
-        ([f"c{i // 2}" for i in range(102)], "51 different values in 102 rows"),
-    ],
-)
-def test_targets_that_are_no_classes(rows, message):
-    with pytest.raises(DataError, match=rf"^column 'y' of t\.csv has {message}"):
-        class_names(Table("t.csv", ["y"], [[row] for row in rows], [0] * len(rows)), "y")
-
-
-@pytest.mark.parametrize(
-    ("header", "target"),
-    [("a,b", "b"), ("a,Class,b", "Class"), ("species,target,b", "target"), ("species,b", "species")],
-)
-def test_default_target(header, target):
-    assert default_target(table(header)) == target
-
-
-@pytest.mark.parametrize(
-    ("name", "fields", "reason"),
-    [
-        ("x", ["7", "7", None], "always '7'"),
-        ("x", [None, None, "7"], "2 of 3 fields missing"),
-        ("x", ["1", "2", "3"], "numbers the rows"),
-        ("x", ["0", "1", "2"], "numbers the rows"),
-        ("PassengerId", ["17", "4", "9"], "an identifier"),
-        ("x", ["Ann", "Bob", "Cy"], "an identifier: every text once"),
-        ("x", [f"t{i // 2}" for i in range(102)], "51 different texts"),
-        ("x", ["1", "3", "2"], None),
-        ("humid", ["17", "4", "9"], None),
-        ("PassengerId", ["17", "4", "4"], None),
-        ("x", ["Ann", "Bob", "Ann"], None),
-        ("x", [f"t{i // 2}" for i in range(100)], None),
-    ],
-)
-def test_columns_left_out(name, fields, reason):
-    t = Table("t.csv", [name, "y"], [[f, f] for f in fields], list(range(len(fields))))
-    assert left_out(t, "y") == ({name: reason} if reason else {})
-
-
 @pytest.mark.parametrize(("strays", "numeric"), [(1, True), (2, True), (3, False)])
 def test_a_tenth_of_a_column_may_be_strays(strays, numeric):
     fields = [*map(str, range(100, 129 - strays)), *[f"s{k}" for k in range(strays)]]
@@ -221,13 +133,6 @@ def test_a_tenth_of_a_column_may_be_strays(strays, numeric):
 @pytest.mark.parametrize(("fields", "numeric"), [("1 s", False), ("1 2 s", True), ("1 2 s t", False)])
 def test_one_stray_is_allowed_where_it_is_the_smaller_part(fields, numeric):
     assert table(f"x {fields}").is_numeric("x") is numeric
-
-
-@pytest.mark.parametrize(("absent", "reason"), [(2, None), (3, "3 of 4 fields missing")])
-def test_a_column_is_left_out_if_more_than_half_of_it_is_missing(absent, reason):
-    fields = [None] * absent + ["7", "3"][: 4 - absent] if absent == 2 else [None] * 3 + ["7"]
-    t = Table("t.csv", ["x", "y"], [[f, "a"] for f in fields], list(range(4)))
-    assert left_out(t, "y").get("x") == reason
 
 
 def test_a_hint_shows_twelve_columns(csv_file):
@@ -268,51 +173,3 @@ def test_looking_up_a_column_does_not_take_longer_where_there_are_many(csv_file)
         for name in names:
             t.column(name)
     assert time.perf_counter() - start < 20.0
-
-
-# --- Encoding --------------------------------------------------------------------------------------
-
-
-def test_inputs_are_learnt_from_the_training_part_alone():
-    t = table("x,c 1,a 3,b 1000,z ,a")
-    x, c = fit_input(t, "x", [0, 1]), fit_input(t, "c", [0, 1])
-    assert (x, c) == (Number("x", 2.0, 1.0), Category("c", ["a", "b"]))
-    assert encode(t, [x, c]) == [[-1.0, 1.0, 0.0], [1.0, 0.0, 1.0], [998.0, 0.0, 0.0], None]
-
-
-def test_a_column_of_hardly_any_deviation_counts_as_a_constant():
-    """Else a number of another table, 1e99, would be infinite in units of the deviation."""
-    assert fit_input(table("x 0 1e-320"), "x", [0, 1]).scale == 1.0
-    assert fit_input(table("x 0 4e-100"), "x", [0, 1]).scale == pytest.approx(2e-100, rel=1e-15, abs=0.0)
-
-
-def test_a_constant_is_encoded_as_zero():
-    assert encode(table("x 5 5"), [fit_input(table("x 5 5"), "x", [0, 1])]) == [[0.0], [0.0]]
-
-
-@given(st.lists(st.floats(-1e99, 1e99, allow_subnormal=False), min_size=2, max_size=20))
-def test_standardised_inputs_have_mean_0_and_square_mean_1(numbers):
-    t = Table("t.csv", ["x"], [[repr(x)] for x in numbers], [0] * len(numbers))
-    column = fit_input(t, "x", range(len(numbers)))
-    z = [x for (x,) in filter(None, column.encode(t))]
-    # Subtracting the mean costs half a unit in the last place of the largest number, in units of the scale.
-    slack = 4 * math.ulp(max(map(abs, numbers), default=0.0)) / column.scale + 1e-14
-    assert abs(math.fsum(z) / len(z)) <= slack
-    if column.scale != 1.0:
-        assert math.fsum(x * x for x in z) / len(z) == pytest.approx(1.0, abs=slack)
-
-
-@given(st.lists(st.sampled_from([0, 0, 0, 1, 1, 2, 3]), min_size=1, max_size=60), st.integers())
-def test_split_takes_its_share_of_every_class(classes, seed):
-    labels = dict(enumerate(classes, start=7))
-    training, held_out = split(labels, seed)
-    assert sorted(training + held_out) == list(labels)
-    assert (training, held_out) == split(labels, seed)
-    for name in set(classes):
-        assert sum(labels[i] == name for i in held_out) == round(0.2 * classes.count(name))
-    assert {labels[i] for i in training} == set(classes)
-
-
-def test_split_depends_on_the_seed():
-    labels = dict(enumerate([0, 1] * 50))
-    assert len({tuple(split(labels, seed)[1]) for seed in range(5)}) == 5

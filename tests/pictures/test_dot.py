@@ -37,7 +37,7 @@ from autograd_lite import (
     where,
 )
 from autograd_lite import sum as total
-from autograd_lite.cli.classify import main
+from autograd_lite.cli import main
 from autograd_lite.nn import MLP
 from autograd_lite.nn.losses import cross_entropy, half_squared_error, log_loss_from_scores
 from autograd_lite.notation.names import short

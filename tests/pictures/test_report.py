@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from autograd_lite import MLP, History, Value
-from autograd_lite.cli.classify import main
+from autograd_lite.cli import main
 from autograd_lite.datasets import penguins
 from autograd_lite.pictures.report import report
 

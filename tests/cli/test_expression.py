@@ -1,6 +1,7 @@
-"""The command ``draw``: the tree it prints, the files it writes, and one message for what it cannot do."""
+"""The commands ``draw``, ``explain`` and ``table``: what they print and write, and what a mistake says."""
 
 import contextlib
+import math
 import random
 import re
 import subprocess
@@ -11,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from autograd_lite.cli.classify import main
+from autograd_lite.cli import main
 from autograd_lite.notation.parser import evaluate
 from tests.exploring import FIRST
 from tests.notation.test_parser import random_expression
@@ -19,7 +20,10 @@ from tests.notation.test_parser import random_expression
 EXAMPLE = ["log(1 + exp(-y*(w*x + b)))", "w=0.5", "x=2", "b=0.1", "y=1"]
 
 
-def run(capsys, *arguments: str) -> tuple[int, str, str]:
+# --- draw ---------------------------------------------------------------------------------------------
+
+
+def drawn(capsys, *arguments: str) -> tuple[int, str, str]:
     with contextlib.suppress(SystemExit):
         code = main(["draw", *arguments])
         captured = capsys.readouterr()
@@ -28,7 +32,7 @@ def run(capsys, *arguments: str) -> tuple[int, str, str]:
 
 
 def test_tree_is_printed(capsys):
-    code, out, err = run(capsys, *EXAMPLE)
+    code, out, err = drawn(capsys, *EXAMPLE)
     assert (code, err) == (0, "")
     assert out.splitlines()[0].split() == ["value", "gradient"]
     assert [line.split()[-3] for line in out.splitlines() if "─ w " in line] == ["0.500"]
@@ -38,7 +42,7 @@ def test_tree_is_printed(capsys):
 @pytest.mark.parametrize("suffix", ["svg", "png", "dot", "html", "SVG"])
 def test_picture_is_written(capsys, tmp_path, suffix):
     path = tmp_path / f"out.{suffix}"
-    code, out, err = run(capsys, *EXAMPLE, "-o", str(path))
+    code, out, err = drawn(capsys, *EXAMPLE, "-o", str(path))
     assert (code, err) == (0, "")
     assert out.splitlines()[-1] == str(path)
     content = path.read_bytes()
@@ -55,18 +59,18 @@ def test_picture_is_written(capsys, tmp_path, suffix):
 def test_output_may_stand_anywhere(capsys, tmp_path, place):
     arguments = [*EXAMPLE]
     arguments[place:place] = ["--output", str(tmp_path / "out.dot")]
-    assert run(capsys, *arguments)[0] == 0
+    assert drawn(capsys, *arguments)[0] == 0
     assert (tmp_path / "out.dot").exists()
 
 
 @pytest.mark.parametrize("text", ["-x", "-x*y", "-o*x", "--x", "-h(x)", "-(x)"])
 def test_leading_minus_is_part_of_the_expression(capsys, text):
-    code, _, err = run(capsys, text, *[f"{name}=2" for name in "xyo" if name in text])
+    code, _, err = drawn(capsys, text, *[f"{name}=2" for name in "xyo" if name in text])
     assert code == 0 or "no function h" in err
 
 
 def test_number_alone_is_a_tree_of_one(capsys):
-    code, out, _ = run(capsys, "2 + 3")
+    code, out, _ = drawn(capsys, "2 + 3")
     assert code == 0
     assert "5.00" in out
 
@@ -75,14 +79,14 @@ def test_number_alone_is_a_tree_of_one(capsys):
     ("arguments", "message"),
     [
         (["x"], "EXPRESSION"),
-        (["x", "x"], "'x' gives no name a value: write it as w=0.5"),
-        (["x", "x=two"], "'two' is no number, in 'x=two'"),
-        (["x", "2=3"], "'2=3' gives no name a value"),
-        (["x", "lambda=3"], "gives no name a value"),
+        (["x", "x"], "'x' does not give a name a value: write it as w=0.5"),
+        (["x", "x=two"], "'two' is not a number, in 'x=two'"),
+        (["x", "2=3"], "'2=3' does not give a name a value"),
+        (["x", "lambda=3"], "does not give a name a value"),
         (["x", "x=1", "x=2"], "x is given twice"),
         (["x*y", "x=1", "y=2", "z=3"], "autograd-lite: z is not in the expression"),
         (["exp(x)", "x=1", "t=2", "exp=3"], "t, exp are not in the expression"),
-        (["x", "x=1", "-o", "out.gif"], "'out.gif' ends in none of .svg, .png, .dot and .html"),
+        (["x", "x=1", "-o", "out.gif"], "'out.gif' does not end in .svg, .png, .dot or .html"),
         (["x", "x=1", "-o", "no/such/folder/out.svg"], "cannot write 'no/such/folder/out.svg'"),
         (["x", "x=1", "-o"], "expected one argument"),
         ([], "required"),
@@ -90,7 +94,7 @@ def test_number_alone_is_a_tree_of_one(capsys):
 )
 def test_mistakes_are_one_line(capsys, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
-    code, out, err = run(capsys, *arguments)
+    code, out, err = drawn(capsys, *arguments)
     assert (code, out) == (2, "")
     assert message in err or (message == "EXPRESSION" and "x has no value: give it as x=0.5" in err)
     assert err.count("\n") == 1 + (message == "EXPRESSION")
@@ -98,12 +102,12 @@ def test_mistakes_are_one_line(capsys, tmp_path, monkeypatch, arguments, message
 
 
 def test_name_in_a_branch_that_is_not_taken_is_in_the_expression(capsys):
-    code, _, err = run(capsys, "where(x > 0, x, y)", "x=1", "y=2")
+    code, _, err = drawn(capsys, "where(x > 0, x, y)", "x=1", "y=2")
     assert (code, err) == (0, "")
 
 
 def test_bad_expression_is_marked_with_a_caret_and_writes_nothing(capsys, tmp_path):
-    code, out, err = run(capsys, "log(1 + exq(x))", "x=2", "-o", str(tmp_path / "out.svg"))
+    code, out, err = drawn(capsys, "log(1 + exq(x))", "x=2", "-o", str(tmp_path / "out.svg"))
     assert (code, out) == (2, "")
     assert err == (
         "autograd-lite: log(1 + exq(x))\n"
@@ -140,7 +144,7 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_expressions_end_in_one_message(capsys, text):
     start = time.perf_counter()
-    code, out, err = run(capsys, text, "x=2", "y=1")
+    code, out, err = drawn(capsys, text, "x=2", "y=1")
     assert time.perf_counter() - start < 2.0
     assert (code, out) == (2, "")
     first, second = err.splitlines()
@@ -155,7 +159,7 @@ def test_hundred_random_expressions_have_their_value_or_one_message(capsys):
         text = random_expression(random.Random(seed))
         start = time.perf_counter()
         given = [f"{name}={x!r}" for name, x in values.items() if re.search(rf"\b{name}\b", text)]
-        code, out, err = run(capsys, text, *given)
+        code, out, err = drawn(capsys, text, *given)
         assert time.perf_counter() - start < 2.0
         if code == 0:
             from autograd_lite.notation.names import short
@@ -177,12 +181,71 @@ def test_process_of_its_own_takes_less_than_two_seconds(tmp_path):
 def test_without_graphviz_the_tree_and_the_source_remain(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
-    assert run(capsys, *EXAMPLE)[0] == 0
-    assert run(capsys, *EXAMPLE, "-o", str(tmp_path / "out.dot"))[0] == 0
+    assert drawn(capsys, *EXAMPLE)[0] == 0
+    assert drawn(capsys, *EXAMPLE, "-o", str(tmp_path / "out.dot"))[0] == 0
     for suffix in ("svg", "png", "html"):
-        code, out, err = run(capsys, *EXAMPLE, "-o", str(tmp_path / f"out.{suffix}"))
+        code, out, err = drawn(capsys, *EXAMPLE, "-o", str(tmp_path / f"out.{suffix}"))
         assert code == 2
         assert "−0.499" in out  # the tree has to do
         assert err.count("\n") == 1
         assert "autograd-lite[viz]" in err
     assert [path.name for path in tmp_path.iterdir()] == ["out.dot"]
+
+
+# --- explain and table --------------------------------------------------------------------------------
+
+SLOPE = -2.0 / (1.0 + math.exp(1.1))  # ∂/∂w of log(1 + e^-m) is -y·x/(1 + e^m)
+
+
+def test_explain_ends_in_the_number(capsys):
+    assert main(["explain", *EXAMPLE, "--wrt", "w"]) == 0
+    out = capsys.readouterr().out
+    assert len([line for line in out.splitlines() if "=" in line]) >= 3
+    assert f"{SLOPE:.5f}".replace("-", "−") in out
+
+
+def test_explain_in_latex(capsys):
+    assert main(["explain", *EXAMPLE, "--latex", "--wrt=w"]) == 0
+    assert r"\frac{\partial" in capsys.readouterr().out
+
+
+def test_table_has_both_traces(capsys):
+    assert main(["table", *EXAMPLE]) == 0
+    out = capsys.readouterr().out
+    assert "primal trace" in out
+    assert "adjoint trace" in out
+    assert all(len(line) <= 80 for line in out.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["explain", *EXAMPLE, "--wrt", "q"], "'q' is not a name in the expression: it has "),
+        (["explain", "w*", "w=1", "--wrt", "w"], "^"),
+        (["table", "w*x", "w=1", "w=2"], "w is given twice"),
+        (["table", "log(w)", "w=-1"], "log"),
+    ],
+)
+def test_a_mistake_is_said_in_one_message(capsys, arguments, said):
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert said in captured.err
+    assert "Traceback" not in captured.err
+
+
+@pytest.mark.parametrize("given", [("x=1",), ("x=1", "--latex")])
+def test_a_rule_whose_own_derivative_overflows_is_explained_by_its_number(capsys, given):
+    """∂/∂x √(a·x) is ½√a at 1; the rule's derivative, −¼·(1e-300)^-1.5, is beyond the floats."""
+    assert main(["explain", "(1e-300*x)**0.5", *given, "--wrt", "x"]) == 0
+    out = capsys.readouterr().out
+    assert ("10^{-151}" if "--latex" in given else "5·10⁻¹⁵¹") in out
+
+
+@pytest.mark.parametrize("wrt", ["ﬁ", "fi"])
+@pytest.mark.parametrize("given", ["ﬁ=3", "fi=3"])
+def test_names_that_normalise_alike_are_one(capsys, given, wrt):
+    assert main(["explain", "fi*ﬁ", given, "--wrt", wrt]) == 0
+    assert "= 6" in capsys.readouterr().out
+    assert main(["explain", "fi*ﬁ", given, "fi=1", "--wrt", wrt]) == 2
+    assert capsys.readouterr().err == "autograd-lite: fi is given twice\n"

@@ -1,0 +1,110 @@
+"""Arguments of the command: the parser that reports errors as `DataError`, and the types of arguments.
+
+`command.py` puts the parser together from the commands, which are next door, each on a page of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import keyword
+import math
+import unicodedata
+from itertools import islice
+from typing import NoReturn, TypeAlias
+
+from autograd_lite.datasets import DataError
+
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # what commands are added to
+OUTPUT, WRT = ("-o", "--output"), "--wrt"  # options of the commands that take an expression
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises `DataError` instead of ending the process."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise `DataError` with the message and where to look for help."""
+        raise DataError(f"{message} ({self.prog} --help explains)")
+
+
+def integer(text: str) -> int:
+    """Return a whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
+def count(text: str) -> int:
+    """Return a whole number from 1."""
+    number = integer(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is below 1")
+    return number
+
+
+def units(text: str) -> int:
+    """Return a whole number from 0. A file's name here was meant for DATA.csv."""
+    try:
+        number = integer(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}; a file's name goes before --hidden") from None
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{number} is below 0")
+    return number
+
+
+def rate(text: str) -> float:
+    """Return a positive finite number."""
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not 0.0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return number
+
+
+def identifier(name: str) -> str:
+    """Return a name as Python reads it in the expression, where ﬁ is fi."""
+    return unicodedata.normalize("NFKC", name.strip())
+
+
+def assignment(text: str) -> tuple[str, float]:
+    """Return the name and the number of ``w=0.5``."""
+    name, equals, number = text.partition("=")
+    name = identifier(name)
+    if not equals or not name.isidentifier() or keyword.iskeyword(name):
+        raise argparse.ArgumentTypeError(f"{text!r} does not give a name a value: write it as w=0.5")
+    try:
+        return name, float(number)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{number!r} is not a number, in {text!r}") from None
+
+
+def takes_expression(command: argparse.ArgumentParser) -> None:
+    """Add the arguments EXPRESSION and NAME=NUMBER to a command."""
+    command.add_argument("expression", metavar="EXPRESSION", help='as in Python: "w*x + b"')
+    command.add_argument(
+        "values", metavar="NAME=NUMBER", type=assignment, nargs="*", help="the value of each name in it"
+    )
+
+
+def options_first(argv: list[str]) -> list[str]:
+    """Return the arguments with the options before the expression, so that they may stand anywhere.
+
+    An expression such as ``-x*y`` looks like an option to the parser: it gets a space in front.
+    """
+    if argv[:1] not in (["draw"], ["explain"], ["table"]):
+        return argv
+    options, others, rest = [], [], iter(argv[1:])
+    for text in rest:
+        if text in (*OUTPUT, WRT):
+            file = [*islice(rest, 1)]
+            if not file:
+                return argv
+            options += [text, *file]
+        elif text.startswith(("--output=", "--wrt=")) or text in ("-h", "--help", "--latex"):
+            options.append(text)
+        else:
+            others.append(f" {text}" if text.startswith("-") else text)
+    return [argv[0], *options, *others]

@@ -1,0 +1,90 @@
+"""The command as a whole: `main`, which runs one of the commands, and the parser of its arguments.
+
+An error that the user can mend arrives here as `DataError`, printed as one line, or as `ExpressionError`,
+printed under the expression. Next door: `train.py`, `predict.py` and `expression.py` are the commands.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from typing import Any
+
+from autograd_lite import interrupt
+from autograd_lite.cli import expression, predict, train
+from autograd_lite.cli.arguments import Parser, options_first
+from autograd_lite.cli.terminal import PROGRAM, Outlet, bounded, say
+from autograd_lite.datasets import DataError
+from autograd_lite.notation.parser import ExpressionError
+from autograd_lite.version import __version__
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with the arguments `argv` (None: those of the process) and return its exit code.
+
+    - 0: the work is done
+    - 2: the user can mend it; stderr says what is wrong, in one line, or below the expression with the place
+      marked, and no file is written
+    - 130: Ctrl-C
+    - 141: the reader of stdout has left; 2 if stdout cannot be written for another reason. A closed or full
+      stdout or stderr does not stop the work.
+    """
+    interrupt.release()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of classes may be beyond what a terminal can write
+        sys.stdout.reconfigure(errors="backslashreplace")
+    output: Any = Outlet(sys.stdout)
+    errors: Any = Outlet(sys.stderr)
+    with redirect_stdout(output), redirect_stderr(errors):
+        try:
+            code = _run(argv)
+        except SystemExit:  # --help and --version have been printed
+            output.flush()
+            if output.failure is None:
+                raise
+            code = 0
+        except KeyboardInterrupt:
+            say("interrupted")
+            code = 130
+        output.flush()
+        if output.failure is not None and code == 0:
+            if isinstance(output.failure, BrokenPipeError):  # the reader (head, less) has seen enough
+                code = 141
+            else:
+                say(f"cannot write the output: {output.failure.strerror}")
+                code = 2
+    return code
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
+        arguments = parser().parse_args(options_first(sys.argv[1:] if argv is None else [*argv]))
+        arguments.run(arguments)
+    except DataError as error:
+        say(error)
+        return 2
+    except ExpressionError as error:
+        text, place = str(error).split("\n")
+        print(f"{PROGRAM}: {text}\n{' ' * len(PROGRAM)}  {bounded(place)}", file=sys.stderr)
+        return 2
+    except MemoryError:
+        say("there is not enough memory for this: give it less data, or a smaller network")
+        return 2
+    return 0
+
+
+def parser() -> Parser:
+    """Return the parser of all commands; its result has the function ``run`` of the command chosen."""
+    top = Parser(
+        PROGRAM,
+        description="Train a small neural network on a CSV file and predict with it; draw and explain the "
+        "gradient of an expression.",
+        epilog=f"'{PROGRAM} COMMAND --help' explains a command.",
+    )
+    top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    train.add_to(commands)
+    predict.add_to(commands)
+    expression.add_to(commands)
+    return top

@@ -1,0 +1,122 @@
+"""The commands ``draw``, ``explain`` and ``table``: an expression, and how its gradient comes about."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections import Counter
+from pathlib import Path
+
+from autograd_lite.cli.arguments import OUTPUT, WRT, Commands, identifier, takes_expression
+from autograd_lite.cli.terminal import one_line
+from autograd_lite.core.value import Value, topological_order
+from autograd_lite.datasets import DataError
+from autograd_lite.datasets.table import file_errors
+from autograd_lite.explain import explain, trace_table
+from autograd_lite.files import check_writable, write_whole
+from autograd_lite.notation.parser import evaluate, unused
+from autograd_lite.pictures.dot import draw
+from autograd_lite.pictures.player import play
+from autograd_lite.pictures.tree import tree
+
+EXAMPLE = '"log(1 + exp(-y*(w*x + b)))" w=0.5 x=2 b=0.1 y=1'
+FORMATS = (".svg", ".png", ".dot", ".html")
+
+
+def add_to(commands: Commands) -> None:
+    """Add the commands ``draw``, ``explain`` and ``table`` and their arguments."""
+    drawing = commands.add_parser(
+        "draw",
+        help="draw an expression and its gradient",
+        description="Print the expression as a tree with the gradient of every value in it, and write that "
+        "as a picture. An expression has numbers, names, + - * / **, brackets and functions such as exp.",
+        epilog=f"example: %(prog)s {EXAMPLE} -o loss.svg",
+    )
+    drawing.set_defaults(run=run_draw)
+    takes_expression(drawing)
+    drawing.add_argument(
+        *OUTPUT,
+        metavar="FILE",
+        type=Path,
+        help="write the picture here: .svg, .png, .dot (its Graphviz source) or .html (a player that shows "
+        "every step)",
+    )
+
+    explaining = commands.add_parser(
+        "explain",
+        help="explain one derivative of an expression",
+        description="Print the chain rule from the expression to one name in it: symbols, formulas, numbers.",
+        epilog=f"example: %(prog)s {EXAMPLE} --wrt w",
+    )
+    explaining.set_defaults(run=run_explain)
+    takes_expression(explaining)
+    explaining.add_argument(
+        WRT, metavar="NAME", type=identifier, required=True, help="differentiate with respect to this name"
+    )
+    explaining.add_argument("--latex", action="store_true", help="print LaTeX")
+
+    table = commands.add_parser(
+        "table",
+        help="print the values and the adjoints of an expression side by side",
+        description="Print the trace of the expression (Wengert list): each step forward, and its adjoint.",
+        epilog=f"example: %(prog)s {EXAMPLE}",
+    )
+    table.set_defaults(run=run_table)
+    takes_expression(table)
+
+
+def run_draw(arguments: Namespace) -> None:
+    """Print the expression as a tree, and write its picture if ``--output`` names a file."""
+    output: Path | None = arguments.output
+    if output is not None:
+        if output.suffix.lower() not in FORMATS:
+            raise DataError(f"{str(output)!r} does not end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
+        with file_errors("write", output):
+            check_writable(output, 4096)
+    value = _differentiated(arguments)
+    print(tree(value))
+    if output is not None:
+        try:
+            content = _picture(value, output.suffix.lower())
+        except (RuntimeError, ValueError) as error:  # without Graphviz the tree has to do
+            raise DataError(error) from None
+        with file_errors("write", output):
+            write_whole(output, content)
+        print(f"\n{one_line(output)}")
+
+
+def run_explain(arguments: Namespace) -> None:
+    """Print the chain rule from the expression to the name ``--wrt``."""
+    value = _differentiated(arguments)
+    named = {node.label: node for node in topological_order(value) if node.primitive is None}
+    if arguments.wrt not in named:
+        names = ", ".join(name for name in named if name)
+        raise DataError(f"{arguments.wrt!r} is not a name in the expression: it has {names or 'none'}")
+    explanation = explain(value, named[arguments.wrt])
+    print(explanation.latex if arguments.latex else explanation)
+
+
+def run_table(arguments: Namespace) -> None:
+    """Print the trace of the expression with its adjoints."""
+    print(trace_table(_differentiated(arguments)))
+
+
+def _differentiated(arguments: Namespace) -> Value:
+    """Return the value of the expression, after its backward pass."""
+    values = dict(arguments.values)
+    if len(values) < len(arguments.values):
+        names = Counter([name for name, _ in arguments.values])
+        raise DataError(f"{names.most_common(1)[0][0]} is given twice")
+    value = evaluate(arguments.expression, values)
+    if odd := unused(arguments.expression, values):
+        raise DataError(f"{', '.join(odd)} {'is' if len(odd) == 1 else 'are'} not in the expression")
+    value.backward()
+    return value
+
+
+def _picture(value: Value, suffix: str) -> bytes:
+    """Return the content of a picture file."""
+    if suffix == ".html":
+        return play(value).html.encode()
+    picture = draw(value)
+    content: bytes = picture.source.encode() if suffix == ".dot" else picture.pipe(suffix[1:])
+    return content

@@ -1,0 +1,84 @@
+"""The gradient of a classifier's loss in closed form, as an independent check of the engine.
+
+`closed_form` is plain arithmetic on floats: it builds no graph. The slopes of activations come from the table
+of rules, which holds each derivative once. Next door: `classifier.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from operator import mul, sub
+from typing import TypeAlias
+
+from autograd_lite.core.collector import collector_paused
+from autograd_lite.core.primitive import TABLE
+from autograd_lite.core.rules import sigmoid
+from autograd_lite.datasets.classifier import Classifier
+from autograd_lite.datasets.encoding import Examples
+from autograd_lite.nn import MLP
+
+Vector: TypeAlias = list[float]
+Matrix: TypeAlias = list[Vector]
+
+
+def gradient_check(model: Classifier, examples: Examples) -> tuple[float, float]:
+    """Return how far the engine's gradient of the summed loss is from the closed form, and its largest entry.
+
+    Both are largest magnitudes over all weights and biases. The gradients stay in the parameters' ``grad``.
+    """
+    model.network.zero_grad()
+    with collector_paused():
+        for x, label in examples:
+            model.loss(model.scores(x), label).backward()
+    engine = [parameter.grad or 0.0 for parameter in model.network.parameters()]
+    exact = closed_form(model.network, examples)
+    return max(map(abs, map(sub, engine, exact))), max(map(abs, exact))
+
+
+def closed_form(network: MLP, examples: Examples) -> Vector:
+    """Return the derivatives of the summed loss, in the order of the network's parameters.
+
+    A layer takes x and gives the scores y = W·x + b; G is ∂loss/∂y. At the last layer G = P − onehot(label)
+    (document 001, equation 5), for a single score G = ŷ − label (document 000, equation 9). In each layer
+    dW = G·xᵀ (document 001, equation 8) and db = G (equation 2). For the layer below
+    G = (Wᵀ·G) ⊙ φ′(y) (equation 11, at any depth equation 13).
+    """
+    W = [[[w.data for w in neuron.w] for neuron in layer.neurons] for layer in network.layers]
+    b = [[0.0 if neuron.b is None else neuron.b.data for neuron in layer.neurons] for layer in network.layers]
+    activations = [str(layer.neurons[0].activation) for layer in network.layers[:-1]]
+    gradient = [[[0.0] * (len(row) + 1) for row in rows] for rows in W]  # of each row of W, then of its b
+    for x, label in examples:
+        inputs, slopes = [x], []
+        for rows, biases, activation in zip(W, b, activations, strict=False):
+            x, slope = _activated(_scores(rows, inputs[-1], biases), activation)
+            inputs.append(x)
+            slopes.append(slope)
+        G = _loss_gradient(_scores(W[-1], inputs[-1], b[-1]), label)
+        for k in reversed(range(len(W))):
+            for row, g in zip(gradient[k], G, strict=True):
+                row[:] = [total + g * x_j for total, x_j in zip(row, [*inputs[k], 1.0], strict=True)]
+            if k > 0:
+                back = [math.fsum(map(mul, column, G)) for column in zip(*W[k], strict=True)]
+                G = list(map(mul, back, slopes[k - 1]))
+    return [derivative for rows in gradient for row in rows for derivative in row]
+
+
+def _scores(W: Matrix, x: Vector, b: Vector) -> Vector:
+    return [math.fsum(map(mul, row, x)) + b_i for row, b_i in zip(W, b, strict=True)]
+
+
+def _activated(y: Vector, activation: str) -> tuple[Vector, Vector]:
+    """Return φ(y) and φ′(y), entry by entry."""
+    phi = TABLE[activation]
+    operands = [phi.arguments(y_i) if phi.arguments else (y_i,) for y_i in y]
+    values = [phi.forward(*numbers) for numbers in operands]
+    slopes = [phi.rule_on_floats(value, *numbers)[0] for value, numbers in zip(values, operands, strict=True)]
+    return values, slopes
+
+
+def _loss_gradient(scores: Vector, label: int) -> Vector:
+    """Return ∂loss/∂scores of one example."""
+    if len(scores) == 1:
+        return [sigmoid(scores[0]) - label]
+    e = [math.exp(score - max(scores)) for score in scores]
+    return [e_j / math.fsum(e) - (j == label) for j, e_j in enumerate(e)]

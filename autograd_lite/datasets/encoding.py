@@ -1,0 +1,225 @@
+"""From a table to a classification problem: the target, the input columns, the split, all as numbers.
+
+`classification` does all of it; the steps stand above it in order. Next door: `table.py` reads the table,
+`classifier.py` learns the problem.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from autograd_lite.datasets.table import DataError, Table
+
+TARGETS = ("target", "class", "label", "species")  # what a column of classes is called, in any case
+LEAST = 1e-100  # deviation of a column: below it, a number of another table could overflow in its units
+MOST_TEXTS = 50  # different texts in a column of categories
+MOST_NUMBERS = 20  # different numbers in a column of classes
+
+# --- The target ------------------------------------------------------------------------------------
+
+
+def default_target(table: Table) -> str:
+    """Return the column to predict by default: one called target, class, label or species, else the last."""
+    names = {name.casefold(): name for name in reversed(table.names)}
+    return next((names[name] for name in TARGETS if name in names), table.names[-1])
+
+
+def class_names(table: Table, target: str) -> list[str]:
+    """Return the classes in a column, in order. Raises `DataError` for a single class or too many."""
+    counts = Counter(name for name in table.classes(target) if name is not None)
+    where = f"column {target!r} of {table.source}"
+    if len(counts) < 2:
+        only = f"one class only, {next(iter(counts))!r}" if counts else "no value in any row"
+        raise DataError(f"{where} has {only}: choose a target with at least two classes")
+    most = MOST_NUMBERS if table.is_numeric(target) else MOST_TEXTS
+    if len(counts) > most or len(counts) == counts.total() > 2:
+        raise DataError(
+            f"{where} has {len(counts)} different values in {counts.total()} rows: this trains classifiers, "
+            "so choose a target whose values repeat"
+        )
+    return sorted(counts, key=float if table.is_numeric(target) else None)
+
+
+# --- The inputs ------------------------------------------------------------------------------------
+
+
+def left_out(table: Table, target: str) -> dict[str, str]:
+    """Return the columns that tell a classifier nothing, each with the reason.
+
+    They are mostly missing, constant, or identify the row.
+    """
+    reasons = {name: _reason(table, name) for name in table.names if name != target}
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _reason(table: Table, name: str) -> str:
+    """Return why a column is left out; the empty text if it is an input."""
+    fields = [field for field in table.column(name) if field is not None]
+    different = set(fields)
+    absent = len(table.rows) - len(fields)
+    if absent > len(table.rows) / 2:
+        return f"{absent} of {len(table.rows)} fields missing"
+    if len(different) == 1:
+        return f"always {fields[0]!r}"
+    if table.is_numeric(name):
+        numbers = table.numbers(name)
+        if any(numbers == list(range(first, first + len(numbers))) for first in (0, 1)):
+            return "numbers the rows"
+        # PassengerId, customer_id, ID; not "humid"
+        is_id = name.casefold() == "id" or name.endswith(("Id", "ID", "_id", "-id", ".id", " id"))
+        return "an identifier" if is_id and len(different) == len(table.rows) else ""
+    if len(different) == len(fields):
+        return "an identifier: every text once"
+    return f"{len(different)} different texts" if len(different) > MOST_TEXTS else ""
+
+
+def missing(table: Table, names: Iterable[str]) -> tuple[set[int], dict[str, int]]:
+    """Return the rows that lack a field in one of the columns `names`, and how many each column lacks."""
+    absent = {name: [i for i, field in enumerate(table.column(name)) if field is None] for name in names}
+    return (
+        {i for rows in absent.values() for i in rows},
+        {name: len(rows) for name, rows in absent.items() if rows},
+    )
+
+
+# --- Encoding --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Number:
+    """An input column of numbers, standardised: (x − mean) / scale."""
+
+    name: str
+    mean: float
+    scale: float
+
+    @property
+    def features(self) -> list[str]:
+        """The name of the one number that the column becomes."""
+        return [self.name]
+
+    def encode(self, table: Table) -> list[list[float] | None]:
+        """Return one number for each row, None where the field is missing."""
+        return [None if x is None else [(x - self.mean) / self.scale] for x in table.numbers(self.name)]
+
+
+@dataclass(frozen=True)
+class Category:
+    """An input column of texts, one-hot: 1 at the place of the text, all 0 for a text not in the training."""
+
+    name: str
+    texts: list[str]
+
+    @property
+    def features(self) -> list[str]:
+        """The names of the numbers that the column becomes, one for each text."""
+        return [f"{self.name}={text}" for text in self.texts]
+
+    def encode(self, table: Table) -> list[list[float] | None]:
+        """Return a list of 0s with at most one 1 for each row, None where the field is missing."""
+        places = {text: [float(text == other) for other in self.texts] for text in self.texts}
+        unknown = [0.0] * len(self.texts)
+        return [None if text is None else places.get(text, unknown) for text in table.column(self.name)]
+
+
+Input: TypeAlias = Number | Category
+Examples: TypeAlias = list[tuple[list[float], int]]  # encoded rows, each with the number of its class
+
+
+def fit_input(table: Table, name: str, rows: Iterable[int]) -> Input:
+    """Return how a column is encoded, learnt from `rows` (the training part) alone; they miss no field."""
+    if not table.is_numeric(name):
+        fields = table.column(name)
+        return Category(name, sorted({str(fields[i]) for i in rows}))
+    column = table.numbers(name)
+    x: list[float] = [column[i] for i in rows]  # type: ignore[misc]
+    mean = math.fsum(x) / len(x)
+    # A column that is constant in these rows has deviation 0 but for rounding, and may vary in other rows.
+    deviation = math.hypot(*[xi - mean for xi in x]) / math.sqrt(len(x)) if min(x) < max(x) else 0.0
+    return Number(name, mean, deviation if deviation >= LEAST else 1.0)
+
+
+def encode(table: Table, inputs: Sequence[Input]) -> list[list[float] | None]:
+    """Return the features of each row, all columns side by side; None for a row with a missing field."""
+    columns = [column.encode(table) for column in inputs]
+    return [
+        None if any(cells is None for cells in row) else [x for cells in row for x in cells or ()]
+        for row in zip(*columns, strict=True)
+    ]
+
+
+def features(inputs: Iterable[Input]) -> list[str]:
+    """Return the names of the numbers that the columns become, in the order of the network's inputs."""
+    return [name for column in inputs for name in column.features]
+
+
+def split(labels: dict[int, int], seed: int, share: float = 0.2) -> tuple[list[int], list[int]]:
+    """Split rows (row: class) into a training and a held-out part, each class by the same `share`.
+
+    Every class has a row in the training part. The same seed gives the same split.
+    """
+    rng = random.Random(seed)
+    held_out: set[int] = set()
+    for label in sorted(set(labels.values())):
+        rows = [i for i in labels if labels[i] == label]
+        held_out.update(rng.sample(rows, round(share * len(rows))))
+    return [i for i in labels if i not in held_out], sorted(held_out)
+
+
+# --- The problem -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a classifier learns from a table: examples to train on and held out, and what was left out.
+
+    ``omitted`` gives the reason for each column left out, ``incomplete`` the number of rows left out for
+    their missing fields, ``absent`` how many fields each column misses.
+    """
+
+    target: str
+    classes: list[str]
+    inputs: list[Input]
+    omitted: dict[str, str]
+    incomplete: int
+    absent: dict[str, int]
+    training: Examples
+    held_out: Examples
+
+
+def classification(table: Table, target: str, seed: int) -> Problem:
+    """Turn a table into a problem for a classifier: choose columns and rows, split by `seed`, encode.
+
+    Raises `DataError` if the target is not a column of classes, or no column or too few rows are left.
+    """
+    classes = class_names(table, target)
+    omitted = left_out(table, target)
+    names = [name for name in table.names if name not in omitted and name != target]
+    if not names:
+        reasons = "; ".join(f"{name!r}: {reason}" for name, reason in omitted.items())
+        raise DataError(f"{table.source} has no column to learn from{reasons and f' (left out {reasons})'}")
+    incomplete, absent = missing(table, [*names, target])
+    known = {i: name for i, name in enumerate(table.classes(target)) if i not in incomplete}
+    classes = [name for name in classes if name in known.values()]
+    if len(classes) < 2:
+        fields = ", ".join(f"{name!r} {count}" for name, count in absent.items())
+        raise DataError(
+            f"{table.source} has fewer than two classes in its {len(known)} rows without missing fields "
+            f"(missing: {fields})"
+        )
+    labels = {i: classes.index(name) for i, name in known.items() if name is not None}
+    training, held_out = split(labels, seed)
+    inputs = [fit_input(table, name, training) for name in names]
+    rows = encode(table, inputs)
+
+    def examples(indices: list[int]) -> Examples:
+        return [(row, labels[i]) for i in indices if (row := rows[i]) is not None]
+
+    return Problem(
+        target, classes, inputs, omitted, len(incomplete), absent, examples(training), examples(held_out)
+    )
