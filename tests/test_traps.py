@@ -328,7 +328,7 @@ def test_trap_20_of_nothing():
         table.mean([])
     with pytest.raises(ValueError, match="logsumexp of no values is undefined"):
         table.logsumexp([])
-    with pytest.raises(ValueError, match="label 0 is no class: the 0 scores"):
+    with pytest.raises(ValueError, match="label 0 is not a class: the 0 scores"):
         table.softmax_cross_entropy([], 0)
 
 

@@ -6,6 +6,9 @@ Each is the `forward` of the row of its name in `rules.py`, where the derivative
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 inf, nan = math.inf, math.nan
@@ -91,3 +94,8 @@ def softmax_cross_entropy(f_y: float, *others: float) -> float:
 def factors(operands: Any) -> tuple[Any, Any, Any]:
     n = len(operands) // 2
     return operands[:n], operands[n : 2 * n], operands[2 * n :]
+
+
+def dot(w: Sequence[float], x: Sequence[float], b: Sequence[float]) -> float:
+    """Σ wᵢ xᵢ + b, rounded once; b is one number or none."""
+    return math.fsum(chain(map(operator.mul, w, x), b))

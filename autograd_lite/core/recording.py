@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from autograd_lite.core import modes, operators, rules
+from autograd_lite.core import forward, modes, operators, rules
 from autograd_lite.core.modes import is_paused, pauses
 from autograd_lite.core.numbers import is_real, real
 from autograd_lite.core.primitive import Primitive, Tracer
@@ -156,7 +156,7 @@ def linear(W: Sequence[Sequence[Any]], x: Sequence[Any], b: Sequence[Any] | None
     """
     if b is not None and len(b) != len(W):
         raise ValueError(f"linear needs a bias for each row of W, got {len(b)} for {len(W)} rows")
-    row, value, rule = rules.dot, rules.dot_value, rules.dot_rule
+    row, value, rule = rules.dot, forward.dot, rules.dot_rule
     try:
         if b is None or pauses or {len(x)} != {*map(len, W)}:
             raise AttributeError("one of the slow cases")

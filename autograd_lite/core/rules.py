@@ -8,21 +8,20 @@ higher derivatives), and reads like a page of calculus. A row *is* the public fu
 At a kink the derivative is a choice: the true derivative where there is one, else the subgradient of least norm,
 else what continuity gives. Each row's ``edges`` says which.
 
-Next door: what a row is (`primitive.py`), the values that `math` does not have (`forward.py`), how a row applied to
-Values becomes a node (`recording.py`).
+Next door: what a row is (`primitive.py`), the values that `math` does not have (`forward.py`), how the arguments of a
+call become operands (`arguments.py`), how a row applied to Values becomes a node (`recording.py`).
 """
 
 from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial, reduce
-from itertools import accumulate, chain
+from collections.abc import Callable
+from itertools import accumulate
 from types import FunctionType
 from typing import Any
 
-from autograd_lite.core import forward
+from autograd_lite.core import arguments, forward
 from autograd_lite.core.primitive import (
     ATOM,
     POWER,
@@ -30,7 +29,6 @@ from autograd_lite.core.primitive import (
     SUM,
     TABLE,
     Primitive,
-    Tracer,
     close_table,
     primitive,
 )
@@ -38,67 +36,6 @@ from autograd_lite.core.primitive import (
 inf, nan = math.inf, math.nan
 _ONES = (), (1.0,)
 LN2, LN10 = math.log(2.0), math.log(10.0)
-
-
-# --- Arguments: from what a caller writes to the flat tuple of operands ----------------------------
-
-
-def _several(name: str, least: int = 0) -> Callable[..., tuple[Any, ...]]:
-    def arguments(values: Iterable[Any]) -> tuple[Any, ...]:
-        operands = tuple(values)
-        if len(operands) < least:
-            raise ValueError(f"{name} of no values is undefined: give it at least one")
-        return operands
-
-    return arguments
-
-
-def _dot_arguments(w: Sequence[Any], x: Sequence[Any], b: Any = None) -> tuple[Any, ...]:
-    if len(w) != len(x):
-        raise ValueError(f"dot needs two vectors of one length, got {len(w)} and {len(x)} numbers")
-    return (*w, *x) if b is None else (*w, *x, b)
-
-
-def _where_arguments(condition: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    # A branch given as a function runs only if it is taken; what stands for the other is not used.
-    if isinstance(condition, Tracer):
-        return condition, condition._branch(x, True), condition._branch(y, False)
-    if isinstance(condition, str | list | tuple | dict | None):
-        raise TypeError(f"the condition of where must be true or false, got {condition!r}")
-    if type(condition) is int and condition < 0:  # ~True is -2 and ~False is -1: the lowest bit is the truth
-        condition &= 1
-    if condition:
-        return 1.0, x() if callable(x) else x, 0.0 if callable(y) else y
-    return 0.0, 0.0 if callable(x) else x, y() if callable(y) else y
-
-
-def _class_number(label: Any, classes: int) -> int:
-    try:
-        y = operator.index(label if type(label) is not bool else "a bool")  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(f"the label must be a class number, got {type(label).__name__} {label!r}") from None
-    if not 0 <= y < classes:
-        raise ValueError(f"label {label} is no class: the {classes} scores are numbered from 0")
-    return y
-
-
-def _refuse_label(classes: int, number: float) -> None:
-    _class_number(int(number) if number.is_integer() else number, classes)
-
-
-def _class_arguments(scores: Iterable[Any], label: int) -> tuple[Any, ...]:
-    operands = list(scores)
-    if isinstance(label, Tracer) and operands:
-        # The score of the right class, then all, of which that one counts nothing.
-        right = [label == k for k in range(len(operands))]
-        sentence = f"the label must be a class number, from 0 to {len(operands) - 1}"
-        refuse = partial(_refuse_label, len(operands))
-        label._require(lambda: reduce(operator.or_, right), sentence, refuse)
-        f_y = operands[-1]
-        for is_right, f_k in zip(right[-2::-1], operands[-2::-1], strict=True):
-            f_y = where(is_right, f_k, f_y)
-        return f_y, *[where(is_right, -inf, f_k) for is_right, f_k in zip(right, operands, strict=True)]
-    return operands.pop(_class_number(0 if isinstance(label, Tracer) else label, len(operands))), *operands
 
 
 # --- Rules that take more than a line ---------------------------------------------------------------
@@ -128,11 +65,6 @@ def _prod_rule(out: Any, *x: Any) -> tuple[Any, ...]:
     before = accumulate(x[:-1], operator.mul, initial=1.0)
     after = list(accumulate(x[:0:-1], operator.mul, initial=1.0))
     return tuple(map(operator.mul, before, reversed(after)))
-
-
-def dot_value(w: Sequence[float], x: Sequence[float], b: Sequence[float]) -> float:
-    """Σ wᵢ xᵢ + b, rounded once; b is one number or none."""
-    return math.fsum(chain(map(operator.mul, w, x), b))
 
 
 def dot_rule(w: tuple[Any, ...], x: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -282,7 +214,7 @@ clip = primitive("clip", forward.clip,                         _clip_rule,
                 doc="x kept between two bounds: clip(x, low, high).")
 where = primitive("where", forward.where, lambda out, c, x, y: (0.0, c, 1.0 - c),
                 latex=r"\begin{{cases}} {1} & \text{{if }} {0} \\ {2} & \text{{else}} \end{{cases}}", precedence=(ATOM, SUM, SUM, SUM),
-                arguments=_where_arguments, masks=True,
+                arguments=arguments.branches, masks=True,
                 edges="the branch not taken contributes exactly nothing; given as a function (lambda: log(x)) it is not even computed",
                 doc="x if the condition holds, else y: where(condition, x, y).")
 sign = primitive("sign", forward.sign,                         lambda out, x: (0.0,),
@@ -293,17 +225,17 @@ heaviside = primitive("heaviside", forward.heaviside,          lambda out, x: (0
 # Of several values: one node, however many operands
 
 sum = primitive("sum", lambda *x: math.fsum(x),         lambda out, *x: (1.0,) * len(x),
-                symbol="Σ", latex=r"\sum", arguments=_several("sum"), doc="The sum of some values, rounded once: sum([x, y, z]).")
+                symbol="Σ", latex=r"\sum", arguments=arguments.several("sum"), doc="The sum of some values, rounded once: sum([x, y, z]).")
 mean = primitive("mean", lambda *x: math.fsum(x) / len(x), lambda out, *x: (1.0 / len(x),) * len(x),
-                latex=r"\operatorname{{mean}}", arguments=_several("mean", least=1), doc="The mean of some values: mean([x, y, z]).")
+                latex=r"\operatorname{{mean}}", arguments=arguments.several("mean", least=1), doc="The mean of some values: mean([x, y, z]).")
 prod = primitive("prod", lambda *x: math.prod(x, start=1.0), _prod_rule,
-                symbol="∏", latex=r"\prod", arguments=_several("prod"), doc="The product of some values: prod([x, y, z]).")
-dot = primitive("dot", lambda *x: dot_value(*forward.factors(x)), lambda out, *x: dot_rule(*forward.factors(x)),
-                symbol="·", latex=r"\cdot", arguments=_dot_arguments, doc="w·x + b = Σ wᵢ xᵢ + b, a whole neuron in one node: dot(w, x, b=None).")
+                symbol="∏", latex=r"\prod", arguments=arguments.several("prod"), doc="The product of some values: prod([x, y, z]).")
+dot = primitive("dot", lambda *x: forward.dot(*forward.factors(x)), lambda out, *x: dot_rule(*forward.factors(x)),
+                symbol="·", latex=r"\cdot", arguments=arguments.factors, doc="w·x + b = Σ wᵢ xᵢ + b, a whole neuron in one node: dot(w, x, b=None).")
 logsumexp = primitive("logsumexp", forward.logsumexp,          lambda out, *x: tuple(exp(xi - out) for xi in x),
-                latex=r"\log\sum\exp", arguments=_several("logsumexp", least=1), doc="log Σ exp(xᵢ), without overflow: logsumexp([x, y, z]).")
+                latex=r"\log\sum\exp", arguments=arguments.several("logsumexp", least=1), doc="log Σ exp(xᵢ), without overflow: logsumexp([x, y, z]).")
 softmax_cross_entropy = primitive("softmax_cross_entropy", forward.softmax_cross_entropy, _softmax_cross_entropy_rule,
-                symbol="−log P", latex=r"-\log P", arguments=_class_arguments,
+                symbol="−log P", latex=r"-\log P", arguments=arguments.scores_with_the_right_one_first,
                 doc="−log P_y with P = softmax(scores), y the label, counted from 0: softmax_cross_entropy(scores, y) (001.1). "
                     "The node's first operand is the score of the right class.")
 # fmt: on
@@ -316,8 +248,8 @@ def _bind_rules_to_floats() -> None:
     """
 
     def on_floats(row: Primitive) -> Callable[..., float]:
-        arguments, value = row.arguments, row.forward
-        return value if arguments is None else lambda *x: value(*arguments(*x))
+        prepare, value = row.arguments, row.forward
+        return value if prepare is None else lambda *x: value(*prepare(*x))
 
     names = {**globals(), **{name: on_floats(row) for name, row in TABLE.items()}, "where": forward.where}
     for row in TABLE.values():

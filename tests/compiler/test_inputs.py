@@ -164,7 +164,7 @@ def test_a_branch_not_taken_refuses_nothing():
         assert program.batch([x], [y])[0] == pytest.approx(loss(x, y).data, rel=1e-14)
         assert names[program.name](x, float(y), [0.0, 0.1, 0.2])[0] == program(x, y)[0]
     for run in (lambda: program(1.0, 3), lambda: program.batch([1.0, 6.0], [3, 3]), lambda: loss(1.0, 3)):
-        with pytest.raises(ValueError, match="label 3 is no class"):
+        with pytest.raises(ValueError, match="label 3 is not a class"):
             run()
     # The label itself does not exist below the branch that is not taken.
     odd = compile(
@@ -262,7 +262,7 @@ def test_trap_31_a_compiled_loss_of_ones_own_too(held_out):
     wrong = [*y[:5], 3, *y[6:]]
     before = [p.data for p in model.parameters()]
     given = {"validation": (X, wrong)} if held_out else {}
-    with pytest.raises(ValueError, match="sample 5: label 3 is no class"):
+    with pytest.raises(ValueError, match="sample 5: label 3 is not a class"):
         fit(
             model, X, y if held_out else wrong, loss=lambda z, t: 2.0 * cross_entropy(z, t), epochs=2,
             optimizer=GradientDescent(model.parameters(), lr=0.1), batch_size=1, progress=False,
@@ -392,5 +392,5 @@ def test_an_argument_is_not_changed():
 
 
 def test_the_label_of_no_scores():
-    with pytest.raises(ValueError, match="label 0 is no class: the 0 scores"):
+    with pytest.raises(ValueError, match="label 0 is not a class: the 0 scores"):
         compile(lambda y: softmax_cross_entropy([], y), 1.0)

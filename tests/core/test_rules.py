@@ -622,8 +622,8 @@ def test_several_values_may_come_from_an_iterator():
 @pytest.mark.parametrize(
     ("label", "error", "message"),
     [
-        (3, ValueError, r"^label 3 is no class: the 3 scores are numbered from 0$"),
-        (-1, ValueError, r"^label -1 is no class"),
+        (3, ValueError, r"^label 3 is not a class: the 3 scores are numbered from 0$"),
+        (-1, ValueError, r"^label -1 is not a class"),
         (1.0, TypeError, r"^the label must be a class number, got float 1\.0$"),
         (None, TypeError, r"got NoneType None$"),
         (True, TypeError, r"^the label must be a class number, got "),

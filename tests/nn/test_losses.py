@@ -191,7 +191,7 @@ def test_what_is_no_number_is_named(wrong):
 
 
 def test_class_labels_are_checked():
-    with pytest.raises(ValueError, match="label 2 is no class"):
+    with pytest.raises(ValueError, match="label 2 is not a class"):
         cross_entropy([[1.0, 2.0]], [2])
     with pytest.raises(TypeError, match=r"the label must be a class number, got float 1\.0"):
         cross_entropy([1.0, 2.0], 1.0)
@@ -290,7 +290,7 @@ def test_trap_20_a_batch_of_none():
         half_squared_error([[]], [[]])
     with pytest.raises(ValueError, match="softmax of no scores"):
         softmax([])
-    with pytest.raises(ValueError, match="label 0 is no class"):
+    with pytest.raises(ValueError, match="label 0 is not a class"):
         cross_entropy([], 0)
 
 

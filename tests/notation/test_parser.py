@@ -150,7 +150,7 @@ def test_hostile_expressions_are_one_message_and_quick(text, message, place):
         ("sum(x, y)", "sum([x, y, z])", "sum"),
         ("clip(x, low=1)", "without low=", "clip"),
         ("exp([x])", "exp", "exp"),
-        ("softmax_cross_entropy([x, y], 2)", "label 2 is no class", "softmax"),
+        ("softmax_cross_entropy([x, y], 2)", "label 2 is not a class", "softmax"),
         ("where(x > 0, log(-x), 0)", "log(-2.0)", "log"),
         ("", "the expression is empty", ""),
         ("x + ŵ * )", "unmatched ')'", ")"),

@@ -1,0 +1,82 @@
+"""From what a caller writes to the flat tuple of operands that a node holds.
+
+`dot(w, x, b)` becomes ``(*w, *x, b)``. Each function is the ``arguments`` of a row in `rules.py`. A label or
+a condition may be a `Tracer`, whose number is not known yet: the operands are then right for every number.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial, reduce
+from typing import Any
+
+from autograd_lite.core.primitive import TABLE, Tracer
+
+
+def several(name: str, least: int = 0) -> Callable[..., tuple[Any, ...]]:
+    """Return the ``arguments`` of a row of several values: an iterable of at least `least` operands."""
+
+    def arguments(values: Iterable[Any]) -> tuple[Any, ...]:
+        operands = tuple(values)
+        if len(operands) < least:
+            raise ValueError(f"{name} of no values is undefined: give it at least one")
+        return operands
+
+    return arguments
+
+
+def factors(w: Sequence[Any], x: Sequence[Any], b: Any = None) -> tuple[Any, ...]:
+    """Return (*w, *x, b) for vectors w and x of one length, or (*w, *x) without a bias."""
+    if len(w) != len(x):
+        raise ValueError(f"dot needs two vectors of one length, got {len(w)} and {len(x)} numbers")
+    return (*w, *x) if b is None else (*w, *x, b)
+
+
+def branches(condition: Any, x: Any, y: Any) -> tuple[Any, ...]:
+    """Return the condition, as 1.0 or 0.0, and both branches of a `where`."""
+    # A branch given as a function runs only if it is taken. What stands for the other is never used.
+    if isinstance(condition, Tracer):
+        return condition, condition._branch(x, True), condition._branch(y, False)
+    if isinstance(condition, str | list | tuple | dict | None):
+        raise TypeError(f"the condition of where must be true or false, got {condition!r}")
+    if type(condition) is int and condition < 0:  # ~True is -2 and ~False is -1: the lowest bit is the truth
+        condition &= 1
+    if condition:
+        return 1.0, x() if callable(x) else x, 0.0 if callable(y) else y
+    return 0.0, 0.0 if callable(x) else x, y() if callable(y) else y
+
+
+def class_number(label: Any, classes: int) -> int:
+    """Return `label` as an int from 0 to `classes` − 1; `TypeError` or `ValueError` if it is not one."""
+    try:
+        y = operator.index(label if type(label) is not bool else "a bool")  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"the label must be a class number, got {type(label).__name__} {label!r}") from None
+    if not 0 <= y < classes:
+        raise ValueError(f"label {label} is not a class: the {classes} scores are numbered from 0")
+    return y
+
+
+def refuse_label(classes: int, number: float) -> None:
+    """Raise what `class_number` raises for a label that is a float, as programs hold it."""
+    class_number(int(number) if number.is_integer() else number, classes)
+
+
+def scores_with_the_right_one_first(scores: Iterable[Any], label: int) -> tuple[Any, ...]:
+    """Return the scores of all classes, that of the class `label` first."""
+    operands = list(scores)
+    if isinstance(label, Tracer) and operands:
+        # The right score first, then all of them, where the right one is −∞ and so counts nothing.
+        right = [label == k for k in range(len(operands))]
+        sentence = f"the label must be a class number, from 0 to {len(operands) - 1}"
+        refuse = partial(refuse_label, len(operands))
+        label._require(lambda: reduce(operator.or_, right), sentence, refuse)
+        f_y = operands[-1]
+        for is_right, f_k in zip(right[-2::-1], operands[-2::-1], strict=True):
+            f_y = TABLE["where"](is_right, f_k, f_y)
+        return f_y, *[
+            TABLE["where"](is_right, -math.inf, f_k) for is_right, f_k in zip(right, operands, strict=True)
+        ]
+    return operands.pop(class_number(0 if isinstance(label, Tracer) else label, len(operands))), *operands
