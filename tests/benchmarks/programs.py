@@ -248,11 +248,12 @@ def by_hand_c() -> dict[str, float]:
 
     import numpy as np
 
-    from autograd_lite.compiler.runtime import machine as native
+    from autograd_lite.compiler.runtime import library as libraries
+    from autograd_lite.compiler.runtime import toolchain
 
     try:
-        library = native.built(BY_HAND, ("-O3",))
-    except native.NoCompilerError as error:
+        library = libraries.build(BY_HAND, ("-O3",))
+    except toolchain.NoCompilerError as error:
         raise Skipped(str(error)) from error
     X, y = _arrays(1)
     w = np.random.default_rng(0).normal(size=337) * 0.3
@@ -309,14 +310,14 @@ def _weights(sizes: tuple[int, ...]) -> list[tuple[Any, Any]]:
 
 def _program(sizes: tuple[int, ...], machine: bool) -> Any:
     from autograd_lite import MLP, compile, relu
-    from autograd_lite.compiler.runtime import machine as native
+    from autograd_lite.compiler.runtime import toolchain
 
     model = MLP(sizes[0], sizes[1:], rng=1337)
     program = compile(lambda x, y: relu(1.0 - y * model(x)), [0.0] * sizes[0], 0.0)
     if machine:
         try:
-            native.compilers()
-        except native.NoCompilerError as error:
+            toolchain.compilers()
+        except toolchain.NoCompilerError as error:
             raise Skipped(str(error)) from error
         program.native()
     return program

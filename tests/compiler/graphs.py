@@ -244,9 +244,13 @@ def forms(seed: int) -> Iterator[tuple[str, float]]:
 
 def main(count: int = 5000, first: int = 0) -> None:
     """Print the graphs that are off by more than 1e-13, and the worst of each form and kind."""
-    from autograd_lite.compiler.runtime import machine as native
+    from autograd_lite.compiler.runtime import toolchain
 
-    native.FLAGS = (*native.FLAGS, "-O1", "-fno-tree-vectorize")  # the C compiler takes most of the time
+    toolchain.FLAGS = (
+        *toolchain.FLAGS,
+        "-O1",
+        "-fno-tree-vectorize",
+    )  # the C compiler takes most of the time
     worst: dict[tuple[str, str], float] = collections.defaultdict(float)
     failed, start = 0, time.time()
     for seed in range(first, first + count):

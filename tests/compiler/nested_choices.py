@@ -27,6 +27,7 @@ import autograd_lite as ag
 from autograd_lite import Value, where
 from autograd_lite.compiler import Program, compile
 from autograd_lite.compiler.runtime import machine as native
+from autograd_lite.compiler.runtime import toolchain
 from autograd_lite.core.primitive import TABLE
 
 INPUTS, POINTS = 3, 3
@@ -401,7 +402,7 @@ def main(count: int = 20_000, first: int = 0, size: int = 10, every: int = 4) ->
     import numpy as np
 
     warnings.simplefilter("error")
-    native.FLAGS = (*native.FLAGS, "-O0")  # the C compiler takes most of the time
+    toolchain.FLAGS = (*toolchain.FLAGS, "-O0")  # the C compiler takes most of the time
     wrong: collections.Counter[str] = collections.Counter()
     settled = programs = second = machine = 0
     start = time.time()

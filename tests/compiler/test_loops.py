@@ -20,6 +20,7 @@ from autograd_lite.compiler.loops import lowering
 from autograd_lite.compiler.loops.grouping import LOOP
 from autograd_lite.compiler.loops.strides import affine_access
 from autograd_lite.compiler.runtime import machine as native
+from autograd_lite.compiler.runtime import toolchain
 from autograd_lite.core.primitive import TABLE, primitive
 from tests.compiler.graphs import KINDS, eager, graph
 
@@ -325,7 +326,7 @@ int main(void)
     (tmp_path / "net.c").write_text(main)
     flags = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-pedantic"]
     flags += ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"] if sanitize else []
-    command = [*native.compilers()[0], *flags, "-o", str(tmp_path / "net"), str(tmp_path / "net.c"), "-lm"]
+    command = [*toolchain.compilers()[0], *flags, "-o", str(tmp_path / "net"), str(tmp_path / "net.c"), "-lm"]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     if sanitize and "cannot find" in built.stderr:
         pytest.skip("the sanitizers are not installed")
@@ -364,9 +365,9 @@ def test_two_processes_may_build_at_once(tmp_path):
 
 def test_without_a_compiler_the_numpy_form_runs(monkeypatch):
     def none():
-        raise native.NoCompilerError("no C compiler (cc, gcc, clang)")
+        raise toolchain.NoCompilerError("no C compiler (cc, gcc, clang)")
 
-    monkeypatch.setattr(native, "compilers", none)
+    monkeypatch.setattr(toolchain, "compilers", none)
     w = Value(2.0)
     program = compile(lambda x: w * x, 0.0)
     with pytest.warns(RuntimeWarning, match="no C compiler.*NumPy form"):
@@ -380,7 +381,7 @@ def test_machine_code_that_cannot_be_made_changes_nothing(monkeypatch):
     program = compile(lambda x: tanh(w * x), 1.0)
     before = program.batch(np.ones(2), reduce=None)[0].tolist()
     for command in ("false", "true"):
-        monkeypatch.setattr(native, "compilers", lambda command=command: [(command,)])
+        monkeypatch.setattr(toolchain, "compilers", lambda command=command: [(command,)])
         with pytest.raises(RuntimeError, match=f"{command} failed"):
             program.native()
         assert program.batch(np.ones(2), reduce=None)[0].tolist() == before
@@ -402,12 +403,12 @@ def test_machine_code_that_cannot_be_made_changes_nothing(monkeypatch):
 @pytest.mark.parametrize("given", ["", " ", "no-such-compiler -O1"])
 def test_a_compiler_that_is_not_there_is_passed_over(monkeypatch, given):
     monkeypatch.delenv("CC", raising=False)
-    want = native.compilers()
+    want = toolchain.compilers()
     monkeypatch.setenv("CC", given)
-    assert native.compilers() == want
+    assert toolchain.compilers() == want
     monkeypatch.setenv("CC", 'cc "')
-    with pytest.raises(native.NoCompilerError, match="CC=cc"):
-        native.compilers()
+    with pytest.raises(toolchain.NoCompilerError, match="CC=cc"):
+        toolchain.compilers()
 
 
 @needs_cc

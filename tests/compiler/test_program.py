@@ -8,7 +8,6 @@ import json
 import keyword
 import linecache
 import math
-import multiprocessing
 import operator
 import pickle
 import random
@@ -17,7 +16,6 @@ import subprocess
 import sys
 import traceback
 import unicodedata
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any
 
@@ -874,7 +872,7 @@ def test_copies_after_the_text_was_asked_for(copied):
         assert again(*given) == program(*given)
 
 
-# --- Several processes --------------------------------------------------------------------------------
+# --- Pickles ----------------------------------------------------------------------------------------
 
 
 def test_a_program_pickles_small():
@@ -885,61 +883,6 @@ def test_a_program_pickles_small():
     assert again.batch(X, y) == program.batch(X, y)
     assert again.leaves[0] is not program.leaves[0]
     assert len(program.packed) < 60_000
-
-
-def pool():
-    return ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"))
-
-
-def test_executors_give_the_same_sums():
-    model, X, y = demo()
-    X, y = np.tile(X, (13, 1))[:1234], np.tile(y, 13)[:1234]
-    program = compile(hinge(model), [0.0, 0.0], 0.0)
-    with pool() as executor:
-        value, gradients = program.batch(X, y, executor=executor)
-        whole = program.batch(X, y)
-        assert value == pytest.approx(whole[0], rel=1e-14)
-        assert gradients == pytest.approx(whole[1], rel=1e-12, abs=1e-15)
-        exact = program.batch(X, y, deterministic=True)
-        assert program.batch(X, y, executor=executor, deterministic=True) == exact
-        if shutil.which("cc"):
-            exact = program.native().batch(X, y, deterministic=True)
-            assert program.batch(X, y, executor=executor, deterministic=True) == exact
-        with pytest.raises(ValueError, match="log"):
-            compile(lambda x: log(x) * model.parameters()[0], 1.0).batch(-y * 0.0 - 1.0, executor=executor)
-
-
-class Fatal:
-    """Kills the process that it is unpickled in."""
-
-    def __reduce__(self):
-        return __import__("os")._exit, (1,)
-
-
-def test_a_worker_that_dies_changes_nothing(monkeypatch):
-    model, X, y = demo()
-    program = compile(hinge(model), [0.0, 0.0], 0.0)
-    program.__dict__["packed"] = pickle.dumps(Fatal())
-    with pool() as executor, pytest.raises(RuntimeError, match="a worker died"):
-        program.batch(X, y, backward=True, executor=executor)
-    assert all(p.grad is None for p in program.leaves)
-
-
-def test_what_an_executor_does_not_do():
-    w = Value(2.0)
-    program, several = compile(lambda x: w * x, 1.0), compile(lambda x: [w * x, x], 1.0)
-    with pytest.raises(TypeError, match=r"^executor must be one of concurrent\.futures or the like, got 3$"):
-        program.batch([1.0], executor=3)
-    with ThreadPoolExecutor(1) as pool:
-        for one, given in (
-            (program, {"wrt": "arguments"}),
-            (program, {"reduce": None}),
-            (several, {"reduce": None}),
-        ):
-            with pytest.raises(
-                ValueError, match=r"^an executor adds up gradients by the leaves: it takes no "
-            ):
-                one.batch([1.0], executor=pool, **given)
 
 
 # --- Large graphs ------------------------------------------------------------------------------------

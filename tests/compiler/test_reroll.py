@@ -12,7 +12,7 @@ import autograd_lite as ag
 from autograd_lite import Value, dot, relu, sigmoid, square, tanh, where
 from autograd_lite.compiler import compile
 from autograd_lite.compiler.codegen import numpy_loops as nests
-from autograd_lite.compiler.runtime import machine as native
+from autograd_lite.compiler.runtime import toolchain
 
 needs_cc = pytest.mark.skipif(
     not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="there is no C compiler"
@@ -207,7 +207,7 @@ int main(void)
 """
     (tmp_path / "net.c").write_text(main)
     flags = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-pedantic", "-fsanitize=address,undefined"]
-    command = [*native.compilers()[0], *flags, "-o", str(tmp_path / "net"), str(tmp_path / "net.c"), "-lm"]
+    command = [*toolchain.compilers()[0], *flags, "-o", str(tmp_path / "net"), str(tmp_path / "net.c"), "-lm"]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     if "cannot find" in built.stderr:
         pytest.skip("the sanitizers are not installed")

@@ -11,6 +11,7 @@ import autograd_lite as ag
 from autograd_lite import Value, cos, exp, log, log1p, sin, sqrt, where
 from autograd_lite.compiler import compile
 from autograd_lite.compiler.runtime import machine as native
+from autograd_lite.compiler.runtime import toolchain
 from autograd_lite.core.primitive import TABLE
 from autograd_lite.transforms.derivatives import grad, hessian, hvp, vjp
 from tests.compiler import nested_choices as nested_choices
@@ -179,7 +180,7 @@ def test_random_nested_choices_against_240_bits(first):
 
 
 def test_random_nested_choices_as_machine_code(monkeypatch):
-    monkeypatch.setattr(native, "FLAGS", (*native.FLAGS, "-O0"))
+    monkeypatch.setattr(toolchain, "FLAGS", (*toolchain.FLAGS, "-O0"))
     group = nested_choices.Group(range(300, 312), second=False)
     assert [*group.forms(machine_code=True)] == []
 
@@ -289,7 +290,7 @@ def test_edges_in_source(row):
 
 @pytest.mark.parametrize("form", ["NumPy", "C", "C, interpreted"])
 def test_edges_in_every_form(form, monkeypatch):
-    monkeypatch.setattr(native, "FLAGS", (*native.FLAGS, "-O0"))
+    monkeypatch.setattr(toolchain, "FLAGS", (*toolchain.FLAGS, "-O0"))
     if form == "C, interpreted":
         monkeypatch.setattr(native, "IRREGULAR", -1)
     points = [edge_points(row) for row in ROWS]

@@ -3,9 +3,12 @@
 import copy
 import gc
 import math
+import multiprocessing
 import pickle
 import subprocess
 import sys
+import threading
+import time
 import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +22,7 @@ from hypothesis import strategies as st
 
 from autograd_lite.core import rules as table
 from autograd_lite.core.recording import linear
-from autograd_lite.core.value import Value, topological_order
+from autograd_lite.core.value import Value, _traversal, topological_order
 from tests.core.common import NO_REALS, REALS, graphs, reachable
 
 # --- Construction and data -------------------------------------------------------------------------
@@ -459,3 +462,32 @@ def test_backward_visits_each_node_once():
     y.backward()
     assert x.grad == 1.0
     assert len(topological_order(y)) == 2_001
+
+
+def _backward(results):
+    x = Value(3.0)
+    (x * x).backward()
+    results.put(x.grad)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_process_forked_within_a_backward_pass_of_another_thread_runs_on():
+    taken = threading.Event()
+
+    def hold():
+        with _traversal:
+            taken.set()
+            time.sleep(0.3)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    taken.wait()
+    context = multiprocessing.get_context("fork")
+    results = context.Queue()
+    child = context.Process(target=_backward, args=(results,))
+    child.start()
+    try:
+        assert results.get(timeout=60) == 6.0
+    finally:
+        child.kill()
+        thread.join()

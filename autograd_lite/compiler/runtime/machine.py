@@ -1,315 +1,77 @@
-"""C compiled and loaded: the fastest form of a batch, where there is a compiler.
+"""Machine code: a program's C, compiled, loaded and called with arrays that were checked first.
 
-The compiler is `$CC`, `cc`, `gcc`, `clang`, `zig` or the `ziglang` wheel: the first that can build the text.
-Libraries are kept in the user's cache directory, named by the hash of all that they were made from and by
-their own. One is loaded only if nobody else can have put it there, and if it is what was written.
-
-Not here: the text (`c.py`, `instructions.py`).
+C reads whatever address it is given, so each call checks everything that Python code can have changed: the
+number, shape and type of the arrays, the number of leaves, and the program that samples were prepared for.
+Next door: `codegen` prints the C, `library.py` builds and keeps it, `descent.py` takes steps with it.
 """
 
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import importlib.util
 import os
-import platform
-import shlex
-import shutil
-import stat
 import struct
-import subprocess
-import sys
-import tempfile
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from dataclasses import replace
-from functools import cache
-from pathlib import Path
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from autograd_lite.compiler.codegen import bytecode as instructions
-from autograd_lite.compiler.codegen import c_descent, c_function
+from autograd_lite.compiler.codegen import bytecode, c_descent, c_function
 from autograd_lite.compiler.ir.graph import Graph
 from autograd_lite.compiler.loops.ir import ARGUMENT, CONSTANT, NESTS, PARAMETER, Access, LoopProgram
 from autograd_lite.compiler.loops.vectorize import VectorizedBatch
+from autograd_lite.compiler.runtime import library, toolchain
+from autograd_lite.compiler.runtime.toolchain import NoCompilerError
 
-try:
-    import fcntl
-except ModuleNotFoundError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-# The text is unrolled already: -O3 takes half as long again to compile, and its code 5 % longer to run.
-FLAGS = (
-    *("-std=gnu99", "-O2", "-ftree-vectorize", "-march=native", "-fno-math-errno"),
-    "-ffp-contract=off",  # products and sums round as they are written, but in loops that say otherwise
-    *("-fPIC", "-shared", "-w"),
-)
-# What -ffast-math allows of reassociation, but not that option itself: with it GCC links start-up code that,
-# once the library is loaded, makes the whole process, Python's floats included, take subnormal numbers for 0.
-FAST = (
-    "-ffp-contract=fast",
-    "-fassociative-math",
-    "-freciprocal-math",
-    "-fno-signed-zeros",
-    "-fno-trapping-math",
-)
+    Floats: TypeAlias = NDArray[np.floating[Any]]  # of the machine's own precision
 
+__all__ = ["IRREGULAR", "Machine", "NoCompilerError", "Samples", "Steps"]
 
-# A C compiler takes some 0.3 ms for a loop: where there are more of them, instructions are interpreted.
+# A C compiler takes some 0.3 ms for a loop. A program with more loops than this runs as bytecode.
 IRREGULAR = 1000
-ALONE = 64  # samples from which a thread of its own is worth its start, some 30 µs
-
-
-ROOM = 2**27  # bytes of libraries that are kept: some thousands
-
-
-class NoCompilerError(RuntimeError):
-    """There is no C compiler here."""
-
-
-class _FailedError(RuntimeError):
-    """A compiler made nothing that can be loaded."""
-
-
-def compilers() -> list[tuple[str, ...]]:
-    """The commands of the C compilers, in the order to try; `NoCompilerError` says what to install."""
-    try:
-        given = tuple(shlex.split(os.environ.get("CC", "")))
-    except ValueError as error:
-        raise NoCompilerError(f"CC={os.environ['CC']} is not a command ({error})") from None
-    commands = [given, ("cc",), ("gcc",), ("clang",), ("zig", "cc")]
-    found = [(path, *command[1:]) for command in commands if command and (path := shutil.which(command[0]))]
-    if importlib.util.find_spec("ziglang"):
-        found.append((sys.executable, "-m", "ziglang", "cc"))
-    if not found:
-        raise NoCompilerError(
-            "no C compiler (cc, gcc, clang, zig): pip install 'autograd-lite[native]' brings one"
-        )
-    return [*dict.fromkeys(found)]
-
-
-def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
-        )
-    except OSError as error:  # not a program, after all
-        return subprocess.CompletedProcess(command, 1, "", str(error))
-
-
-@cache
-def _version(command: tuple[str, ...]) -> str:
-    return _run([*command, "--version"]).stdout + platform.processor() + platform.machine() + _features()
-
-
-def _features() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.node()
-    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
-
-
-# --- The cache
-
-
-def _cache_folder() -> Path | None:
-    """The folder in which libraries are kept; None where another user could put one of theirs."""
-    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    try:
-        base = given if given.is_absolute() else Path.home() / ".cache"
-        folder = base / "autograd_lite"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        real = folder.resolve()
-        return real if _is_private(real) and _is_fixed(folder) and _is_fixed(real) else None
-    except (OSError, RuntimeError):  # no home, a file in the way, links in a circle
-        return None
-
-
-def _is_private(folder: Path) -> bool:
-    """Whether the folder is ours, and closed to all others."""
-    found = folder.lstat()
-    return not hasattr(os, "getuid") or (
-        stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and stat.S_IMODE(found.st_mode) == 0o700
-    )
-
-
-def _is_fixed(path: Path) -> bool:
-    """Whether no other user can put something else in the place of the path, or of a part of it."""
-    if not hasattr(os, "getuid"):  # Windows, where a profile is open to its user alone
-        return True
-    for part in (path, *path.parents):
-        found = part.lstat()
-        # In a folder with the sticky bit, as /tmp, each entry is its owner's to exchange.
-        is_open = (
-            not stat.S_ISLNK(found.st_mode) and found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX
-        )
-        if is_open or found.st_uid not in (0, os.getuid()):
-            return False
-    return True
-
-
-@contextmanager
-def _building(folder: Path | None) -> Iterator[None]:
-    """Hold a lock that says that something is built in the folder; where nothing else is, tidy it first."""
-    if folder is None or fcntl is None:
-        yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # someone else builds
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _tidy(folder)
-        with suppress(OSError):  # no locks on this file system: then nothing is tidied either
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _tidy(folder: Path) -> None:
-    """Remove the folders of builds that were killed, and the libraries unused for longest beyond `ROOM`."""
-    found, room = [], 0
-    for entry in os.scandir(folder):
-        if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path, ignore_errors=True)
-        else:
-            info = entry.stat(follow_symlinks=False)
-            found.append((info.st_mtime_ns, info.st_size, entry.path))
-    for _, size, path in sorted(found, reverse=True):
-        room += size
-        if room > ROOM:
-            Path(path).unlink(missing_ok=True)
-
-
-def _file_name(digest: str, content: bytes) -> str:
-    return f"{digest}.{hashlib.sha256(content).hexdigest()[:32]}.so"
-
-
-def _kept(folder: Path | None, digest: str) -> Any:
-    """The library that is kept for a digest; None if there is none, or if it is not what was written."""
-    for name in [] if folder is None else os.listdir(folder):
-        if name.startswith(digest):
-            path = folder / name  # type: ignore[operator]
-            with suppress(OSError, _FailedError):
-                if name == _file_name(digest, path.read_bytes()):
-                    library = _loaded(path)
-                    os.utime(path)
-                    return library
-            with suppress(OSError):
-                path.unlink()
-    return None
-
-
-# --- Building
-
-
-def built(text: str, more: tuple[str, ...] = ()) -> Any:
-    """The library compiled from the text by the first compiler that can.
-
-    Two processes that build the same one do not disturb each other. Raises `RuntimeError` if no compiler can.
-    """
-    flags, folder = (*FLAGS, *more), _cache_folder()
-    failures: list[str] = []
-    for command in compilers():
-        made_from = "\0".join([text, *command, *flags, _version(command)])
-        digest = hashlib.sha256(made_from.encode()).hexdigest()[:32]
-        try:
-            return _kept(folder, digest) or _made(text, [*command, *flags], folder, digest)
-        except _FailedError as error:
-            failures.append(f"{' '.join(command)} failed on a program's C source: {error}")
-    raise RuntimeError("\n".join(failures))
-
-
-def _made(text: str, command: list[str], folder: Path | None, digest: str) -> Any:
-    """The library, built and put into the cache; where that has no room, it is loaded and forgotten."""
-    problem: OSError | None = None
-    for place in dict.fromkeys((folder, None)):
-        try:
-            with _building(place), tempfile.TemporaryDirectory(dir=place, ignore_cleanup_errors=True) as work:
-                source, made = Path(work, "program.c"), Path(work, "program.so")
-                source.write_text(text)
-                done = _run([*command, "-o", str(made), str(source), "-lm"])
-                if done.returncode or not made.is_file():
-                    raise _FailedError(
-                        done.stderr[-2000:] or f"it ended with {done.returncode}, without a library"
-                    )
-                content = made.read_bytes()
-                if not _is_whole(content):
-                    raise _FailedError("what it made is cut off")
-                if place is None and not _is_fixed(made.resolve()):
-                    raise _FailedError(f"others can exchange what is in {made.parent.parent}")
-                library = _loaded(made)
-                if place is not None:
-                    made.replace(place / _file_name(digest, content))
-                return library
-        except OSError as error:
-            problem = error
-    raise _FailedError(str(problem))
-
-
-def _loaded(path: Path) -> Any:
-    """The library in a file, if it has the program's function."""
-    try:
-        library = ctypes.CDLL(str(path))
-        library.program  # noqa: B018
-    except (OSError, AttributeError) as error:
-        raise _FailedError(f"what it made cannot be loaded: {error}") from error
-    return library
-
-
-def _is_whole(library: bytes) -> bool:
-    """Whether an ELF file holds all that it says is loaded: reading past its end would kill the process."""
-    if library[:5] != b"\x7fELF\x02":
-        return True  # the loader knows other files by their beginning
-    try:
-        order = "<" if library[5] == 1 else ">"
-        (start,) = struct.unpack_from(f"{order}Q", library, 32)
-        size, count = struct.unpack_from(f"{order}HH", library, 54)
-        segments = [struct.unpack_from(f"{order}8xQ16xQ", library, start + size * k) for k in range(count)]
-    except struct.error:
-        return False
-    return all(at + length <= len(library) for at, length in segments)
-
-
-# --- Running
+ALONE = 64  # samples from which a thread of its own pays for its start, some 30 µs
+NUMBER = {"float64": "double", "float32": "float"}  # the type in C
 
 
 class Samples(NamedTuple):
-    """Where a machine finds its samples: for each argument an array with a row for each."""
+    """A batch as a machine reads it: for each argument an array of shape (m, numbers of the argument)."""
 
     key: object  # of the machine that they were prepared for
-    at: Any  # the addresses of the arrays, and of the machine's tables
-    arrays: tuple[Any, ...]
+    at: ctypes.Array[ctypes.c_void_p]  # the addresses of the arrays, and of the machine's tables
+    arrays: tuple[Floats, ...]
     m: int
-    kept: tuple[Any, ...]  # weak references: an array that has one cannot be resized, which would move it
+    kept: tuple[weakref.ref[Any], ...]  # NumPy does not resize, and so move, an array that has one
 
 
-def _check(program: LoopProgram, arguments: int, leaves: int, numpy: Any) -> None:
-    """Raise `ValueError` if a nest reads what there is not: C would read other memory."""
-    sizes = {ARGUMENT: arguments, PARAMETER: len(program.leaves), CONSTANT: len(program.constants)}
-    sizes |= {NESTS + k: nest.size for k, nest in enumerate(program.nests)}
-    outputs = [Access(space, numpy.array(number)) for space, number in (*program.outputs, *program.each)]
-    for slot in (*[slot for nest in program.nests for slot in nest.reads()], *outputs):
-        _within(slot.index, sizes.get(slot.space, 0))
-    _within(program.leaves, leaves)
+class Steps(NamedTuple):
+    """Several steps of descent, prepared: write ``sizes``, call ``take``, read ``means``."""
+
+    sizes: Floats  # the size of each step, shape (count,)
+    means: Floats  # the mean before each step, shape (count,)
+    take: Callable[[], int]  # returns how many steps it took: fewer if a number is not finite
 
 
-def _within(index: Any, size: int) -> None:
-    if index.size and not 0 <= index.min() <= index.max() < size:
-        raise ValueError(
-            f"a program reads number {index.max()} of {size}: it was changed since it was compiled"
-        )
+@dataclass
+class _Code:
+    """The text of a machine, and what its function expects."""
+
+    text: str
+    work: int  # how many numbers it needs as scratch memory
+    tables: tuple[NDArray[Any], ...]  # read-only arrays that it takes after the samples
+    outputs: int  # how many sums over the samples it returns
+    each: int  # how many results for each sample
+    descends: bool  # whether the text has ``program_descend``
 
 
 class Machine:
-    """A program as machine code: called with samples and leaves, it gives sums over the samples.
+    """A program as machine code: it returns sums over samples, or the results of each sample.
 
-    One call at a time: the leaves, the results and the room for work have their places, prepared once.
+    Calls run one at a time: the leaves, the results and the scratch memory have fixed places.
     """
 
     def __init__(
@@ -323,84 +85,52 @@ class Machine:
         threads: int,
         numpy: Any,
     ) -> None:
+        """Compile loops, a recorded batch, or a graph with its outputs, which runs as bytecode.
+
+        With `each` the outputs are returned for each sample, otherwise their sums. `arguments` are names and
+        how many numbers each has in a sample.
+        """
         self.recorded = found if isinstance(found, VectorizedBatch) else None
         if self.recorded:
             arguments = [("the data", self.recorded.data.shape[1])]
         self.np, self.sizes, self.leaves = numpy, tuple([size for _, size in arguments]), leaves
-        self.type = numpy.dtype(real)
-        number = {"float64": "double", "float32": "float"}[real]
-        lanes = 64 // self.type.itemsize if arguments else 1
-        self.tables: tuple[Any, ...] = ()
-        if isinstance(found, tuple):
-            layout, (codes, constants) = instructions.layout(
-                *found,
-                numpy,
-                added=not each,
-                name="program",
-                arguments=arguments,
-                leaves=leaves,
-                lanes=lanes,
-                real=number,
-            )
-            with numpy.errstate(over="ignore"):
-                self.tables = (codes, constants.astype(self.type))
-            self.outputs, self.each = (0, len(found[1])) if each else (len(found[1]), 0)
-        else:
-            program = found if isinstance(found, LoopProgram) else found.program
-            _check(program, sum(self.sizes), leaves, numpy)
-            if each:
-                program = replace(program, outputs=[], each=program.outputs)
-            layout = c_function.c_layout(
-                program,
-                numpy,
-                name="program",
-                arguments=arguments,
-                lanes=lanes,
-                real=number,
-                recorded=self.recorded is not None,
-            )
-            self.outputs, self.each = len(program.outputs), len(program.each)
-        self.moves = (
-            self.recorded is not None and self.recorded.leaves.size > 0
-        )  # some of the data are leaves
-        descends = self.outputs == leaves + 1 and not self.moves  # all derivatives are sums
-        text = layout.text + (c_descent.descent(layout, "program", number, leaves, lanes) if descends else "")
-        library = built(text, FAST if fastmath else ())
-        self._run, self._run_steps = library.program, library.program_descend if descends else None
+        self.type: np.dtype[np.floating[Any]] = numpy.dtype(real)
+        # A recorded batch has rows in which leaves are data: they are written anew at each call.
+        self.moves = self.recorded is not None and self.recorded.leaves.size > 0
+        code = _code(found, each, arguments, leaves, self.type, numpy)
+        self.outputs, self.each, self.tables = code.outputs, code.each, code.tables
+        loaded = library.build(code.text, toolchain.REORDERING if fastmath else ())
+        self._run, self._descend = loaded.program, loaded.program_descend if code.descends else None
         self._run.restype = None
-        if self._run_steps is not None:
-            self._run_steps.restype = ctypes.c_long
+        if self._descend is not None:
+            self._descend.restype = ctypes.c_long
         self._pack = struct.Struct(f"{leaves}{self.type.char}").pack_into
         self._w = numpy.zeros(leaves, self.type)
-        # A recorded loss is what its samples' sums are made into: sums of parts of them do not add up to it.
+        # The result of a recorded batch is not a sum over its samples, so its parts cannot be added up.
         threads = 1 if self.recorded else threads
-        self._work = [_aligned(layout.work, self.type, numpy) for _ in range(threads)]
-        self._out: Any = None
+        self._work = [_aligned(code.work, self.type, numpy) for _ in range(threads)]
+        self._out: Floats = numpy.empty(0, self.type)
         self._places: list[ctypes.c_void_p] = []
-        order = self.recorded and self.recorded.order.tolist()
-        self.order = None if not order or order == [*range(len(order))] else self.recorded.order  # type: ignore[union-attr]
+        order = self.recorded.order if self.recorded else numpy.arange(0)
+        self.order = order if order.tolist() != [*range(len(order))] else None
         self._key = object()
         self._renew()
         _machines.add(self)
         given = [self.recorded.data] if self.recorded else []
-        self.data: Samples | None = self.rows(given) if len(given) == len(self.sizes) else None
+        self.data = self.rows(given) if len(given) == len(self.sizes) else None
 
     def _renew(self) -> None:
-        """Make what a forked process does not take over: threads, and a lock that none of them holds."""
+        """Make the threads and the lock, which a forked process cannot take over from its parent."""
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(len(self._work)) if len(self._work) > 1 else None
 
-    def _converted(self, array: Any) -> Any:
-        """An array as C reads it: itself, if it can be."""
-        if self.type.itemsize == 8:
-            found = self.np.ascontiguousarray(array, self.type)
-        else:
-            with self.np.errstate(over="ignore"):  # what is not finite is settled in doubles
-                found = self.np.ascontiguousarray(array, self.type)
-        return found if found.flags.aligned else found.copy()
+    # --- Samples
 
     def rows(self, arrays: Sequence[Any]) -> Samples:
-        """Where the samples are: for each argument an array with a row for each, copied if it must be."""
+        """Prepare a batch, given for each argument an array of shape (m, numbers of the argument).
+
+        An array is copied only if C cannot read it as it is. Raises `ValueError` if a shape is wrong.
+        """
         np = self.np
         if len(arrays) != len(self.sizes):
             raise ValueError(f"the program takes {len(self.sizes)} arrays, got {len(arrays)}")
@@ -422,7 +152,7 @@ class Machine:
         )
 
     def samples(self, columns: Sequence[Any]) -> Samples:
-        """The rows of columns."""
+        """Prepare a batch, given its columns: an array of shape (m,) for each number of a sample."""
         if self.data is not None:
             return self.data
         if len(columns) != sum(self.sizes):
@@ -433,28 +163,43 @@ class Machine:
             at += size
         return self.rows(arrays)
 
+    def _converted(self, array: Any) -> Floats:
+        """Return an array as C reads it: contiguous, aligned and of this precision."""
+        if self.type.itemsize == 8:
+            found = self.np.ascontiguousarray(array, self.type)
+        else:
+            with self.np.errstate(over="ignore"):  # a result that is not finite is computed again in doubles
+                found = self.np.ascontiguousarray(array, self.type)
+        return found if found.flags.aligned else found.copy()  # type: ignore[no-any-return]
+
+    def _require_own(self, samples: Samples) -> None:
+        if samples.key is not self._key:
+            raise ValueError("the samples were prepared for another program")
+
+    # --- Calls
+
     def __call__(self, columns: Sequence[Any], leaves: Sequence[float]) -> tuple[float, list[float]]:
-        """The sums over the samples of the value and of the gradients."""
+        """Return the sums over the samples of the value and of the gradients."""
         value, *gradients = self.sums(self.samples(columns), leaves).tolist()
         return value, gradients
 
-    def each_sample(self, samples: Samples, leaves: Sequence[float]) -> Any:
-        """The outputs of each sample, a row for each, of a program of which nothing is added up."""
+    def each_sample(self, samples: Samples, leaves: Sequence[float]) -> Floats:
+        """Return the outputs of each sample, shape (m, outputs), of a machine made with `each`."""
         return self.sums(samples, leaves).reshape(-1, self.each)
 
-    def sums(self, samples: Samples, leaves: Sequence[float]) -> Any:
-        """The sums of the outputs over the samples."""
-        self._needs(samples)
+    def sums(self, samples: Samples, leaves: Sequence[float]) -> Floats:
+        """Return the sums of the outputs over the samples, shape (outputs,)."""
+        self._require_own(samples)
         if len(leaves) != self.leaves:
             raise ValueError(f"the program takes {self.leaves} leaves, got {len(leaves)}")
         m = samples.m
         with self._lock:
-            if self._out is None or len(self._out) != self.outputs + m * self.each:
+            if not self._places or len(self._out) != self.outputs + m * self.each:
                 self._out = self.np.empty(self.outputs + m * self.each, self.type)
                 self._places = [*map(_at, (self._w, self._out, self._work[0]))]
             try:
                 self._pack(self._w, 0, *leaves)
-            except OverflowError:  # beyond float32: what is not finite is settled in doubles
+            except OverflowError:  # beyond float32: a result that is not finite is computed again in doubles
                 with self.np.errstate(over="ignore"):
                     self._w[:] = leaves
             if self.recorded is not None and self.moves:
@@ -466,12 +211,8 @@ class Machine:
                 self._run_parts(self._pool, samples, self._out)
             return self._out.copy() if self.order is None else self._out[self.order]
 
-    def _needs(self, samples: Samples) -> None:
-        if samples.key is not self._key:
-            raise ValueError("the samples were prepared for another program")
-
-    def _run_parts(self, pool: ThreadPoolExecutor, samples: Samples, out: Any) -> None:
-        """Each thread takes some samples that follow each other; the sums are added up in their order."""
+    def _run_parts(self, pool: ThreadPoolExecutor, samples: Samples, out: Floats) -> None:
+        """Give each thread a range of the samples, and add the sums up in the order of the ranges."""
         parts, m = len(self._work), samples.m
         bounds = [m * k // parts for k in range(parts + 1)]
         outs, done = [], []
@@ -485,14 +226,14 @@ class Machine:
         out[: self.outputs] = sum(part[: self.outputs] for part in outs)
         out[self.outputs :] = self.np.concatenate([part[self.outputs :] for part in outs])
 
-    def steps(self, samples: Samples, w: Any, count: int) -> tuple[Any, Any, Callable[[], int]] | None:
-        """Room for `count` step sizes and for the means before each step, and what takes the steps.
+    def steps(self, samples: Samples, w: Floats, count: int) -> Steps | None:
+        """Prepare `count` steps of descent, which move the leaves `w` (shape (leaves,)) in place.
 
-        It moves the leaves `w` and returns how many steps it took: fewer where a number is not finite.
-        None where the steps have to be taken one by one: with threads, and with data that are leaves.
+        Return None if the steps must be taken one by one: with several threads, and if leaves are data.
         """
-        self._needs(samples)
-        if self._run_steps is None or self._pool is not None:
+        self._require_own(samples)
+        descend = self._descend
+        if descend is None or self._pool is not None:
             return None
         lr, values = self.np.empty(count, self.type), self.np.empty(count, self.type)
         out = self.np.empty(self.leaves + 1, self.type)
@@ -505,28 +246,97 @@ class Machine:
 
         def take(kept: Any = kept) -> int:
             with self._lock:
-                return int(self._run_steps(*given))  # type: ignore[misc]
+                return int(descend(*given))
 
-        return lr, values, take
+        return Steps(lr, values, take)
 
 
 _machines: weakref.WeakSet[Machine] = weakref.WeakSet()
 
 
-def _renewed() -> None:
+def _renew_all() -> None:
     for machine in _machines:
         machine._renew()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renewed)
+    os.register_at_fork(after_in_child=_renew_all)
 
 
-def _aligned(size: int, kind: Any, numpy: Any) -> Any:
-    """Room for numbers whose start is a multiple of 64 bytes."""
+# --- Code
+
+
+def _code(
+    found: LoopProgram | VectorizedBatch | tuple[Graph, Sequence[int]],
+    each: bool,
+    arguments: Sequence[tuple[str, int]],
+    leaves: int,
+    real: np.dtype[np.floating[Any]],
+    numpy: Any,
+) -> _Code:
+    """Print the C of a machine, with a function for steps of descent if all derivatives are sums."""
+    lanes = 64 // real.itemsize if arguments else 1
+    tables: tuple[NDArray[Any], ...] = ()
+    if isinstance(found, tuple):
+        layout, (codes, constants) = bytecode.layout(
+            *found,
+            numpy,
+            added=not each,
+            name="program",
+            arguments=arguments,
+            leaves=leaves,
+            lanes=lanes,
+            real=NUMBER[real.name],
+        )
+        with numpy.errstate(over="ignore"):
+            tables = (codes, constants.astype(real))
+        outputs = 0 if each else len(found[1])
+        results = len(found[1]) - outputs
+    else:
+        loops = found if isinstance(found, LoopProgram) else found.program
+        _check_addresses(loops, sum([size for _, size in arguments]), leaves, numpy)
+        if each:
+            loops = replace(loops, outputs=[], each=loops.outputs)
+        layout = c_function.c_layout(
+            loops,
+            numpy,
+            name="program",
+            arguments=arguments,
+            lanes=lanes,
+            real=NUMBER[real.name],
+            recorded=isinstance(found, VectorizedBatch),
+        )
+        outputs, results = len(loops.outputs), len(loops.each)
+    moves = isinstance(found, VectorizedBatch) and found.leaves.size > 0
+    descends = outputs == leaves + 1 and not moves
+    text = layout.text + (
+        c_descent.descent(layout, "program", NUMBER[real.name], leaves, lanes) if descends else ""
+    )
+    return _Code(text, layout.work, tables, outputs, results, descends)
+
+
+def _check_addresses(loops: LoopProgram, arguments: int, leaves: int, numpy: Any) -> None:
+    """Raise `ValueError` if loops read an address that does not exist: C would read other memory."""
+    sizes = {ARGUMENT: arguments, PARAMETER: len(loops.leaves), CONSTANT: len(loops.constants)}
+    sizes |= {NESTS + k: nest.size for k, nest in enumerate(loops.nests)}
+    outputs = [Access(space, numpy.array(number)) for space, number in (*loops.outputs, *loops.each)]
+    for access in (*[access for nest in loops.nests for access in nest.reads()], *outputs):
+        _check_within(access.index, sizes.get(access.space, 0))
+    _check_within(loops.leaves, leaves)
+
+
+def _check_within(index: NDArray[np.int64], size: int) -> None:
+    if index.size and not 0 <= index.min() <= index.max() < size:
+        raise ValueError(
+            f"a program reads number {index.max()} of {size}: it was changed since it was compiled"
+        )
+
+
+def _aligned(size: int, kind: np.dtype[np.floating[Any]], numpy: Any) -> Floats:
+    """Return an array of zeros that starts at a multiple of 64 bytes, as vector instructions need it."""
     room = numpy.zeros(size + 64, kind)
-    return room[-room.ctypes.data % 64 // room.itemsize :]
+    return room[-room.ctypes.data % 64 // room.itemsize :]  # type: ignore[no-any-return]
 
 
-def _at(array: Any) -> ctypes.c_void_p:
+def _at(array: NDArray[Any]) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.ctypes.data)

@@ -1,6 +1,6 @@
 """Calls that must not reach memory that is not theirs, each a function that ends, or raises what it says.
 
-Run as tests, and under AddressSanitizer by `python -m tests.compiler.sanitize`.
+Run as tests, and under AddressSanitizer by `python -m tests.compiler.runtime.sanitize`.
 """
 
 from __future__ import annotations

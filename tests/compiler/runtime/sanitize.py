@@ -1,7 +1,7 @@
 """AddressSanitizer and UndefinedBehaviorSanitizer over the C of random programs, and over every misuse.
 
-``python -m tests.compiler.sanitize [COUNT [FIRST]]`` builds so many programs of `program_graphs` with both
-sanitizers, each in C and in another form, runs them, and runs `program_misuse`. The first error ends it.
+``python -m tests.compiler.runtime.sanitize [COUNT [FIRST]]`` builds COUNT programs of `graphs.py` with both
+sanitizers, each in C and in another form, runs them, and runs `misuse.py`. The first error ends it.
 """
 
 from __future__ import annotations
@@ -47,9 +47,10 @@ def preloaded() -> dict[str, str] | None:
 def sanitized() -> Iterator[None]:
     """Meanwhile machine code is built with the sanitizers, and its room for work ends where it ends."""
     from autograd_lite.compiler.runtime import machine as native
+    from autograd_lite.compiler.runtime import toolchain
 
     poison, rooms = ctypes.CDLL(None).__asan_poison_memory_region, []
-    flags, aligned = native.FLAGS, native._aligned
+    flags, aligned = toolchain.FLAGS, native._aligned
 
     def exact(size: int, kind: Any, numpy: Any) -> Any:
         room = aligned(size, kind, numpy)
@@ -60,21 +61,21 @@ def sanitized() -> Iterator[None]:
         return room
 
     shared = ("-shared-libasan",) if os.environ.get("CC") == "clang" else ()
-    native.FLAGS, native._aligned = (*FLAGS, *SANITIZERS, *shared), exact
+    toolchain.FLAGS, native._aligned = (*FLAGS, *SANITIZERS, *shared), exact
     try:
         yield
     finally:
-        native.FLAGS, native._aligned = flags, aligned
+        toolchain.FLAGS, native._aligned = flags, aligned
 
 
 def plain_c(program: Any, batches: list[Any]) -> list[float]:
     """The sums by the text that `c_source` shows, which has one lane."""
     import numpy as np
 
-    from autograd_lite.compiler.runtime import machine as native
+    from autograd_lite.compiler.runtime import library as libraries
 
     text = program.c_source
-    library = native.built(text)
+    library = libraries.build(text)
     (room,) = re.findall(r"room for (\d+) numbers", text)
     leaves = np.array(program.leaf_numbers())
     out, work = np.zeros(len(leaves) + 1), np.zeros(int(room))
@@ -147,7 +148,7 @@ def forms(seed: int) -> Iterator[tuple[str, float]]:
 
 def inside(count: int, first: int) -> None:
     """Run it all in this process, which has the sanitizers loaded."""
-    from tests.compiler.misuse import MISUSES
+    from tests.compiler.runtime.misuse import MISUSES
 
     start, worst = time.time(), 0.0
     with sanitized():
@@ -172,7 +173,7 @@ def main(count: int = 300, first: int = 0) -> int:
         return 2
     with tempfile.TemporaryDirectory() as folder:
         environment["XDG_CACHE_HOME"] = folder
-        command = [sys.executable, "-m", "tests.compiler.sanitize", "inside", str(count), str(first)]
+        command = [sys.executable, "-m", "tests.compiler.runtime.sanitize", "inside", str(count), str(first)]
         return subprocess.run(command, env=environment, check=False).returncode
 
 
