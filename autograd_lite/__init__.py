@@ -110,7 +110,7 @@ from autograd_lite.train.optimizers import (
     fit,
     minimize,
 )
-from autograd_lite.transforms.derivatives import (
+from autograd_lite.transforms import (
     GradcheckError,
     grad,
     gradcheck,
@@ -128,7 +128,7 @@ from autograd_lite.version import __version__ as __version__
 _MOVED = {
     "copying": "core.copying",
     "exercises": "explain.exercises",
-    "functional": "transforms.derivatives",
+    "functional": "transforms",
     "losses": "nn.losses",
     "optim": "train",
     "primitives": "core",

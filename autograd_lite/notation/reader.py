@@ -17,7 +17,7 @@ from autograd_lite.core.value import Value, topological_order
 from autograd_lite.notation.formula import Call, Factor, Sum, Symbol, called, number, symbol
 from autograd_lite.notation.namer import Namer
 from autograd_lite.notation.writing import LATEX, TEXT, Notation
-from autograd_lite.transforms.derivatives import partials_as_values
+from autograd_lite.transforms.linear_map import partials_as_values
 
 # An unlabelled node of these rows is written out where it is used: 1 − y needs no name of its own.
 _ARITHMETIC = frozenset(

@@ -13,7 +13,7 @@ from autograd_lite.compiler.ir.graph import LINEAR, Graph
 from autograd_lite.core import rules as table
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.core.value import Value, topological_order
-from autograd_lite.transforms.derivatives import Variable
+from autograd_lite.transforms.linear_map import Variable
 
 LEAF = -1
 

@@ -23,7 +23,7 @@ from autograd_lite.core import rules as table
 from autograd_lite.core.numbers import is_real
 from autograd_lite.core.primitive import ATOM, Primitive, Tracer
 from autograd_lite.core.value import Value, topological_order
-from autograd_lite.transforms.derivatives import Variable
+from autograd_lite.transforms.linear_map import Variable
 
 # What a recorded `where` is refused with, here and in `recording.py`.
 BRANCH_TAKEN = (
