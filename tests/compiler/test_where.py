@@ -207,6 +207,8 @@ def test_the_comparison_finds_a_choice_that_is_lost(monkeypatch):
         lambda x: exp(1000.0),
         lambda x: exp(1000.0 * Value(1.0)),
         lambda x: ag.atanh(where(x > 5.0, -1.0, -1.0)) * x,
+        lambda x: where(x > 5.0, 0.0, 0.0) / where(x < 5.0, 0.0, 0.0),  # folded to 0 / 0
+        lambda x: (1.0 / where(x > 5.0, 0.0, 0.0)) / where(x < 5.0, 0.0, 0.0),
         lambda x: ag.logsumexp([]),
         lambda x: ag.clip(x, 2.0, 1.0),
         lambda x: ag.rsqrt(-1.0) * x,

@@ -75,10 +75,13 @@ class _Writer:
             return f"{name}[{first}:{int(index[-1]) + 1}{f':{step}' if step > 1 else ''}]", n
         return f"{name}[{self.bind(index)}]", n
 
-    def operand(self, slot: Access, varies: bool) -> tuple[str, int, bool]:
-        """The first term of an operand: its text, its rows, and whether it has a column for each sample."""
+    def operand(self, slot: Access, varies: bool, inline: bool = True) -> tuple[str, int, bool]:
+        """The first term of an operand: its text, its rows, and whether it has a column for each sample.
+
+        A constant is written out if `inline`.
+        """
         space, index = slot.space, slot.index[:, 0]
-        if space == CONSTANT:
+        if space == CONSTANT and inline:
             values = self.program.constants[index]
             if (values == values[0]).all() and math.isfinite(values[0]):
                 text = repr(float(values[0]))
@@ -90,7 +93,9 @@ class _Writer:
     def nest(self, nest: LoopNest) -> str:
         """The expression of a nest, with a row for each node, and a column for each sample if it varies."""
         if nest.op is not None:
-            operands = [self.operand(slot, nest.varies) for slot in nest.operands]
+            # Of constants alone, Python's numbers would raise an error where NumPy's give NaN or an infinity.
+            inline = any(slot.space != CONSTANT for slot in nest.operands)
+            operands = [self.operand(slot, nest.varies, inline) for slot in nest.operands]
             template, texts = ARRAY.template(nest.op), [text for text, _, _ in operands]
             one = template.endswith("({})")
             text = template.format(", ".join(texts)) if one else template.format(*texts)

@@ -228,6 +228,7 @@ class Printer:
         self.opaque: dict[str, Primitive] = {}  # rows that are called as they are
         self._levels: dict[int, int] = {}
         self._texts: dict[int, str] = {}
+        self._failing: set[int] = set()
         for i in self.live:
             if graph.ops[i] in INPUTS:
                 label = graph.labels[i]
@@ -255,8 +256,8 @@ class Printer:
             op = graph.ops[i]
             if op in INPUTS:
                 continue
-            if op == "constant":
-                number = graph.numbers[i]
+            if op == "constant" or self._fails(i):
+                number = math.nan if op != "constant" else graph.numbers[i]
                 self._texts[i] = self.language.number(number)
                 self._levels[i] = UNARY if math.copysign(1.0, number) < 0.0 else ATOM
                 if not math.isfinite(number):
@@ -273,6 +274,19 @@ class Printer:
                 continue
             self.names[i] = self._name(i)
             yield Statement(i, self.names[i], text, region)
+
+    def _fails(self, i: int) -> bool:
+        """Whether node i of an array program is an operation on constants alone.
+
+        It was not folded, so it fails. Python's numbers would raise although the branch may not be taken; NaN is
+        right where it is not, and makes the eager engine say why where it is.
+        """
+        operands = self.graph.operands[i]
+        known = self.graph.constants.keys() | self._failing
+        if self.language.target != "array" or not operands or not known.issuperset(operands):
+            return False
+        self._failing.add(i)
+        return True
 
     def _name(self, i: int) -> str:
         of = self.graph.adjoints.get(i)
