@@ -16,6 +16,7 @@ from autograd_lite.compiler import compile
 from autograd_lite.compiler import program as program_module
 from autograd_lite.compiler.codegen import c_function as c
 from autograd_lite.compiler.codegen import numpy_loops as nests
+from autograd_lite.compiler.codegen.c_workspace import Workspace
 from autograd_lite.compiler.loops import lowering
 from autograd_lite.compiler.loops.grouping import LOOP
 from autograd_lite.compiler.loops.strides import affine_access
@@ -127,13 +128,13 @@ def test_sums_over_samples_are_products_of_matrices(n, m, by_rows, lanes, produc
     assert all(a is b for a, b in zip(program.leaves, weights, strict=True))
     found = {}
     for vectors in (2, 1):
-        writer = c.LoopWriter(program._loops("leaf", "c"), np, {}, "double", lanes, vectors)
-        found[vectors] = [(product.rows, product.columns) for product in writer.products.values()]
-        for k, product in writer.products.items():
-            order = [writer.summed(k, number) for number in range(n * m)]
+        space = Workspace(program._loops("leaf", "c"), np, lanes, vectors)
+        found[vectors] = [(product.rows, product.columns) for product in space.products.values()]
+        for k, product in space.products.items():
+            order = [space.sum_place(k, number) for number in range(n * m)]
             assert len({*order}) == n * m
             width = -(-product.columns // lanes) * lanes
-            assert max(place - writer.sum_place[k] for place in order) < product.rows * width
+            assert max(place - space.sums[k] for place in order) < product.rows * width
     assert found == {2: products, 1: []}  # of one sample at a time there is no sum
 
 

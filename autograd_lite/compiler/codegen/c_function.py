@@ -1,6 +1,7 @@
 """The complete C function of a program: header, tables, blocks of samples, sums and results.
 
-Next door: `c_loops.py` prints the loops inside it, `runtime/machine.py` compiles the text.
+Next door: `c_loops.py` prints the loops inside it, `c_descent.py` a function that calls it,
+`runtime/machine.py` compiles the text.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
 
-from autograd_lite.compiler.codegen.c_loops import VECTORS, LoopWriter
-from autograd_lite.compiler.codegen.c_text import c_number, copies, round_up, types
+from autograd_lite.compiler.codegen.c_kernel import VECTORS
+from autograd_lite.compiler.codegen.c_loops import LoopWriter
+from autograd_lite.compiler.codegen.c_text import c_number, copies, indented, round_up, types
+from autograd_lite.compiler.codegen.c_workspace import Block, Workspace
 from autograd_lite.compiler.loops.ir import (
     ARGUMENT,
     CONSTANT,
@@ -23,19 +26,21 @@ from autograd_lite.compiler.loops.ir import (
     ProductTerms,
 )
 
+ALIGNED = 16  # numbers: each area of the workspace begins at a multiple of 64 bytes, also of floats
+
 
 @dataclass
 class Layout:
-    """The text, and how much room for work it asks for."""
+    """A C program: its text, how many numbers of workspace it needs, and what its outputs are divided by."""
 
     text: str
     work: int
-    scale: str  # "m" where samples are given: then the outputs are sums over them
+    scale: str  # "m", the number of samples, of which the outputs are sums; "1" without arguments
 
 
 def c_layout(
     program: LoopProgram,
-    numpy: Any,
+    numpy: ModuleType,
     *,
     name: str,
     arguments: Sequence[tuple[str, int]],
@@ -43,88 +48,98 @@ def c_layout(
     real: str = "double",
     recorded: bool = False,
 ) -> Layout:
-    """The text of ``name``, which adds the outputs of m samples up; with one lane it is plain C99.
+    """Return the C function ``name``, which computes the sums of the outputs over m samples.
 
-    The arguments are given with the number of numbers that each has in a sample; those of a batch that was
-    recorded are its data, and the outputs are what they are, once for all samples.
+    `arguments` gives the name of each argument, and how many numbers it has in a sample. With one lane the
+    text is plain C99. `recorded`: the samples are the data of a recorded batch, and the outputs are computed
+    once for all of them.
     """
     program = _with_results(program, numpy)
-    tables: dict[bytes, tuple[str, Any]] = {}
     vectors = VECTORS if lanes > 1 else 1
-    writer = LoopWriter(program, numpy, tables, real, lanes, vectors)
-    nests = program.nests
-    n = sum(size for _, size in arguments)
-    sizes = sorted({vectors, 1}, reverse=True)
-    blocks = [writer.block(size, lanes, f"block_{size}") for size in sizes]
-    if writer.columns:
-        writer.functions = []
-        blocks = [writer.block(size, lanes, f"block_{size}") for size in sizes]
-    before, after = writer.nests("before", 1, 0), writer.nests("after", 1, 0, after=True)
-    functions = writer.functions
-    summed: list[tuple[int, int]] = []
-    fixed: list[tuple[int, int]] = []
-    for i, (space, number) in enumerate(program.outputs):
-        k = space - NESTS
-        if nests[k].varies:
-            summed.append((i, writer.summed(k, number)))
-        else:
-            fixed.append((i, writer.fixed_place[k] + number))
-    scale = "1" if recorded or not arguments else "m"
-    results = copies("out", summed, "sums", "from_sums")
-    results += copies("out", fixed, "f", "from_fixed", "" if scale == "1" else "m * ")
+    writer = LoopWriter.of(program, numpy, real, lanes, vectors)
+    space, sizes = writer.workspace, sorted({vectors, 1}, reverse=True)
+    blocks = [writer.block(f"block_{size}", Block(size, lanes)) for size in sizes]
+    before, after = [writer.nests(when, Block(1, 0), after=when == "after") for when in ("before", "after")]
+    varies = any(nest.varies for nest in program.nests)
+    functions = [*writer.functions, *(blocks if varies else [])]
     leaves = program.leaves.tolist()
     moved = leaves != [*range(len(leaves))]
-    taken = copies("v", list(enumerate(leaves)), "w", "from_leaves") if moved else []
-    data = [
-        f"static const int {table_name}[] = {{{', '.join(map(str, index.tolist()))}}};"
-        for table_name, index in tables.values()
-    ]
-    if re.search(r"\bc\[", "".join([*functions, *blocks, *before, *after])):
-        data.append(
-            f"static const {real} c[] = {{{', '.join(c_number(float(x)) for x in program.constants)}}};"
-        )
-    sums_at = round_up(len(leaves), 16) if moved else 0
-    fixed_at = sums_at + round_up(writer.sums, 16)
-    blocks_at = fixed_at + round_up(writer.fixed, 16)
-    in_vectors = writer.in_vectors if lanes > 1 else 0
-    work = blocks_at + lanes * (in_vectors + (n + writer.room) * vectors)
-    shapes = ", ".join([f"{given} ({size})" for given, size in arguments])
+    given = sum(size for _, size in arguments)
+    in_vectors = space.sums_in_vectors if lanes > 1 else 0
+    sums_at = round_up(len(leaves), ALIGNED) if moved else 0
+    fixed_at = sums_at + round_up(space.sum_size, ALIGNED)
+    blocks_at = fixed_at + round_up(space.fixed_size, ALIGNED)
+    work = blocks_at + lanes * (in_vectors + (given + space.block_size) * vectors)
+    scale = "1" if recorded or not arguments else "m"
     text = _TEXT.format(
         name=name,
         real=real,
-        given=f"of each argument the numbers of m samples, one sample after the other: {shapes}"
-        if arguments
-        else "none: m is 1",
+        given=_described(arguments),
         leaves=len(leaves),
         outputs=len(program.outputs),
         work=work,
         aligned=", its start a multiple of 64 bytes" if lanes > 1 else "",
-        types=types(real, lanes) + (_PARTS if functions else ""),
-        turn=_turn(lanes, real, bool(writer.columns)) if lanes > 1 else "",
-        data="\n".join(data),
-        blocks="\n\n".join([*functions, *(blocks if any(nest.varies for nest in nests) else [])]),
-        before="\n".join(f"    {line}" for line in before),
-        after="\n".join(f"    {line}" for line in after),
+        types=types(real, lanes) + (_PARTS if writer.functions else ""),
+        turn=_turn(lanes, real, bool(space.copies)) if lanes > 1 else "",
+        data="\n".join(_tables(writer, "".join([*functions, *before, *after]))),
+        blocks="\n\n".join(functions),
+        before=indented(before),
+        after=indented(after),
         g="(V *)work" if lanes > 1 else "sums",
         x=f"(V *)work + {in_vectors}",
-        room=n * vectors,
-        sums=writer.sums,
+        room=given * vectors,
+        sums=space.sum_size,
         in_vectors=in_vectors,
-        samples=_samples(arguments, sizes, lanes, in_vectors, len(program.each))
-        if any(nest.varies for nest in nests)
-        else "",
+        samples=_samples(arguments, sizes, lanes, in_vectors, len(program.each)) if varies else "",
         each=f", then {len(program.each)} numbers for each sample" if program.each else "",
         v="work" if moved else "w",
         sums_at=sums_at,
         fixed_at=fixed_at,
         blocks_at=blocks_at,
-        taken="\n".join(f"    {line}" for line in taken).replace("v[", "((" + real + " *)v)["),
-        results="\n".join(f"    {line}" for line in results),
+        taken=indented(
+            copies(f"(({real} *)v)", list(enumerate(leaves)), "w", "from_leaves") if moved else []
+        ),
+        results=indented(_results(program, space, scale)),
     )
     return Layout(text, work, scale)
 
 
-def _with_results(program: LoopProgram, numpy: Any) -> LoopProgram:
+def _described(arguments: Sequence[tuple[str, int]]) -> str:
+    """Return what the header says of the samples."""
+    if not arguments:
+        return "none: m is 1"
+    shapes = ", ".join([f"{given} ({size})" for given, size in arguments])
+    return f"of each argument the numbers of m samples, one sample after the other: {shapes}"
+
+
+def _tables(writer: LoopWriter, text: str) -> list[str]:
+    """Return the definitions of the tables of addresses, and of the constants if the text reads them."""
+    operands = writer.operands
+    lines = [
+        f"static const int {name}[] = {{{', '.join(map(str, entries.tolist()))}}};"
+        for name, entries in operands.tables.values()
+    ]
+    if re.search(r"\bc\[", text):
+        constants = ", ".join([c_number(x) for x in operands.constants.tolist()])
+        lines.append(f"static const {operands.real} c[] = {{{constants}}};")
+    return lines
+
+
+def _results(program: LoopProgram, space: Workspace, scale: str) -> list[str]:
+    """Return the loops that copy the outputs: from the sums, and from the numbers that do not vary."""
+    summed: list[tuple[int, int]] = []
+    fixed: list[tuple[int, int]] = []
+    for i, (of, number) in enumerate(program.outputs):
+        k = of - NESTS
+        if program.nests[k].varies:
+            summed.append((i, space.sum_place(k, number)))
+        else:
+            fixed.append((i, space.fixed[k] + number))
+    factor = "" if scale == "1" else f"{scale} * "
+    return [*copies("out", summed, "sums", "from_sums"), *copies("out", fixed, "f", "from_fixed", factor)]
+
+
+def _with_results(program: LoopProgram, numpy: ModuleType) -> LoopProgram:
     """The same with outputs that are all results of nests: what is an input itself is copied."""
     nests, outputs, each = [*program.nests], [*program.outputs], [*program.each]
 

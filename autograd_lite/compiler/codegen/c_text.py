@@ -22,6 +22,11 @@ def c_number(x: float) -> str:
     return "NAN" if x != x else "INFINITY" if x > 0.0 else "-INFINITY"
 
 
+def in_parentheses(number: str) -> str:
+    """Return a number as a factor: in parentheses if it is negative."""
+    return f"({number})" if number[0] == "-" else number
+
+
 # What the function cannot be called: words of C, and names that the text has for something else.
 TAKEN = WORDS | {
     "V",
@@ -98,6 +103,11 @@ def loop_heads(extents: Sequence[int], letter: str = "i") -> list[str]:
 def nested(heads: list[str], body: list[str]) -> list[str]:
     """The body in a nest of loops, or in a block of its own."""
     return [*heads[:-1], (heads[-1] + " {") if heads else "{", *[f"    {line}" for line in body], "}"]
+
+
+def indented(lines: list[str]) -> str:
+    """Return the lines of a function's body as text."""
+    return "\n".join([f"    {line}" for line in lines])
 
 
 def shifted(text: str, letter: str, by: int) -> str:
