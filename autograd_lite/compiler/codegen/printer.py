@@ -276,14 +276,15 @@ class Printer:
             yield Statement(i, self.names[i], text, region)
 
     def _fails(self, i: int) -> bool:
-        """Whether node i of an array program is an operation on constants alone.
+        """Return whether node i of an array program fails: an operation on constants alone, not folded.
 
-        It was not folded, so it fails. Python's numbers would raise although the branch may not be taken; NaN is
-        right where it is not, and makes the eager engine say why where it is.
+        It is written as NaN. Python's numbers would raise, although the branch may not be taken; NaN is
+        harmless there, and where the branch is taken it makes the eager engine raise the error.
         """
         operands = self.graph.operands[i]
-        known = self.graph.constants.keys() | self._failing
-        if self.language.target != "array" or not operands or not known.issuperset(operands):
+        if self.language.target != "array" or not operands:
+            return False
+        if not all(k in self.graph.constants or k in self._failing for k in operands):
             return False
         self._failing.add(i)
         return True
