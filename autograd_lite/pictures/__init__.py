@@ -3,7 +3,8 @@
 `cards.py` decides what is shown; the other modules show it.
 """
 
-from autograd_lite.pictures.dot import Picture, draw
+from autograd_lite.pictures.dot import draw
+from autograd_lite.pictures.picture import Picture
 from autograd_lite.pictures.player import Player, play
 from autograd_lite.pictures.plots import (
     plot_boundary,

@@ -1,7 +1,7 @@
-"""The colours of pictures: two themes, the scale from blue (+) to orange (−), ink that can be read on it.
+"""The colours of pictures: two themes, the scale from blue (+) to orange (−), ink that is legible on it.
 
-Mixing happens in OKLab (Ottosson 2020), where equal steps look equal. Every colour is ``#RRGGBB``. What
-does not live here: what gets which colour (`dot.py`, `player.py`).
+Colours are mixed in OKLab (Ottosson 2020), where equal steps look equal. Every colour is ``#RRGGBB``.
+`dot.py` and `player.py` decide what gets which colour.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ DECADES = 3.0  # how far below the largest |gradient| the scale still tells magn
 
 @dataclass(frozen=True)
 class Theme:
-    """The colours of one theme; ``cards`` and ``rows`` give (fill, border) and fill by kind."""
+    """The colours of one theme; ``cards`` holds fill and border for each kind of card."""
 
     background: str
     ink: str
@@ -30,19 +30,19 @@ class Theme:
     cards: dict[str, tuple[str, str]]
 
     def gradient(self, x: float | None, largest: float) -> str:
-        """The colour of a gradient, or of a gradient's flow, beside the largest magnitude there is."""
+        """Return the colour of a gradient in a picture whose largest gradient has magnitude `largest`."""
         if x is None or not math.isfinite(x):
             return self.idle if x is None else self.alarm
         return mix(self.zero, self.plus if x > 0.0 else self.minus, strength(x, largest))
 
     def flow(self, x: float | None, largest: float) -> str:
-        """The colour of an edge: that of the gradient, begun a step away from the background."""
+        """Return the colour of an edge along which the gradient `x` flows, kept off the background."""
         if x is None or x == 0.0 or not math.isfinite(x):
             return self.idle if not x else self.alarm
         return mix(self.idle, self.plus if x > 0.0 else self.minus, 0.15 + 0.85 * strength(x, largest))
 
     def ink_on(self, fill: str) -> str:
-        """Black or white, whichever has the higher contrast on `fill`: at least 4.58 : 1."""
+        """Return black or white, whichever has the higher contrast on `fill`: at least 4.58 : 1."""
         return max("#000000", "#FFFFFF", key=lambda ink: contrast(ink, fill))
 
 
@@ -90,12 +90,12 @@ DARK = Theme(
 
 
 def largest_of(gradients: Iterable[float | None]) -> float:
-    """The largest finite magnitude among some gradients, 0 if there is none."""
+    """Return the largest finite magnitude among some gradients, 0 if there is none."""
     return max((abs(g) for g in gradients if g is not None and math.isfinite(g)), default=0.0)
 
 
 def strength(x: float, largest: float) -> float:
-    """Where |x| stands between 0 and 1 on a symmetric log scale over three decades below `largest`.
+    """Return the place of |x| between 0 and 1 on a symmetric log scale over three decades below `largest`.
 
     >>> [round(strength(x, 2.0), 2) for x in (0.0, -0.002, 0.2, -2.0)]
     [0.0, 0.1, 0.67, 1.0]
@@ -140,7 +140,7 @@ _FROM_LMS = (
 
 
 def mix(a: str, b: str, t: float) -> str:
-    """The colour that stands at `t` between `a` (0) and `b` (1) in OKLab.
+    """Return the colour at `t` between `a` (0) and `b` (1) in OKLab.
 
     >>> mix("#EEF1F5", "#1F6FB5", 0.0), mix("#EEF1F5", "#1F6FB5", 0.5), mix("#EEF1F5", "#1F6FB5", 1.0)
     ('#EEF1F5', '#8BB0D7', '#1F6FB5')
@@ -153,7 +153,7 @@ def mix(a: str, b: str, t: float) -> str:
 
 
 def contrast(a: str, b: str) -> float:
-    """The contrast ratio of two colours as WCAG 2 defines it, between 1 and 21.
+    """Return the contrast ratio of two colours as WCAG 2 defines it, between 1 and 21.
 
     >>> round(contrast("#FFFFFF", "#000000"), 1)
     21.0

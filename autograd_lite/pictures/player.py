@@ -20,8 +20,10 @@ from typing import Any
 from autograd_lite.core.value import Value
 from autograd_lite.files import write_whole
 from autograd_lite.notation.names import pretty, short
-from autograd_lite.pictures.cards import Cards, Collapse
-from autograd_lite.pictures.dot import Direction, Picture, draw
+from autograd_lite.pictures.cards import Cards
+from autograd_lite.pictures.dot import Direction, draw
+from autograd_lite.pictures.folding import Collapse
+from autograd_lite.pictures.picture import Picture
 from autograd_lite.pictures.steps import Step, steps
 
 MOST_CARDS = 150

@@ -1,6 +1,6 @@
-"""The graph as text: a line for each value, under the value that it went into.
+"""`tree`: the graph as text, with a line for each value, below the value that was made from it.
 
-What does not live here: pictures (`dot.py`); which sums read as one (`cards.py`).
+`roles.py` says which sums read as one and how operations are marked; `dot.py` draws the graph.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from autograd_lite.core.primitive import TABLE
-from autograd_lite.core.value import Value
+from autograd_lite.core.value import Value, topological_order
 from autograd_lite.notation import columns
 from autograd_lite.notation.names import pretty, short
-from autograd_lite.pictures.cards import constants, in_order, is_part_of_sum, symbol_of
 from autograd_lite.pictures.colour import largest_of, strength
+from autograd_lite.pictures.roles import constants, is_part_of_sum, symbol_of
 
 _BAR = 8  # blocks of the largest gradient
-_CHILDREN = 4  # so many operands of each value are shown where not all lines fit
-_LEAST = 8  # columns that each line has for its name
-_NAME = 16  # columns that are left to a name before indentation shrinks
+_CHILDREN = 4  # operands of each value that are shown if not all lines fit
+_LEAST = 8  # columns that each name gets
+_NAME = 16  # columns that a name should get; where it would get fewer, indentation shrinks
 _COLOURS = {"dim": "2", "plus": "38;5;75", "minus": "38;5;208", "alarm": "1;7;35"}
 _ASCII = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "█": "#", "−": "-", "·": "*", "…": "."})
 
 
 @dataclass
 class _Line:
-    """A value, a constant (no node), or a word on what is left out (no data)."""
+    """A line for a value, for a constant (no node), or for operands left out (no data)."""
 
     parent: int  # the number of the line above it in the tree, -1 for the root
     depth: int
@@ -39,7 +39,7 @@ class _Line:
     data: float | None = None
     gradient: float | None = None
     is_last: bool = True
-    sums: int = 0  # sums within this one, which have no line
+    sums: int = 0  # the sums within this one, which have no lines
 
 
 def _plain(kind: str, text: str) -> str:
@@ -51,16 +51,16 @@ def _coloured(kind: str, text: str) -> str:
 
 
 def _takes_colour() -> bool:
-    """Whether what is printed now goes to a terminal that shows colours, and nobody asked for none."""
+    """Return whether output goes to a terminal that shows colours, and the environment allows them."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb" if os.name == "posix" else "") == "dumb":
         return False
     return sys.stdout is not None and sys.stdout.isatty()
 
 
 def _operands(node: Value, uses: Counter[int]) -> tuple[list[tuple[str, Value | float]], int]:
-    """What `node` was made from, constants with what is written beside them; how many sums are within it.
+    """Return the operands of `node`, each constant with its caption, and how many sums are within it.
 
-    A weight is followed by its input; a sum has the terms of the sums within it.
+    A weight is followed by its input. A sum lists the terms of the sums within it.
     """
     found: list[tuple[str, Value | float]] = []
     waiting: list[Value | tuple[str, Value | float]] = [node]
@@ -71,15 +71,15 @@ def _operands(node: Value, uses: Counter[int]) -> tuple[list[tuple[str, Value | 
             found.append(item)
             continue
         sums += 1
-        places = constants(item)
+        captions = constants(item)
         operands = list(enumerate(item.operands))
         if item.primitive is TABLE["dot"]:
             n = len(operands) // 2
             operands = [operands[k] for i in range(n) for k in (i, n + i)] + operands[2 * n :]
         for position, x in reversed(operands):
             if not isinstance(x, Value):
-                if position in places:
-                    waiting.append((places[position], x))
+                if position in captions:
+                    waiting.append((captions[position], x))
             elif uses[id(x)] == 1 and is_part_of_sum(x, item):
                 waiting.append(x)
             else:
@@ -88,14 +88,14 @@ def _operands(node: Value, uses: Counter[int]) -> tuple[list[tuple[str, Value | 
 
 
 class Tree:
-    """The graph as text: see `tree`. ``text`` is the plain string, without colours."""
+    """The graph as text, which `tree` returns; ``text`` is the plain string, without colours."""
 
     def __init__(self, value: Value, width: int | None = None, max_lines: int = 100) -> None:
         if not isinstance(value, Value):
             raise TypeError(f"a tree is drawn of a Value, got {type(value).__name__} {value!r:.60}")
         if not max_lines >= 1:
             raise ValueError(f"max_lines must be at least 1, got {max_lines!r}")
-        nodes = in_order(value)
+        nodes = topological_order(value)
         uses = Counter([id(x) for node in nodes for x in node.operands if isinstance(x, Value)])
         self._width = width
         self._total = len(nodes)
@@ -106,7 +106,7 @@ class Tree:
         self._largest = largest_of([line.gradient for line in self._lines])
 
     def _grow(self, root: Value, uses: Counter[int], max_lines: int, most: int | None) -> list[_Line]:
-        """The lines from the top, each with at most `most` operands below it; one line too many will do."""
+        """Return the lines, each with at most `most` operands below it, up to one more than `max_lines`."""
         lines: list[_Line] = []
         seen: set[int] = set()
         waiting = [_Line(-1, 0, "", root)]
@@ -127,8 +127,8 @@ class Tree:
             below = [
                 _Line(number, line.depth + 1, "", x)
                 if isinstance(x, Value)
-                else _Line(number, line.depth + 1, place, data=x)
-                for place, x in operands[:most]
+                else _Line(number, line.depth + 1, caption, data=x)
+                for caption, x in operands[:most]
             ]
             if len(operands) > len(below):
                 left = len(operands) - len(below)
@@ -140,7 +140,7 @@ class Tree:
 
     @property
     def text(self) -> str:
-        """The tree without colours, as wide as was asked for, else as the terminal is, else 100 columns."""
+        """The tree without colours, as wide as asked for, else as the terminal, else 100 columns."""
         return self._render(_plain)
 
     def __str__(self) -> str:
@@ -148,7 +148,7 @@ class Tree:
         text = self._render(_coloured if _takes_colour() else _plain)
         try:
             text.encode(encoding)
-        except UnicodeEncodeError:  # an old console, or ASCII: lines and minus signs have stand-ins
+        except UnicodeEncodeError:  # an old console, or ASCII: lines and minus signs have substitutes
             text = text.translate(_ASCII).encode(encoding, "replace").decode(encoding)
         return text
 
@@ -218,14 +218,15 @@ class Tree:
 
 
 def tree(value: Value, *, width: int | None = None, max_lines: int = 100) -> Tree:
-    """Return the graph that `value` was made from as a tree of text: what went into each value, below it.
+    """Return the graph that `value` was made from as a tree of text: below each value its operands.
 
-    Every line has the value, the gradient, and a bar for its magnitude on a log scale; a value that stands
-    further up with all that is below it is marked "(above)". It prints in colour on a terminal that takes
-    it, unless ``NO_COLOR`` is set; ``.text`` is plain. It is as wide as the terminal, or as `width` columns,
-    and of a graph with more than `max_lines` lines it shows the first operands and says what is left out.
+    Every line shows the value, the gradient, and a bar for the gradient's magnitude on a log scale. An
+    operation that is used again is marked "(above)" and not repeated. The tree prints in colour on a terminal
+    that supports it, unless ``NO_COLOR`` is set; ``.text`` is plain. It is as wide as the terminal, or
+    `width` columns. Of a graph with more than `max_lines` lines it shows the first operands and says how
+    many values are left out.
 
-    Raises `TypeError` if `value` is no Value, `ValueError` if `max_lines` is below 1.
+    Raises `TypeError` if `value` is not a Value, `ValueError` if `max_lines` is below 1.
 
     >>> w, x = Value(2.0, "w1"), Value(-3.0, "x")
     >>> loss = (w * x + 1.0) ** 2

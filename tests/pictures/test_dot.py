@@ -44,7 +44,7 @@ from autograd_lite.notation.names import short
 from autograd_lite.pictures import Picture, draw, tree
 from autograd_lite.pictures.cards import cards
 from autograd_lite.pictures.colour import DARK, LIGHT, contrast, mix, strength
-from autograd_lite.pictures.dot import _width
+from autograd_lite.pictures.markup import text_width as _width
 from tests.pictures.test_tree import chain
 
 

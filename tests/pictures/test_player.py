@@ -31,8 +31,10 @@ from autograd_lite import sum as sum_
 from autograd_lite.core.primitive import TABLE
 from autograd_lite.core.value import topological_order
 from autograd_lite.notation.names import short
+from autograd_lite.pictures.mathml import Name
+from autograd_lite.pictures.mathml import typeset as _typeset
 from autograd_lite.pictures.player import MOST_CARDS, Player, play
-from autograd_lite.pictures.steps import Name, Step, _typeset
+from autograd_lite.pictures.steps import Step
 
 ROOT = Path(__file__).parents[2]
 
@@ -137,14 +139,14 @@ def test_sums_run_where_several_consumers_meet():
     assert steps[1].text.startswith(f"∂loss/∂x₁ = {steps[0].running[0]} + ∂loss/∂")
 
 
-AS_IT_IS, OTHER = "passes the gradient on as it is", "the local partial is the other factor"
+AS_IT_IS, OTHER = "passes the gradient on unchanged", "the local partial is the other factor"
 
 
 @pytest.mark.parametrize(
     ("build", "expected"),
     [
         (lambda x, y: x * y, [f"×: {OTHER}, y", f"×: {OTHER}, x"]),
-        (lambda x, y: x - y, [f"−: {AS_IT_IS}", "−: turns the sign"]),
+        (lambda x, y: x - y, [f"−: {AS_IT_IS}", "−: flips the sign of the gradient"]),
         (lambda x, y: 3.0 * x + y, [f"+: {AS_IT_IS}", f"+: {AS_IT_IS}", "×: scales the gradient by 3.00"]),
         (lambda x, y: dot([x], [y], 1.0), [f"Σ: {OTHER}, y", f"Σ: {OTHER}, x"]),
         (lambda x, y: x.exp(), ["exp: the local partial is the value itself, exp(x)"]),
@@ -174,8 +176,8 @@ def test_reason_of_a_primitive_of_your_own_comes_from_its_rule():
 
 def test_branch_that_was_not_taken_gets_exactly_nothing():
     x, y = Value(1.0, "x"), Value(2.0, "y")
-    assert "the branch that was not taken: it gets exactly nothing · " not in reasons(x * y)
-    assert "the branch that was not taken: it gets exactly nothing" in reasons(where(1.0, x, y))
+    assert "the branch not taken: it gets exactly zero · " not in reasons(x * y)
+    assert "the branch not taken: it gets exactly zero" in reasons(where(1.0, x, y))
 
 
 def test_folded_uses_are_one_step_that_completes_the_gradient():

@@ -1,0 +1,309 @@
+"""Which values share a card: a graph that is too large for a picture is folded until it fits.
+
+`Folding` assigns every node to a card. Alike terms of a sum (a batch) fold first, into the first term and
+"… 99 more". Leaves that feed the same cards follow, then neurons, then scopes from the inside out. At last
+only the values nearest to the root keep cards. `roles.py` says what a node is; `cards.py` makes the cards.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Literal, NamedTuple, TypeAlias
+
+from autograd_lite.core.modes import scope
+from autograd_lite.core.primitive import TABLE
+from autograd_lite.core.value import Value, topological_order
+from autograd_lite.pictures.roles import (
+    SUMS,
+    find_neurons,
+    find_scopes,
+    is_part_of_sum,
+    parameters,
+    sources_of,
+)
+
+Collapse: TypeAlias = Literal["neuron", "layer"] | None
+AlikeBy: TypeAlias = Literal["parameters", "shape"]
+Level: TypeAlias = Literal["nothing", "neuron"] | int  # a number folds scopes up to that height
+
+ALIKE_BY: tuple[AlikeBy, ...] = ("parameters", "shape")
+_PARALLEL = 4  # more edges than these between two cards are drawn as one
+_ALIKE = 3  # so many alike terms are a batch; so many leaves more than that are worth a card of their own
+_LAST_FUNCTIONS = 3  # the last functions of a term of a sum do not tell it from the others
+_EDGES_PER_CARD = 3  # with more nobody can follow them: the graph is folded further
+
+
+class Link(NamedTuple):
+    """Operand `position` of node `consumer` is node `operand`."""
+
+    consumer: int
+    position: int
+    operand: int
+    partial: float | None
+
+
+class Folding:
+    """Which node is drawn on which card. Nodes are numbered by their place in topological order.
+
+    - ``unit[i]``: the node that names the card of node i
+    - ``groups``: the units that stand for more than one value, with their titles
+    - ``more``: for each sum the terms that are left out, in groups of alike ones
+    - ``alive[i]``: whether node i is drawn at all; the nodes of terms left out are not
+    - ``sources[i]``: the operands of node i; ~j in place of j if that term is left out
+    """
+
+    def __init__(self, root: Value) -> None:
+        self.nodes = topological_order(root)
+        self.sources = sources_of(self.nodes)
+        self.root = len(self.nodes) - 1
+        self.is_parameter = parameters(self.nodes, self.sources)
+        self.more: dict[int, list[list[Link]]] = {}
+        self._find_uses()
+
+    def links(self, i: int) -> list[Link]:
+        """Return the operands of node i that are not left out."""
+        node = self.nodes[i]
+        operands = zip(node.operands, node.partials, strict=True)
+        values = [(position, p) for position, (x, p) in enumerate(operands) if isinstance(x, Value)]
+        return [
+            Link(i, position, j, partial)
+            for (position, partial), j in zip(values, self.sources[i], strict=True)
+            if j >= 0
+        ]
+
+    def _find_uses(self) -> None:
+        """Set all that depends on which terms are left out."""
+        self.alive = [False] * len(self.nodes)
+        self.alive[self.root] = True
+        self.uses: list[list[int]] = [[] for _ in self.nodes]
+        for i in range(self.root, -1, -1):
+            if self.alive[i]:
+                for j in self.sources[i]:
+                    if j >= 0:
+                        self.alive[j] = True
+                        self.uses[j].append(i)
+        self.shown = [i for i, alive in enumerate(self.alive) if alive]
+        self.joins_user = [
+            len(users) == 1 and (self.is_parameter[i] or is_part_of_sum(self.nodes[i], self.nodes[users[0]]))
+            for i, users in enumerate(self.uses)
+        ]
+        self.neurons = find_neurons(self.nodes, self.sources, self.shown, self.is_parameter)
+        self.scope_names, self.heights = find_scopes([self.nodes[i] for i in self.shown])
+        self.fold("nothing")
+
+    def fold(self, level: Level, leaves: bool = False) -> None:
+        """Assign every node to a card, from scratch.
+
+        Sums within sums are always folded, and so is a parameter that is used once, into the card that uses
+        it. The level ``"neuron"`` folds neurons; a number folds them and all scopes up to that height.
+        `leaves` folds leaves that feed the same cards.
+        """
+        self.unit = list(range(len(self.nodes)))
+        self.groups: dict[int, str] = {}
+        self.group_scope: dict[int, scope | None] = {}
+        if level != "nothing":
+            for nodes, number in self.neurons.values():
+                self._group(nodes, f"neuron {number}", self.nodes[nodes[0]].scope)
+        if isinstance(level, int):
+            self._fold_scopes(level)
+        for i in reversed(self.shown[:-1]):
+            if self.unit[i] == i and (self.joins_user[i] or self.is_parameter[i]):
+                users = {self.unit[j] for j in self.uses[i]}
+                if self.joins_user[i] or (len(users) == 1 and users <= self.groups.keys()):
+                    self.unit[i] = users.pop()
+        if leaves:
+            self._fold_leaves()
+
+    def _fold_scopes(self, height: int) -> None:
+        within: dict[scope, list[int]] = defaultdict(list)
+        for i in self.shown:
+            found, outermost = self.nodes[i].scope, None
+            while found is not None and self.heights[found] <= height:
+                found, outermost = found.parent, found
+            if outermost is not None:
+                within[outermost].append(i)
+        for around, nodes in within.items():
+            self._group(nodes, self.scope_names[around], around.parent)
+
+    def _fold_leaves(self) -> None:
+        feeding: dict[object, list[int]] = defaultdict(list)
+        for i in self.shown[:-1]:
+            if self.unit[i] == i and self.nodes[i].primitive is None:
+                users = {self.unit[j] for j in self.uses[i]}
+                feeding[self.is_parameter[i], self.nodes[i].scope, frozenset(users)].append(i)
+        for nodes in feeding.values():
+            if len(nodes) > _ALIKE:
+                kind = "parameters" if self.is_parameter[nodes[0]] else "inputs"
+                self._group(nodes, f"{len(nodes):,} {kind}", self.nodes[nodes[0]].scope)
+
+    def _group(self, nodes: list[int], title: str, around: scope | None) -> None:
+        unit = nodes[-1]
+        for i in nodes:
+            self.groups.pop(i, None)
+            self.unit[i] = unit
+        self.groups[unit], self.group_scope[unit] = title, around
+
+    def members(self) -> dict[int, list[int]]:
+        """Return the nodes on each card, in order."""
+        found: dict[int, list[int]] = defaultdict(list)
+        for i in self.shown:
+            found[self.unit[i]].append(i)
+        return found
+
+    def bundles(self) -> dict[tuple[int, int], list[Link]]:
+        """Return the operands that lead from one card to another, by the two cards."""
+        found: dict[tuple[int, int], list[Link]] = defaultdict(list)
+        unit = self.unit
+        for i in self.shown:
+            if any(j >= 0 and unit[j] != unit[i] for j in self.sources[i]):  # few, if much is folded
+                for link in self.links(i):
+                    if unit[link.operand] != unit[i]:
+                        found[unit[link.operand], unit[i]].append(link)
+        return found
+
+    def is_one_edge(self, tail: int, head: int, links: list[Link]) -> bool:
+        """Return whether the operands between two cards are drawn as one edge."""
+        return len(links) > _PARALLEL or (len(links) > 1 and (tail in self.groups or head in self.groups))
+
+    def batches(self, unit: int) -> int:
+        """Return how many cards of terms left out stand beside the card of `unit`."""
+        return 0 if unit in self.groups else len(self.more.get(unit, ()))
+
+    def count(self) -> int:
+        """Return the number of cards."""
+        units = {self.unit[i] for i in self.shown}
+        return len(units) + sum([self.batches(unit) for unit in self.more.keys() & units])
+
+    def fits(self, max_cards: float) -> bool:
+        """Return whether there are at most `max_cards` cards, and not too many edges between them."""
+        if self.count() > max_cards:
+            return False
+        edges = [
+            1 if self.is_one_edge(*ends, links) else len(links) for ends, links in self.bundles().items()
+        ]
+        return sum(edges) <= max_cards * _EDGES_PER_CARD
+
+    def fold_batches(self, alike_by: AlikeBy) -> bool:
+        """Leave out all but the first of three or more alike terms of a sum or a mean; return whether any.
+
+        Call it after ``fold("nothing")``. The order of operands does not count, because a label may choose
+        which comes first. Nor do the last functions of a term: log p or log(1 − p).
+        """
+        signature = self._signatures(alike_by)
+        members = self.members()
+        found_any = False
+        alive = [False] * len(self.nodes)
+        alive[self.root] = True
+        for i in range(self.root, -1, -1):
+            if not alive[i]:
+                continue
+            is_sum = self.unit[i] == i and self.nodes[i].primitive in (*SUMS, TABLE["mean"])
+            if is_sum and sum([len(self.sources[member]) for member in members[i]]) >= _ALIKE:
+                terms: dict[int, dict[int, Link]] = defaultdict(dict)
+                for member in members[i]:
+                    for link in self.links(member):
+                        if self.unit[link.operand] != i or self.nodes[link.operand].primitive is None:
+                            j = self._core(link.operand)
+                            terms[signature[j]][j] = link
+                alike = [[*links.values()][1:] for links in terms.values() if len(links) >= _ALIKE]
+                if alike:
+                    found_any = True
+                    self.more[i] = self.more.get(i, []) + alike
+                    self._leave_out([link for group in alike for link in group])
+            for j in self.sources[i]:
+                if j >= 0:
+                    alive[j] = True
+        if found_any:
+            self._find_uses()
+        return found_any
+
+    def _signatures(self, alike_by: AlikeBy) -> list[int]:
+        """Return for each node a number that it shares with the nodes made the same way.
+
+        By ``"parameters"``, they are also made with the same parameters: the examples of a batch are, the
+        neurons of a layer are not. By ``"shape"`` any parameters will do, as in the squares of all weights.
+        """
+        signatures: dict[object, int] = {}
+        signature: list[int] = []
+        for i, (node, sources) in enumerate(zip(self.nodes, self.sources, strict=True)):
+            parameter = None if not self.is_parameter[i] else i if alike_by == "parameters" else -1
+            made_of = sorted([signature[j] for j in sources if j >= 0])
+            key = node.primitive, parameter, len(node.operands), *made_of
+            signature.append(signatures.setdefault(key, len(signatures)))
+        return signature
+
+    def _core(self, i: int) -> int:
+        """Return the node below the last functions of one operand."""
+        for _ in range(_LAST_FUNCTIONS):
+            if len(self.sources[i]) == 1 and self.sources[i][0] >= 0:
+                i = self.sources[i][0]
+        return i
+
+    def _leave_out(self, links: list[Link]) -> None:
+        by_consumer: dict[int, set[int]] = defaultdict(set)
+        for link in links:
+            by_consumer[link.consumer].add(link.position)
+        for i, positions in by_consumer.items():
+            values = [position for position, x in enumerate(self.nodes[i].operands) if isinstance(x, Value)]
+            self.sources[i] = [
+                ~j if position in positions else j
+                for position, j in zip(values, self.sources[i], strict=True)
+            ]
+
+    def cut(self, max_cards: int) -> None:
+        """Keep the cards nearest to the root, each only if all that use it are kept, and fold the rest."""
+        users: dict[int, int] = defaultdict(int)
+        makers: dict[int, list[int]] = defaultdict(list)
+        unit_of = self.unit
+        for tail, head in dict.fromkeys(
+            [(unit_of[j], unit_of[i]) for i in self.shown for j in self.sources[i] if j >= 0]
+        ):
+            if tail != head:
+                users[tail] += 1
+                makers[head].append(tail)
+        queue = [self.unit[self.root]]
+        kept: set[int] = set()
+        room = max_cards - 1
+        for unit in queue:
+            room -= 1 + self.batches(unit)
+            if kept and room < 0:
+                break
+            kept.add(unit)
+            for tail in makers[unit]:
+                users[tail] -= 1
+                if not users[tail]:
+                    queue.append(tail)
+        rest = [i for i in self.shown if self.unit[i] not in kept]
+        self._group(rest, "… more", None)
+
+
+def folded(root: Value, collapse: Collapse, batch: bool | None, max_cards: float) -> Folding:
+    """Return the graph of `root`, folded as asked for and as far as `max_cards` cards take; see `cards`."""
+    folding = Folding(root)
+    if batch:
+        any(folding.fold_batches(alike_by) for alike_by in ALIKE_BY)  # the first that finds any
+    start: Level = "nothing" if collapse is None else "neuron" if collapse == "neuron" else 0
+    folding.fold(start)
+    if not (folding.fits(max_cards) if collapse is None else folding.count() <= max_cards):
+        _fold_until_it_fits(folding, collapse, batch, max_cards)
+    return folding
+
+
+def _fold_until_it_fits(folding: Folding, collapse: Collapse, batch: bool | None, max_cards: float) -> None:
+    levels: list[Level]
+    for alike_by in ALIKE_BY if batch is None else [None]:
+        if alike_by is not None:
+            folding.fold("nothing")
+            folding.fold_batches(alike_by)
+        levels = ["nothing"]
+        if folding.neurons:
+            levels.append("neuron")
+        if folding.heights:
+            levels += range(1 + max(folding.heights.values()))
+        for level in levels[(None, "neuron", "layer").index(collapse) :] or levels[-1:]:
+            for leaves in (False, True):
+                folding.fold(level, leaves)
+                if folding.fits(max_cards):
+                    return
+    if folding.count() > max_cards:
+        folding.cut(int(max_cards))
