@@ -1,6 +1,7 @@
-"""Pictures: `draw` for Graphviz and Jupyter, `tree` for the terminal, `play` for the browser, and plots.
+"""Pictures of graphs and of training: `draw`, `tree`, `play`, and plots.
 
-`cards.py` decides what is shown; the other modules show it.
+In come a Value with its graph, a trained model, or a history of losses. Out go pictures, pages and text.
+`roles` → `folding` → `cards` decide what is shown, the other modules show it. Next door: `explain`.
 """
 
 from autograd_lite.pictures.dot import draw

@@ -1,8 +1,7 @@
-"""The player: a page that shows how values arise and how the gradient then flows back, step by step.
+"""The player: a page that shows step by step how values are computed and how the gradient flows back.
 
-`play` bakes the picture that `draw` makes, and the steps, into ``player.html``, which needs nothing else and
-loads nothing. What does not live here: what the steps say (`steps.py`), what is drawn and how (`cards.py`,
-`dot.py`).
+`play` puts the picture that `draw` makes and the steps into ``player.html``, a page that needs no other file
+and loads nothing. `steps.py` writes the steps; `dot.py` draws the picture.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ MOST_CARDS = 150
 
 
 def filled(template: str, fills: Mapping[str, str]) -> str:
-    """A page of this folder with ``{{name}}`` replaced by each of `fills`."""
+    """Return a page of this folder with each ``{{name}}`` replaced by ``fills[name]``."""
     page = Path(__file__).with_name(template).read_text(encoding="utf-8")
     return re.sub(r"\{\{(\w+)\}\}", lambda match: fills[match[1]], page)
 
@@ -41,7 +40,7 @@ _SVG, _TITLE = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}ti
 
 
 def _straighten(path: ET.Element) -> None:
-    """Make the outline of a box with round corners, as Graphviz draws it, a rectangle: a third as long."""
+    """Turn the path that outlines a box with round corners into a rectangle, which is a third as long."""
     numbers = [float(x) for x in re.findall(r"-?[\d.]+", path.attrib.pop("d"))]
     xs, ys = sorted(set(numbers[::2])), sorted(set(numbers[1::2]))
     place = {"x": xs[0], "y": ys[0], "width": xs[-1] - xs[0], "height": ys[-1] - ys[0], "rx": xs[2] - xs[0]}
@@ -52,17 +51,26 @@ def _straighten(path: ET.Element) -> None:
 
 
 def _marked(svg: str, drawn: Cards) -> tuple[str, float]:
-    """The picture as the page takes it, and its height in px.
+    """Return the picture as the page needs it, and its height in px.
 
-    It has no background and no links, its tooltips are titles, and values and gradients are marked with the
-    ids of their rows: the texts of a card stand in the order of its rows, each ending in value and gradient.
+    It has no background and no links, and its tooltips are titles. Values and gradients are marked with the
+    ids of their rows.
     """
     picture = ET.fromstring(re.sub(r"<!(?:DOCTYPE|--).*?>", "", svg, flags=re.DOTALL))
-    for style in picture.findall(f"{_SVG}style"):  # the page brings its own
+    for style in picture.findall(f"{_SVG}style"):  # the page has its own
         picture.remove(style)
     graph = picture.find(f"{_SVG}g")
     assert graph is not None
     graph.remove(next(graph.iter(f"{_SVG}polygon")))
+    _simplify(graph)
+    _mark_rows(graph, drawn)
+    height = float(picture.get("height", "0pt").removesuffix("pt")) * 4.0 / 3.0
+    ET.register_namespace("", _SVG[1:-1])
+    return re.sub(r">\s+<", "><", ET.tostring(picture, encoding="unicode")), height
+
+
+def _simplify(graph: ET.Element) -> None:
+    """Replace links by titles and paths by rectangles, and drop fonts that are those of the page."""
     for group in [graph, *graph.iter(f"{_SVG}g")]:
         title = group.find(f"{_SVG}title")
         for wrapped in group.findall(f"{_SVG}g"):
@@ -77,9 +85,13 @@ def _marked(svg: str, drawn: Cards) -> tuple[str, float]:
             for path in group.findall(f"{_SVG}path"):
                 _straighten(path)
     for text in graph.iter(f"{_SVG}text"):
-        del text.attrib["font-family"]  # the page has the same
+        del text.attrib["font-family"]
         if text.get("text-anchor") == "start":
             del text.attrib["text-anchor"]
+
+
+def _mark_rows(graph: ET.Element, drawn: Cards) -> None:
+    """Mark the value and the gradient of each row: a card's texts stand in the order of its rows."""
     cards = {card.id: card for card in drawn.cards}
     for group in graph.iter(f"{_SVG}g"):
         pieces = list(group)
@@ -92,21 +104,18 @@ def _marked(svg: str, drawn: Cards) -> tuple[str, float]:
                 number, pill = pieces[k], pieces[k - 1]
                 for piece in (number, pill):
                     piece.attrib.update({"class": "pill", "data-row": row.id})
-                # In the middle, as wide as it is: running sums are longer or shorter than what was placed.
+                # Centred and of its own width, because running sums are longer or shorter.
                 for held in ("textLength", "lengthAdjust"):
                     number.attrib.pop(held, None)
                 middle = float(pill.attrib["x"]) + float(pill.attrib["width"]) / 2.0
                 number.attrib.update({"x": f"{middle:.6g}", "text-anchor": "middle"})
-    height = float(picture.get("height", "0pt").removesuffix("pt")) * 4.0 / 3.0
-    ET.register_namespace("", _SVG[1:-1])
-    return re.sub(r">\s+<", "><", ET.tostring(picture, encoding="unicode")), height
 
 
 # --- The page -------------------------------------------------------------------------------------
 
 
 class Player:
-    """The page that `play` makes. In Jupyter it shows itself, elsewhere as a tree of text."""
+    """The page that `play` makes. It shows itself in Jupyter; elsewhere it prints as a tree of text."""
 
     def __init__(self, value: Value, picture: Picture) -> None:
         assert picture.cards is not None
@@ -116,7 +125,7 @@ class Player:
 
     @property
     def html(self) -> str:
-        """The page. Raises `RuntimeError` if there is no Graphviz to draw with."""
+        """The page, as HTML. Raises `RuntimeError` if there is no Graphviz."""
         return self._page()[0]
 
     def _page(self) -> tuple[str, float]:
@@ -130,12 +139,12 @@ class Player:
                 if f'{paint}="{ours.lower()}"' in svg
             ]
         )
-        said = json.dumps([_slim(step) for step in self.steps], ensure_ascii=False, separators=(",", ":"))
+        listed = json.dumps([_slim(step) for step in self.steps], ensure_ascii=False, separators=(",", ":"))
         fills = {
             "title": html.escape(f"The gradient of {self.title}"),
             "dark": dark,
             "svg": svg,
-            "steps": re.sub("<(?=[!sS])", r"\\u003c", said.replace("</", r"<\/")),
+            "steps": re.sub("<(?=[!sS])", r"\\u003c", listed.replace("</", r"<\/")),
             "note": "" if self.cards.gradients else "no gradients yet: call backward(), then play again",
         }
         return filled("player.html", fills), height
@@ -151,7 +160,7 @@ class Player:
 
     @property
     def frame(self) -> str:
-        """The page in a frame, as HTML for other pages. Raises `RuntimeError` if there is no Graphviz."""
+        """The page in a frame, as HTML to put in another page. Raises `RuntimeError` without Graphviz."""
         page, height = self._page()
         return (
             f'<iframe srcdoc="{html.escape(page)}" sandbox="allow-scripts" title="backward player" '
@@ -165,7 +174,7 @@ class Player:
             frame, still = self.frame, base64.b64encode(self.picture.pipe("svg")).decode()
         except RuntimeError as error:
             return {"text/plain": f"{text}\n{error}"}
-        # A notebook that is not trusted drops the frame, and shows what is under it.
+        # A notebook that is not trusted drops the frame and shows the picture under it.
         image = f'<img alt="the graph with its gradients" src="data:image/svg+xml;base64,{still}">'
         return {
             "text/plain": text,
@@ -185,12 +194,12 @@ def play(
     batch: bool | None = None,
     max_cards: float = 40,
 ) -> Player:
-    """Return the player of the graph that `value` was made from: how values arise, how the gradient flows.
+    """Return a player that shows step by step how `value` is computed and how its gradient flows back.
 
-    It shows itself in Jupyter, and ``play(loss).save("loss.html")`` writes a page that needs nothing else.
-    The options are those of `draw`; a graph of more than `max_cards` cards is folded as it takes.
+    It shows itself in Jupyter. ``play(loss).save("loss.html")`` writes a page that needs no other file. The
+    options are those of `draw`; a graph with more than `max_cards` cards is folded until it fits.
 
-    Raises `ValueError` if it still has more than 150 cards, `TypeError` if `value` is no Value.
+    Raises `ValueError` if the picture has more than 150 cards, `TypeError` if `value` is not a Value.
     """
     picture = draw(
         value,
@@ -204,7 +213,7 @@ def play(
     assert picture.cards is not None
     if len(picture.cards.cards) > MOST_CARDS:
         raise ValueError(
-            f"the player shows at most {MOST_CARDS} cards and this picture has {len(picture.cards.cards)}: "
-            f'fold it with collapse="neuron" or "layer", or a max_cards of at most {MOST_CARDS}'
+            f"the player shows at most {MOST_CARDS} cards, and this picture has {len(picture.cards.cards)}: "
+            f'fold it with collapse="neuron" or "layer", or with a max_cards of at most {MOST_CARDS}'
         )
     return Player(value, picture)

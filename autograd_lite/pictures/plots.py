@@ -1,7 +1,7 @@
 """Plots of training: losses, decision boundaries, gradients by layer, paths of descent, functions.
 
-Each takes Matplotlib axes as ``ax``, or makes some, and returns them; the global style is never touched.
-They need Matplotlib (the extra ``viz``). What does not live here: pictures of graphs (`dot.py`).
+Each plot takes Matplotlib axes as ``ax``, or makes them, and returns them. It leaves the global style alone.
+Plots need Matplotlib (the extra ``viz``). Pictures of graphs are in `dot.py`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _GAP = 12.0  # points between labels at the ends of lines
 
 
 def _axes(ax: Axes | None, title: str, x: str = "", y: str = "") -> Axes:
-    """The axes given or new ones, with their title and in our colours."""
+    """Return the axes given, or new ones, with their title and in the colours of this package."""
     try:
         from matplotlib import pyplot, rc_context
     except ImportError:
@@ -78,10 +78,10 @@ def _between(low: float, high: float, count: int) -> list[float]:
 
 
 def plot_loss(history: Losses, ax: Axes | None = None) -> Axes:
-    """Plot the loss of each epoch on a log axis, each line with its last value.
+    """Plot the loss of each epoch on a log axis, and write the last loss at the end of each line.
 
-    `history` is what `fit` returns, a list of losses, or such lists by name. Raises `ValueError` if there
-    is no loss in it.
+    `history` is the result of `fit`, a list of losses, or a dict of lists of losses by name. Raises
+    `ValueError` if it holds no loss.
     """
     if isinstance(history, History):
         lines = {"training": history.loss, "held out": history.validation_loss}
@@ -114,7 +114,7 @@ def plot_loss(history: Losses, ax: Axes | None = None) -> Axes:
 
 
 def _label_ends(ax: Axes, lines: Mapping[str, Sequence[float]]) -> None:
-    """Write the last number of each line beside its end, one above the other where they would collide."""
+    """Write the last number of each line at its end; numbers that would collide move apart."""
     to_points = 72.0 / ax.figure.dpi
     ends = [
         (len(losses), losses[-1], k) for k, losses in enumerate(lines.values()) if math.isfinite(losses[-1])
@@ -147,11 +147,12 @@ def plot_boundary(
     *,
     resolution: int = 80,
 ) -> Axes:
-    """Plot what `model` says of each point of the plane, and the examples on it.
+    """Plot the class that `model` predicts at each point of the plane, and the examples.
 
-    `model` gives one number, the score z with P = σ(z), or P itself if it ends in a sigmoid layer; or a
-    list of scores, one for each class. Labels are class numbers, or −1 and 1. Of two classes the colour is
-    the probability, and a black line stands where it is ½; of more, the most probable class.
+    `model` returns one number, the score z with P = σ(z), or P itself if it ends in a sigmoid layer; or it
+    returns a list of scores, one for each class. Labels are class numbers, or −1 and 1. With two classes
+    the colour shows the probability, and a black line stands where it is ½. With more, the colour shows the
+    most probable class.
 
     Raises `ValueError` unless all examples have two inputs and a label that is a number.
     """
@@ -161,19 +162,9 @@ def plot_boundary(
     wrong = [point for point in points if len(point) != 2]
     if wrong:
         raise ValueError(f"a boundary is plotted for two inputs, and an example has {len(wrong[0])}")
-    ends_in_sigmoid = isinstance(model, MLP) and model.layers[-1].neurons[0].activation == "sigmoid"
     across, up = [_between(*_span([point[k] for point in points], 0.12), resolution) for k in (0, 1)]
-
-    def probabilities(point: list[float]) -> list[float]:
-        out = model(point)
-        if isinstance(out, list | tuple) and len(out) > 1:
-            return softmax([_number(score) for score in out])
-        z = _number(out[0] if isinstance(out, list | tuple) else out)
-        p = z if ends_in_sigmoid else sigmoid(z)
-        return [1.0 - p, p]
-
     with no_grad():
-        P = [[probabilities([x1, x2]) for x1 in across] for x2 in up]
+        P = [[_probabilities(model, [x1, x2]) for x1 in across] for x2 in up]
     classes = len(P[0][0])
     ax = _axes(ax, "Decision boundary")
     ax.grid(False)
@@ -205,6 +196,17 @@ def plot_boundary(
     return ax
 
 
+def _probabilities(model: Callable[[list[float]], Any], point: list[float]) -> list[float]:
+    """Return the probability of each class at a point of the plane."""
+    out = model(point)
+    if isinstance(out, list | tuple) and len(out) > 1:
+        return softmax([_number(score) for score in out])
+    z = _number(out[0] if isinstance(out, list | tuple) else out)
+    ends_in_sigmoid = isinstance(model, MLP) and model.layers[-1].neurons[0].activation == "sigmoid"
+    p = z if ends_in_sigmoid else sigmoid(z)
+    return [1.0 - p, p]
+
+
 def _class_number(label: Any) -> float:
     try:
         return float(label)
@@ -218,7 +220,7 @@ def _class_colours(classes: int) -> list[str]:
 
 
 def _shade(p: float) -> str:
-    """The colour of a probability: orange at 0, white at ½, blue at 1, each softened."""
+    """Return the colour of a probability: orange at 0, white at ½, blue at 1, each softened."""
     return mix("#FFFFFF", _BLUE if p > 0.5 else _ORANGE, min(0.75, 1.6 * abs(p - 0.5)))
 
 
@@ -228,8 +230,8 @@ def _shade(p: float) -> str:
 def plot_gradient_flow(model: Module | Mapping[str, Module], ax: Axes | None = None) -> Axes:
     """Plot |gradient| of every parameter by layer on a log axis, with a bar at each median.
 
-    Where gradients vanish or explode on their way back, the bars fall or rise towards the first layer.
-    Gradients of 0, which a log axis cannot show, are counted below. `model` may be several, by name.
+    Where gradients vanish or explode on their way back, the bars fall or rise towards the first layer. A
+    log axis cannot show gradients of 0: they are counted below it. `model` may be a dict of models by name.
 
     Raises `ValueError` if a parameter has no gradient yet.
     """
@@ -264,7 +266,7 @@ def plot_gradient_flow(model: Module | Mapping[str, Module], ax: Axes | None = N
 
 
 def _by_layer(model: Module) -> list[list[float]]:
-    """|gradient| of the parameters, in lists by what their names begin with."""
+    """Return |gradient| of the parameters, in a list for each layer, which their names begin with."""
     layers: dict[str, list[float]] = {}
     for name, parameter in model.named_parameters():
         if parameter.grad is None:
@@ -282,10 +284,11 @@ def _by_layer(model: Module) -> list[list[float]]:
 
 
 def plot_descent(f: Callable[[Any], Any], path: Path | Mapping[str, Path], ax: Axes | None = None) -> Axes:
-    """Plot a descent on the function `f`: what `minimize` returned, or a list of points.
+    """Plot a descent on the function `f`: the result of `minimize`, or a list of points.
 
-    Points of two numbers go over contours that are even on a log scale above the lowest value seen; single
-    numbers along the curve. `path` may be several, by name. The last point of all that is lowest is starred.
+    Points of two numbers are drawn over contours, which are evenly spaced on a log scale above the lowest
+    value. Single numbers are drawn along the curve of `f`. `path` may be a dict of paths by name. A star
+    marks the lowest of the last points.
 
     Raises `ValueError` unless every point is a number or a pair of numbers.
     """
@@ -310,7 +313,7 @@ def plot_descent(f: Callable[[Any], Any], path: Path | Mapping[str, Path], ax: A
     for k, (name, each) in enumerate(paths.items()):
         colour, marker = looks[k % len(looks)]
         label = f"{name}, {len(each) - 1} steps" if name else f"{len(each) - 1} steps"
-        # Marks are thinned out where they would hide the line, but the first and the last stay.
+        # Fewer marks where they would hide the line, but always the first and the last.
         every = max(1, len(each) // 40)
         marks = sorted({*range(0, len(each), every), len(each) - 1})
         ax.plot(
@@ -357,7 +360,7 @@ def _contours(f: Callable[[Any], Any], points: list[Sequence[float]], ax: Axes |
 
 
 def _height(f: Callable[[Any], Any], point: Any) -> float:
-    """f there, NaN where it has no value."""
+    """Return `f` at a point, NaN where it has no value."""
     try:
         return _number(f(point))
     except (ArithmeticError, ValueError):
@@ -373,9 +376,9 @@ def plot_function(
     *,
     derivative: bool = True,
 ) -> Axes:
-    """Plot `f` of one number from `low` to `high`, its derivative, and the tangent at `at`.
+    """Plot `f`, a function of one number, from `low` to `high`, with its derivative and the tangent at `at`.
 
-    Where `f` has no value or no derivative the lines have gaps. Raises `ValueError` unless low < high.
+    The lines have gaps where `f` has no value or no derivative. Raises `ValueError` unless low < high.
     """
     if not low < high:
         raise ValueError(f"low must be below high, got {low!r} and {high!r}")

@@ -1,7 +1,6 @@
-"""The report of a training: one page with its curves, its mistakes, its gradients and its graph.
+"""The report of a training: one page with its loss curves, confusion matrix, gradients and graph.
 
-What does not live here: training and measuring (`cli.py`), the pictures themselves (`plots.py`, `dot.py`,
-`player.py`).
+`cli/` trains and measures; `plots.py`, `dot.py` and `player.py` make the pictures.
 """
 
 from __future__ import annotations
@@ -35,10 +34,11 @@ def report(
 ) -> str:
     """Return the page, which needs no other file and loads nothing.
 
-    `pairs` are the true and the predicted class numbers; `model` has the gradients that are plotted, which
-    is done before `example()` gives the loss that is drawn and played, gradients and all.
+    `facts` are terms with their descriptions, `pairs` the true and the predicted class numbers. The
+    gradients of `model` are plotted first. Then `example()` returns the loss that is drawn and played, after
+    its backward pass.
 
-    Raises `ImportError` if there is no Matplotlib. Without a Graphviz the graph is a tree of text.
+    Raises `ImportError` if there is no Matplotlib. Without Graphviz the graph is a tree of text.
     """
     listed = "".join([f"<dt>{html.escape(head)}</dt><dd>{html.escape(text)}</dd>" for head, text in facts])
     curve = _plotted(lambda ax: plot_loss(history, ax), "loss of each epoch")
@@ -72,7 +72,7 @@ def _plotted(plot: Callable[[Axes], object], about: str) -> str:
 
 
 def _matrix(classes: Sequence[str], counts: Counter[tuple[int, int]]) -> str:
-    """The counts, a row for each true class, a column for each predicted one."""
+    """Return the counts as a table with a row for each true class and a column for each predicted one."""
     largest = max(counts.values(), default=1)
 
     def cell(i: int, j: int) -> str:

@@ -161,7 +161,7 @@ class Explained(Feature):
 
 
 class Source(Feature):
-    """writes the gradient as source that runs without it"""
+    """writes the gradient as source code that runs without the library"""
 
     def autograd_lite():
         from autograd_lite import compile
@@ -229,7 +229,7 @@ def found(size: Callable[[int], int]) -> bool:
 
 
 class Rolled(Feature):
-    """finds a network's loops again in scalar code"""
+    """recovers a network's loops from scalar code"""
 
     def autograd_lite():
         from autograd_lite import Value, compile
@@ -356,7 +356,7 @@ class Saturated(Feature):
 
 
 class Domain(Feature):
-    """outside its domain an operation raises, with names"""
+    """raises outside an operation's domain, and names the operands"""
 
     def autograd_lite():
         from autograd_lite import Value, log
@@ -411,7 +411,7 @@ class Domain(Feature):
 
 
 class Changed(Feature):
-    """numbers changed after recording: no silent error"""
+    """no silently wrong gradient if numbers change after recording"""
 
     def autograd_lite():
         from autograd_lite import Value
@@ -538,7 +538,7 @@ class Dropped(Feature):
 
 
 class Twice(Feature):
-    """`backward` twice, or over shared parts, adds up"""
+    """gradients accumulate over repeated and overlapping `backward` calls"""
 
     # s = a², u = 3s, v = 5s at a = 2: du/da = 12, dv/da = 20; both, and the second once more: 52.
 
@@ -689,7 +689,7 @@ class Deep(Feature):
 
 
 class Pickled(Feature):
-    """what was recorded can be pickled"""
+    """recorded graphs can be pickled"""
 
     wanted = math.sin(2.0) + 2.0 * math.cos(2.0)  # of x sin x, at 2
 
@@ -795,7 +795,7 @@ class Order(Feature):
 
 
 class Own(Feature):
-    """your own primitive by one rule, to any order"""
+    """your own primitive from one rule, differentiable to any order"""
 
     first = (math.cos(2.0) - math.sin(2.0) / 2.0) / 2.0  # at 2
     second = (-math.sin(2.0) - 2.0 * first) / 2.0
@@ -896,7 +896,7 @@ class Own(Feature):
 
 
 class Arrays(Feature):
-    """whole arrays as values, products of matrices"""
+    """arrays as values, matrix products"""
 
     # The gradient of Σ (A x) by A's first row is x.
 

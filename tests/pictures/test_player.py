@@ -1,10 +1,9 @@
-"""The player: what its steps say, what its page holds, and every control of it in a real browser."""
+"""The player: what its page holds, and every control of it in a real browser."""
 
 import base64
 import html
 import importlib.util
 import json
-import math
 import os
 import re
 import shutil
@@ -14,269 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from autograd_lite import (
-    MLP,
-    Value,
-    dot,
-    half_squared_error,
-    log_loss_from_scores,
-    mean,
-    no_grad,
-    primitive,
-    scope,
-    softmax_cross_entropy,
-    where,
-)
-from autograd_lite import sum as sum_
-from autograd_lite.core.primitive import TABLE
-from autograd_lite.core.value import topological_order
+from autograd_lite import MLP, Value, half_squared_error
 from autograd_lite.notation.names import short
-from autograd_lite.pictures.mathml import Name
-from autograd_lite.pictures.mathml import typeset as _typeset
 from autograd_lite.pictures.player import MOST_CARDS, Player, play
-from autograd_lite.pictures.steps import Step
+from tests.pictures.graphs import named_network as network
 
 ROOT = Path(__file__).parents[2]
-
-
-def network() -> Value:
-    """The loss of a small network of sigmoids: two inputs, each used by two neurons."""
-    x = [Value(1.0, "x1"), Value(-2.0, "x2")]
-    a = []
-    with scope("layer 1"):
-        for k, w in enumerate(([-0.529, -1.05], [-1.28, 0.108])):
-            z = dot([Value(w_i, f"w{i}") for i, w_i in enumerate(w, 1)], x, Value(0.1 - k, "b"))
-            z.label = f"z{k + 1}"
-            a.append(z.sigmoid())
-    with scope("layer 2"):
-        y_hat = dot([Value(-1.33, "w1"), Value(0.022, "w2")], a, Value(-0.463, "b")).sigmoid()
-    y_hat.label = "y_hat"
-    error = y_hat - Value(1.0, "y")
-    error.label = "error"
-    loss = error**2
-    loss.label = "loss"
-    loss.backward()
-    return loss
-
-
-def said(player: Player, start: str) -> list[str]:
-    """The text of each backward step that begins so."""
-    return [step.text for step in player.steps if step.phase == "backward" and step.text.startswith(start)]
-
-
-def reasons(value: Value) -> list[str]:
-    value.backward()
-    return [step.reason for step in play(value).steps if step.phase == "backward"][1:]
-
-
-# --- Steps ----------------------------------------------------------------------------------------
-
-
-def test_each_use_of_each_value_is_a_step_and_so_is_each_operation_and_the_seed():
-    loss = network()
-    nodes = topological_order(loss)
-    operations = [node for node in nodes if node.primitive is not None]
-    uses = sum(isinstance(x, Value) for node in operations for x in node.operands)
-    steps = play(loss).steps
-    assert [step.phase for step in steps] == ["forward"] * (1 + len(operations)) + ["backward"] * (1 + uses)
-
-
-def test_chain_rule_line_has_names_and_numbers():
-    loss = network()
-    (line,) = said(play(loss), "∂loss/∂ŷ")
-    (error,) = (node for node in topological_order(loss) if node.label == "error")
-    upstream, flow = short(error.grad), short(error.operands[0].grad)
-    assert line == f"∂loss/∂ŷ = ∂loss/∂error · ∂error/∂ŷ = {upstream} · 1.00 = {flow}"
-
-
-def test_only_a_negative_number_stands_in_parentheses():
-    a, b = Value(0.0, "a"), Value(-0.5, "b")
-    texts = [step.text for step in play(a * b).steps]
-    assert "a·b = 0(−0.500) = 0" in texts
-
-
-def test_line_is_well_formed_mathml():
-    from xml.etree import ElementTree
-
-    for step in play(network()).steps:
-        ElementTree.fromstring(f"<math>{step.mathml}</math>")
-    line = next(step for step in play(network()).steps if "∂loss/∂x₁" in step.text)
-    assert "<msub><mi>x</mi><mn>1</mn></msub>" in line.mathml
-    assert line.mathml.count("<mfrac>") == 3
-
-
-@pytest.mark.parametrize(
-    ("formula", "mathml"),
-    [
-        ("−1.5", '<mrow><mo form="prefix">−</mo><mn>1.5</mn></mrow>'),
-        ("a − b", "<mrow><mi>a</mi><mo>−</mo><mi>b</mi></mrow>"),
-        ("2·10⁻³⁰", "<mrow><mn>2</mn><mo>·</mo><msup><mn>10</mn><mn>−30</mn></msup></mrow>"),
-        ("1 < ∞", "<mrow><mn>1</mn><mo>&lt;</mo><mo>∞</mo></mrow>"),
-        ("log2", "<mtext>log2</mtext>"),
-    ],
-)
-def test_formulas_are_typeset(formula, mathml):
-    assert _typeset(formula, []) == Name(formula, mathml)
-
-
-def test_sums_run_where_several_consumers_meet():
-    loss = network()
-    player = play(loss)
-    x1 = next(node for node in topological_order(loss) if node.label == "x1")
-    row = next(row for row, value in player.cards.values.items() if value is x1)
-    steps = [step for step in player.steps if step.phase == "backward" and row in step.rows]
-    flows = [
-        node.grad * partial
-        for node in reversed(topological_order(loss))
-        for x, partial in zip(node.operands, node.partials, strict=True)
-        if x is x1
-    ]
-    assert len(flows) == 2
-    assert steps[0].running[0] in map(short, flows)  # of the neuron that comes first
-    assert "use 1 of 2, more to come" in steps[0].reason
-    assert steps[1].running == []  # the pill as it was drawn: the engine's gradient
-    assert steps[1].text.endswith(f"= {short(x1.grad)}")
-    assert steps[1].text.startswith(f"∂loss/∂x₁ = {steps[0].running[0]} + ∂loss/∂")
-
-
-AS_IT_IS, OTHER = "passes the gradient on unchanged", "the local partial is the other factor"
-
-
-@pytest.mark.parametrize(
-    ("build", "expected"),
-    [
-        (lambda x, y: x * y, [f"×: {OTHER}, y", f"×: {OTHER}, x"]),
-        (lambda x, y: x - y, [f"−: {AS_IT_IS}", "−: flips the sign of the gradient"]),
-        (lambda x, y: 3.0 * x + y, [f"+: {AS_IT_IS}", f"+: {AS_IT_IS}", "×: scales the gradient by 3.00"]),
-        (lambda x, y: dot([x], [y], 1.0), [f"Σ: {OTHER}, y", f"Σ: {OTHER}, x"]),
-        (lambda x, y: x.exp(), ["exp: the local partial is the value itself, exp(x)"]),
-        (lambda x, y: x.log(), ["log: the local partial is 1/x"]),
-        (lambda x, y: (x - 3.0).relu(), ["ReLU: the local partial is [x − 3 > 0]", f"−: {AS_IT_IS}"]),
-    ],
-)
-def test_plain_reasons(build, expected):
-    assert sorted(reasons(build(Value(2.0, "x"), Value(0.5, "y")))) == sorted(expected)
-
-
-def test_a_player_made_within_no_grad_says_the_same():
-    loss = network()
-    with no_grad():
-        assert play(loss).steps == play(loss).steps
-        inside = play(loss).steps
-    assert inside == play(loss).steps
-
-
-def test_reason_of_a_primitive_of_your_own_comes_from_its_rule():
-    double = primitive("double", lambda x: 2.0 * x, lambda out, x: (2.0,))
-    try:
-        assert reasons(double(Value(1.5, "x"))) == ["double: scales the gradient by 2.00"]
-    finally:
-        del TABLE["double"]
-
-
-def test_branch_that_was_not_taken_gets_exactly_nothing():
-    x, y = Value(1.0, "x"), Value(2.0, "y")
-    assert "the branch not taken: it gets exactly zero · " not in reasons(x * y)
-    assert "the branch not taken: it gets exactly zero" in reasons(where(1.0, x, y))
-
-
-def test_folded_uses_are_one_step_that_completes_the_gradient():
-    model = MLP(2, [1], rng=0)
-    X = [[k / 50.0, 1.0 - k / 70.0] for k in range(100)]
-    loss = log_loss_from_scores([model(x) for x in X], [float(k % 2) for k in range(100)], "mean")
-    loss.backward()
-    player = play(loss, batch=True)
-    for parameter in model.parameters():
-        row = next(row for row, value in player.cards.values.items() if value is parameter)
-        last = [step for step in player.steps if step.phase == "backward" and row in step.rows][-1]
-        assert last.text.endswith(f"= {short(parameter.grad)}")
-        assert re.search(r"the sum over \d+ uses", last.reason)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"max_cards": 149},
-        {"collapse": "neuron"},
-        {"collapse": "layer"},
-        {"batch": False, "max_cards": 100},
-        {"max_cards": 7},
-        {"max_cards": 2},
-        {"max_cards": 1},
-    ],
-    ids=str,
-)
-def test_every_value_and_gradient_that_is_drawn_is_reached_however_it_is_folded(options):
-    layers = [MLP(2, [7], "tanh", rng=0), MLP(7, [7], "tanh", rng=1), MLP(7, [3], rng=2)]
-    losses = []
-    for k in range(5):
-        x = [Value(k / 5.0, "x1"), Value(1.0 - k, "x2")]
-        for i, layer in enumerate(layers):
-            with scope(f"layer {i}"):
-                x = layer(x)
-        losses.append(softmax_cross_entropy(x, k % 3))
-    loss = mean(losses) + 0.1 * sum_([p * p for layer in layers for p in layer.parameters()])
-    loss.backward()
-    player = play(loss, **options)
-    last: dict[tuple[str, str], Step] = {}
-    for step in player.steps:
-        last.update({(step.phase, row): step for row in step.rows})
-    rows = [row for card in player.cards.cards for row in card.rows]
-    assert {row for phase, row in last if phase == "forward"} == {row.id for row in rows}
-    for row in rows:
-        if row.id in player.cards.values:
-            step = last["backward", row.id]
-            assert step.running == []
-            assert step.text.endswith(f"= {short(row.gradient)}")
-    edges = {edge.id for edge in player.cards.edges}
-    assert all(set(step.edges) <= edges for step in player.steps)
-    assert player.html
-
-
-def test_graph_of_a_hundred_thousand_values():
-    values = [Value(k / 1000.0) for k in range(1000)]
-    for _ in range(99):
-        values = [value.sin() for value in values]
-    loss = sum_(values)
-    loss.backward()
-    start = time.perf_counter()
-    assert play(loss).html
-    # About a second here, six times as much on a machine that is busy.
-    assert time.perf_counter() - start < 10.0
-
-
-def test_gradient_from_another_pass_has_a_step_of_its_own():
-    w = Value(3.0, "w")
-    (w * 5.0).backward()
-    loss = w * 2.0
-    loss.label = "loss"
-    loss.backward()
-    use, last = play(loss).steps[-2:]
-    assert use.text.endswith("= 1.00 · 2.00 = 2.00")
-    assert (last.text, last.reason) == ("∂loss/∂w = 2.00 + 5.00 = 7.00", "added by another backward pass")
-
-
-def test_before_backward_it_plays_the_values_only():
-    player = play(Value(2.0, "x") * 3.0)
-    assert {step.phase for step in player.steps} == {"forward"}
-    assert "no gradients yet: call backward()" in player.html
-
-
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_what_is_not_finite_is_played_too(bad):
-    loss = Value(bad, "x") * Value(2.0, "w")
-    loss.backward()
-    assert play(loss).steps[-1].text.endswith(f"= {short(2.0)}") or short(bad) in play(loss).steps[-1].text
-
-
-def test_a_leaf_alone():
-    x = Value(2.0, "x")
-    x.backward()
-    assert [step.text for step in play(x).steps][-1] == "∂x/∂x = 1.00"
-
-
-# --- The page -------------------------------------------------------------------------------------
 
 
 def test_page_is_self_contained_and_small():
@@ -354,9 +96,6 @@ def test_without_graphviz_it_is_a_tree_and_saves_nothing(monkeypatch, tmp_path, 
         player.save(tmp_path / "x.html")
     assert list(tmp_path.iterdir()) == []
     assert capfd.readouterr().err == ""
-
-
-# --- In a browser ---------------------------------------------------------------------------------
 
 
 class Page:

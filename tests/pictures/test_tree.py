@@ -14,6 +14,7 @@ from autograd_lite import Value, dot, exp, prod, scope, sigmoid, tanh, where
 from autograd_lite import sum as total
 from autograd_lite.pictures import tree
 from autograd_lite.pictures.tree import Tree
+from tests.pictures.graphs import chain
 
 
 def network() -> Value:
@@ -30,14 +31,6 @@ def network() -> Value:
     loss = error**2
     loss.label = "loss"
     return loss
-
-
-def chain(length: int) -> Value:
-    x = Value(0.5, "x")
-    y = x
-    for _ in range(length):
-        y = tanh(y)
-    return y
 
 
 NETWORK = """\
