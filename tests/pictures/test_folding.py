@@ -8,8 +8,8 @@ import pytest
 
 from autograd_lite import Value, scope, square, tanh
 from autograd_lite import sum as total
-from autograd_lite.nn.losses import cross_entropy, half_squared_error, log_loss_from_scores
 from autograd_lite.nn import MLP
+from autograd_lite.nn.losses import cross_entropy, half_squared_error, log_loss_from_scores
 from autograd_lite.notation.names import short
 from autograd_lite.pictures import draw
 from autograd_lite.pictures.cards import cards

@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 import time
 
 import pytest
@@ -117,10 +118,10 @@ def test_graph_of_a_hundred_thousand_values():
         values = [value.sin() for value in values]
     loss = sum_(values)
     loss.backward()
-    start = time.perf_counter()
+    start = time.process_time()  # other processes may keep the machine busy
     assert play(loss).html
-    # About a second here, six times as much on a machine that is busy.
-    assert time.perf_counter() - start < 10.0
+    limit = 5.0 if sys.gettrace() is None else 30.0  # coverage traces every line
+    assert time.process_time() - start < limit  # measured: 1 to 2 s
 
 
 def test_gradient_from_another_pass_has_a_step_of_its_own():
