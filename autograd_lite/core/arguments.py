@@ -10,15 +10,14 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial, reduce
-from typing import Any
 
-from autograd_lite.core.primitive import TABLE, Tracer
+from autograd_lite.core.primitive import TABLE, Operands, Scalar, Tracer
 
 
-def several(name: str, least: int = 0) -> Callable[..., tuple[Any, ...]]:
+def several(name: str, least: int = 0) -> Callable[..., Operands]:
     """Return the ``arguments`` of a row of several values: an iterable of at least `least` operands."""
 
-    def arguments(values: Iterable[Any]) -> tuple[Any, ...]:
+    def arguments(values: Iterable[Scalar]) -> Operands:
         operands = tuple(values)
         if len(operands) < least:
             raise ValueError(f"{name} of no values is undefined: give it at least one")
@@ -27,14 +26,14 @@ def several(name: str, least: int = 0) -> Callable[..., tuple[Any, ...]]:
     return arguments
 
 
-def factors(w: Sequence[Any], x: Sequence[Any], b: Any = None) -> tuple[Any, ...]:
+def factors(w: Sequence[Scalar], x: Sequence[Scalar], b: Scalar = None) -> Operands:
     """Return (*w, *x, b) for vectors w and x of one length, or (*w, *x) without a bias."""
     if len(w) != len(x):
         raise ValueError(f"dot needs two vectors of one length, got {len(w)} and {len(x)} numbers")
     return (*w, *x) if b is None else (*w, *x, b)
 
 
-def branches(condition: Any, x: Any, y: Any) -> tuple[Any, ...]:
+def branches(condition: Scalar, x: Scalar, y: Scalar) -> Operands:
     """Return the condition, as 1.0 or 0.0, and both branches of a `where`."""
     # A branch given as a function runs only if it is taken. What stands for the other is never used.
     if isinstance(condition, Tracer):
@@ -48,7 +47,7 @@ def branches(condition: Any, x: Any, y: Any) -> tuple[Any, ...]:
     return 0.0, 0.0 if callable(x) else x, y() if callable(y) else y
 
 
-def class_number(label: Any, classes: int) -> int:
+def class_number(label: object, classes: int) -> int:
     """Return `label` as an int from 0 to `classes` − 1; `TypeError` or `ValueError` if it is not one."""
     try:
         y = operator.index(label if type(label) is not bool else "a bool")  # type: ignore[arg-type]
@@ -64,7 +63,7 @@ def refuse_label(classes: int, number: float) -> None:
     class_number(int(number) if number.is_integer() else number, classes)
 
 
-def scores_with_the_right_one_first(scores: Iterable[Any], label: int) -> tuple[Any, ...]:
+def scores_with_the_right_one_first(scores: Iterable[Scalar], label: int) -> Operands:
     """Return the scores of all classes, that of the class `label` first."""
     operands = list(scores)
     if isinstance(label, Tracer) and operands:

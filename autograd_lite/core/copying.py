@@ -9,29 +9,32 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autograd_lite.core.modes import Label
+
+if TYPE_CHECKING:
+    from autograd_lite.core.value import Value
 
 _KEPT = ("_data", "_grad", "_note", "primitive", "_operands", "_partials")
 _running = threading.local()
 
 
-def shallow(node: Any) -> Any:
+def shallow(node: Value) -> Value:
     """Return a copy of a node that has the same operands."""
     return _restored(type(node), (), *_parts(node))
 
 
-def deep(order: Sequence[Any], memo: dict[int, Any]) -> Any:
+def deep(order: Sequence[Value], memo: dict[int, Any]) -> Value:
     """Copy the nodes of `order`, operands first, that `memo` lacks; return the copy of the last."""
     for node in order:
         if id(node) not in memo:
             memo[id(node)] = copy = shallow(node)
             copy._operands = tuple([memo.get(id(x), x) for x in node._operands])
-    return memo[id(order[-1])]
+    return memo[id(order[-1])]  # type: ignore[no-any-return]
 
 
-def reduced(node: Any, topological_order: Callable[[Any], Sequence[Any]]) -> tuple[Any, ...]:
+def reduced(node: Value, topological_order: Callable[[Value], Sequence[Value]]) -> tuple[object, ...]:
     """Return what `pickle` needs to rebuild a node.
 
     A pickle saves what the node was made from before the node, in order. Each then finds its operands saved
@@ -50,11 +53,11 @@ class _Listed:
     The thread knows of it by a weak reference, so that it is forgotten with a pickle that fails.
     """
 
-    def __init__(self, nodes: Sequence[Any]) -> None:
+    def __init__(self, nodes: Sequence[Value]) -> None:
         self.ids = {id(node) for node in nodes}
         _running.listed = weakref.ref(self)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         self.ids.clear()  # it is saved after the nodes: they are done
         return tuple, ()
 
@@ -63,24 +66,24 @@ def _nothing_listed() -> None:
     return None
 
 
-def _restored(kind: type, _: Any, *parts: Any) -> Any:
-    node: Any = object.__new__(kind)
+def _restored(kind: type[Value], _: object, *parts: Any) -> Value:
+    node = object.__new__(kind)
     for slot, part in zip(_KEPT, parts if len(parts) == len(_KEPT) else _of_version_0_1(*parts), strict=True):
         setattr(node, slot, part)
     node._mark = None
     return node
 
 
-def _parts(node: Any) -> list[Any]:
+def _parts(node: Value) -> list[object]:
     return [getattr(node, slot, None) for slot in _KEPT]
 
 
 def _of_version_0_1(
     data: Any, grad: Any, label: Any, scope: Any, primitive: Any, x: Any, y: Any, dx: Any, dy: Any
-) -> tuple[Any, ...]:
+) -> tuple[object, ...]:
     """The parts of a node of version 0.1, which kept one or two operands in slots of their own."""
-    operands: tuple[Any, ...]
-    partials: tuple[Any, ...]
+    operands: tuple[object, ...]
+    partials: tuple[float | None, ...]
     if primitive is None:
         operands = partials = ()
     elif type(dx) is list:  # a neuron of a layer: w and b in x, the inputs in y

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
-from typing import Any
+from typing import TypeVar
 
 inf, nan = math.inf, math.nan
+T = TypeVar("T")
 
 
 def sigmoid(x: float) -> float:
@@ -60,9 +61,9 @@ def minimum(x: float, y: float) -> float:
     return x if x < y or x != x else y
 
 
-def where(condition: float, x: Any, y: Any) -> float:
+def where(condition: float, x: float | Callable[[], float], y: float | Callable[[], float]) -> float:
     taken = x if condition else y
-    return taken() if callable(taken) else taken  # type: ignore[no-any-return]
+    return taken() if callable(taken) else taken
 
 
 def clip(x: float, low: float, high: float) -> float:
@@ -91,7 +92,7 @@ def softmax_cross_entropy(f_y: float, *others: float) -> float:
     return top + math.log(math.fsum([math.exp(-top), *[math.exp(gap - top) for gap in gaps]]))
 
 
-def factors(operands: Any) -> tuple[Any, Any, Any]:
+def factors(operands: tuple[T, ...]) -> tuple[tuple[T, ...], tuple[T, ...], tuple[T, ...]]:
     n = len(operands) // 2
     return operands[:n], operands[n : 2 * n], operands[2 * n :]
 

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from autograd_lite.core import rules
 from autograd_lite.core.modes import comparison_hook
 from autograd_lite.core.numbers import is_real
-from autograd_lite.core.primitive import Primitive, Traceable
+from autograd_lite.core.primitive import Operands, Primitive, Scalar, Traceable
 
 if TYPE_CHECKING:
     from autograd_lite.core.value import Operand, Value
 
 # `recording.py` sets these: an operator records, recording makes a Value, and a Value has operators.
-record = cast("Callable[[Primitive, tuple[Any, ...]], Any]", None)
-unary = cast("Callable[[Primitive, Any], Value]", None)
-binary = cast("Callable[[Primitive, Any, Any], Value]", None)
+record = cast("Callable[[Primitive, Operands], Scalar]", None)
+unary = cast("Callable[[Primitive, Scalar], Value]", None)
+binary = cast("Callable[[Primitive, Scalar, Scalar], Value]", None)
 
 _ASCII = str.maketrans({"−": "-", "×": "*", "÷": "/"})
 
@@ -232,7 +232,7 @@ class Operators(Traceable):
 
     # --- Not a plain number
 
-    def _not_a_number(self, *_: Any) -> NoReturn:
+    def _not_a_number(self, *_: object) -> NoReturn:
         raise TypeError(
             f"{self!r} does not become a plain number by itself, because that would lose its gradient: write "
             "v.data for the number, or autograd_lite's own function (exp for math.exp) for a Value"
@@ -251,7 +251,7 @@ class Operators(Traceable):
         return "" if self.primitive is None else self.primitive.symbol.translate(_ASCII)
 
 
-def _compared(x: Operators, compare: Callable[[Any, Any], bool], y: Any) -> bool:
+def _compared(x: Operators, compare: Callable[[float, Scalar], bool], y: Scalar) -> bool:
     if (hook := comparison_hook.get()) is not None:
         return hook(x, compare.__name__, y)  # type: ignore[no-any-return]
     if isinstance(y, Operators):

@@ -11,9 +11,12 @@ import keyword
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from autograd_lite.core.numbers import real
+
+Scalar: TypeAlias = Any  # what a rule runs on: a float, a Value, or an array of floats
+Operands: TypeAlias = tuple[Scalar, ...]
 
 # How tightly a printed formula holds together; see `Primitive.precedence`.
 SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4
@@ -24,7 +27,7 @@ class Traceable:
 
     __slots__ = ()
 
-    def _record(self, row: Primitive, operands: tuple[Any, ...]) -> Any:
+    def _record(self, row: Primitive, operands: Operands) -> Scalar:
         raise NotImplementedError
 
 
@@ -33,14 +36,14 @@ class Tracer(Traceable):
 
     __slots__ = ()
 
-    def _require(self, holds: Callable[[], Any], sentence: str, refuse: Callable[[float], None]) -> None:
+    def _require(self, holds: Callable[[], Scalar], sentence: str, refuse: Callable[[float], None]) -> None:
         """Note a condition on the number. `refuse` raises for a number that does not fulfil it."""
 
-    def _branch(self, given: Any, taken: bool) -> Any:
+    def _branch(self, given: object, taken: bool) -> Scalar:
         """Return the branch of a `where` with this condition: `given`, or what that returns."""
         return given() if callable(given) else given
 
-    def _pulled(self, seeds: Iterable[tuple[Any, Any]], inputs: list[Any]) -> dict[Any, Any]:
+    def _pulled(self, seeds: Iterable[tuple[Scalar, Scalar]], inputs: list[Scalar]) -> dict[Scalar, Scalar]:
         """Return the adjoint of each input that has one, given pairs of nodes and their adjoints."""
         raise NotImplementedError
 
@@ -65,21 +68,21 @@ class Primitive:
 
     name: str
     forward: Callable[..., float]
-    rule: Callable[..., tuple[Any, ...]]
+    rule: Callable[..., Operands]
     symbol: str
     latex: str
     precedence: tuple[int, ...]
     domain: str
     edges: str
-    arguments: Callable[..., tuple[Any, ...]] | None
+    arguments: Callable[..., Operands] | None
     masks: bool
     arity: int | None
-    rule_on_floats: Callable[..., tuple[Any, ...]]
+    rule_on_floats: Callable[..., Operands]
     __doc__: str
     template: Mapping[str, str] = field(default_factory=dict)
-    decomposition: Callable[..., Any] | None = None
+    decomposition: Callable[..., Scalar] | None = None
 
-    def __call__(self, *arguments: Any, **options: Any) -> Any:
+    def __call__(self, *arguments: Scalar, **options: Scalar) -> Scalar:
         """Return the value for floats, or the node that records it if an operand is a Value."""
         operands = arguments
         if self.arguments is not None:
@@ -96,7 +99,7 @@ class Primitive:
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return lookup, (self.name,)
 
 
@@ -115,18 +118,18 @@ def lookup(name: str) -> Primitive:
 def primitive(
     name: str,
     forward: Callable[..., float],
-    rule: Callable[..., tuple[Any, ...]],
+    rule: Callable[..., Operands],
     *,
     symbol: str | None = None,
     latex: str | None = None,
     precedence: tuple[int, ...] | None = None,
     domain: str = "",
     edges: str = "",
-    arguments: Callable[..., tuple[Any, ...]] | None = None,
+    arguments: Callable[..., Operands] | None = None,
     masks: bool = False,
     doc: str = "",
     template: Mapping[str, str] | None = None,
-    decomposition: Callable[..., Any] | None = None,
+    decomposition: Callable[..., Scalar] | None = None,
 ) -> Primitive:
     """Add a row to the table and return it: a function of floats or Values that works everywhere.
 

@@ -9,19 +9,18 @@ module.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from autograd_lite.core import forward, modes, operators, rules
 from autograd_lite.core.modes import is_paused, pauses
 from autograd_lite.core.numbers import is_real, real
-from autograd_lite.core.primitive import Primitive, Tracer
+from autograd_lite.core.primitive import Operands, Primitive, Scalar, Tracer
 from autograd_lite.core.value import Value
 
 _new = object.__new__  # past `Value.__init__`, which checks what is known to be right here
 _FIRST_ALONE = (1.0, None)
 
 
-def record(row: Primitive, operands: tuple[Any, ...]) -> Any:
+def record(row: Primitive, operands: Operands) -> Scalar:
     """Apply `row` to operands, Values and real numbers, and return the node that remembers it.
 
     The local partials are computed here and now, as floats: the gradient is that of the computation as
@@ -53,9 +52,7 @@ def record(row: Primitive, operands: tuple[Any, ...]) -> Any:
     )
 
 
-def _node(
-    data: float, row: Primitive, operands: tuple[Any, ...], partials: tuple[float | None, ...]
-) -> Value:
+def _node(data: float, row: Primitive, operands: Operands, partials: tuple[float | None, ...]) -> Value:
     node = _new(Value)
     node._data = data
     node._grad = None
@@ -68,7 +65,7 @@ def _node(
     return node
 
 
-def failed(row: Primitive, operands: tuple[Any, ...], error: Exception) -> Any:
+def failed(row: Primitive, operands: Operands, error: Exception) -> Scalar:
     """Raise `error` with the operation, its operands and their labels.
 
     While a function is traced, record the operation in its program instead, which reads data when it runs.
@@ -87,7 +84,7 @@ def failed(row: Primitive, operands: tuple[Any, ...], error: Exception) -> Any:
 # Each builds its node in line, because calling `_node` would cost a tenth of the whole.
 
 
-def unary(row: Primitive, x: Any) -> Value:
+def unary(row: Primitive, x: Scalar) -> Value:
     """Return ``record(row, (x,))``, in half the time: nothing is packed, unpacked or looped over."""
     if type(x) is not Value:
         return record(row, (x,))  # type: ignore[no-any-return]
@@ -111,7 +108,7 @@ def unary(row: Primitive, x: Any) -> Value:
     return node
 
 
-def binary(row: Primitive, x: Any, y: Any) -> Value:
+def binary(row: Primitive, x: Scalar, y: Scalar) -> Value:
     """Return ``record(row, (x, y))``, in half the time; `NotImplemented` where that raises `TypeError`.
 
     Python then asks the other operand, which is how ``Value * ndarray`` gives an array.
@@ -144,7 +141,9 @@ def binary(row: Primitive, x: Any, y: Any) -> Value:
     return node
 
 
-def linear(W: Sequence[Sequence[Any]], x: Sequence[Any], b: Sequence[Any] | None = None) -> list[Any]:
+def linear(
+    W: Sequence[Sequence[Scalar]], x: Sequence[Scalar], b: Sequence[Scalar] | None = None
+) -> list[Scalar]:
     """Return W·x + b, a `dot` node for each row: ``[dot(w, x, bi) for w, bi in zip(W, b)]``.
 
     W is an m × n matrix, x has n entries, b has m. A layer of neurons is recorded in a third of the time,

@@ -19,7 +19,6 @@ import operator
 from collections.abc import Callable
 from itertools import accumulate
 from types import FunctionType
-from typing import Any
 
 from autograd_lite.core import arguments, forward
 from autograd_lite.core.primitive import (
@@ -28,7 +27,9 @@ from autograd_lite.core.primitive import (
     PRODUCT,
     SUM,
     TABLE,
+    Operands,
     Primitive,
+    Scalar,
     close_table,
     primitive,
 )
@@ -41,7 +42,7 @@ LN2, LN10 = math.log(2.0), math.log(10.0)
 # --- Rules that take more than a line ---------------------------------------------------------------
 
 
-def _pow_rule(out: Any, x: Any, y: Any) -> tuple[Any, ...]:
+def _pow_rule(out: Scalar, x: Scalar, y: Scalar) -> Operands:
     # ∂/∂x is 0 for y = 0, also at x = 0, where a root has a vertical tangent. ∂/∂y needs a positive base.
     # Where y is 0, y · out / x says the same as y · x^(y-1), with the same derivatives, and cannot overflow.
     return (
@@ -54,25 +55,25 @@ def _pow_rule(out: Any, x: Any, y: Any) -> tuple[Any, ...]:
     )
 
 
-def _clip_rule(out: Any, x: Any, low: Any, high: Any) -> tuple[Any, ...]:
+def _clip_rule(out: Scalar, x: Scalar, low: Scalar, high: Scalar) -> Operands:
     above, below = heaviside(x - low), heaviside(high - x)
     both = 0.5 * (1.0 - above) * (1.0 - below)
     return above * below, 1.0 - above - both, 1.0 - below - both
 
 
-def _prod_rule(out: Any, *x: Any) -> tuple[Any, ...]:
+def _prod_rule(out: Scalar, *x: Scalar) -> Operands:
     # The product of the others, from the left and from the right: no division, so zeros are no trouble.
     before = accumulate(x[:-1], operator.mul, initial=1.0)
     after = list(accumulate(x[:0:-1], operator.mul, initial=1.0))
     return tuple(map(operator.mul, before, reversed(after)))
 
 
-def dot_rule(w: tuple[Any, ...], x: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...]:
+def dot_rule(w: Operands, x: Operands, b: Operands) -> Operands:
     """The local partials of `dot` by its vectors: of each factor the other."""
     return x + w + _ONES[len(b)]
 
 
-def _softmax_cross_entropy_rule(out: Any, f_y: Any, *others: Any) -> tuple[Any, ...]:
+def _softmax_cross_entropy_rule(out: Scalar, f_y: Scalar, *others: Scalar) -> Operands:
     # P_k = e^(f_k - f_y - out); P_y - 1 as minus the sum of the others, which cancels nothing.
     p = [exp(f_k - f_y - out) for f_k in others]
     return (-sum(p), *p)

@@ -17,7 +17,7 @@ from autograd_lite.core import copying, modes, operators
 from autograd_lite.core.modes import Label, Line, backward_log, comparison_hook
 from autograd_lite.core.numbers import real
 from autograd_lite.core.operators import Operators
-from autograd_lite.core.primitive import Primitive
+from autograd_lite.core.primitive import Operands, Primitive, Scalar
 
 Operand: TypeAlias = "Value | float"
 
@@ -66,7 +66,7 @@ class Value(Operators):
     _partials: tuple[float | None, ...]
     primitive: Primitive | None
 
-    def __init__(self, data: Any, label: str | None = None) -> None:
+    def __init__(self, data: object, label: str | None = None) -> None:
         self._data = real(data, "the data of a Value")
         self._grad = self.primitive = self._mark = None
         self._operands = self._partials = ()
@@ -120,7 +120,7 @@ class Value(Operators):
         return self._data
 
     @data.setter
-    def data(self, number: Any) -> None:
+    def data(self, number: object) -> None:
         self._data = real(number, "the data of a Value")
 
     @property
@@ -129,7 +129,7 @@ class Value(Operators):
         return self._grad
 
     @grad.setter
-    def grad(self, number: Any) -> None:
+    def grad(self, number: object) -> None:
         self._grad = None if number is None else real(number, "the grad of a Value")
 
     @property
@@ -170,7 +170,7 @@ class Value(Operators):
         note = getattr(self, "_note", None)
         return note.provenance if isinstance(note, Label) else note
 
-    def _record(self, row: Primitive, operands: tuple[Any, ...]) -> Any:
+    def _record(self, row: Primitive, operands: Operands) -> Scalar:
         return operators.record(row, operands)
 
     # --- How it is shown
@@ -189,12 +189,12 @@ class Value(Operators):
     # --- Copies: a graph is copied whole, without recursion
 
     def __copy__(self) -> Value:
-        return copying.shallow(self)  # type: ignore[no-any-return]
+        return copying.shallow(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        return copying.deep(topological_order(self), memo)  # type: ignore[no-any-return]
+        return copying.deep(topological_order(self), memo)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return copying.reduced(self, topological_order)
 
 
