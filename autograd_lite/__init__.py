@@ -100,7 +100,7 @@ from autograd_lite.pictures import (
     plot_loss,
     tree,
 )
-from autograd_lite.train.optimizers import (
+from autograd_lite.train import (
     Adam,
     GradientDescent,
     History,

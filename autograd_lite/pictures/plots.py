@@ -19,7 +19,8 @@ from autograd_lite.nn.layers import MLP
 from autograd_lite.nn.losses import softmax
 from autograd_lite.nn.modules import Module
 from autograd_lite.pictures.colour import LIGHT, mix
-from autograd_lite.train.optimizers import History, Result
+from autograd_lite.train.fit import History
+from autograd_lite.train.minimize import Result
 from autograd_lite.transforms.derivatives import value_and_grad
 
 if TYPE_CHECKING:

@@ -1,6 +1,7 @@
-"""What `fit` runs: the mean loss of a batch and its gradient, in the fastest form there is.
+"""`CompiledLoss`: the mean loss of a batch and its gradient as a program, in the fastest form there is.
 
-What does not live here: the steps that are made with it (`optim.py`).
+A model, a loss and examples go in; a function that takes the numbers of some examples comes out. Next door:
+`steps.py` decides when `fit` uses it.
 """
 
 from __future__ import annotations
@@ -19,16 +20,11 @@ from autograd_lite.compiler.program import Program, compile
 WORTH_COMPILING = 1e8
 
 
-def _content(program: Program) -> tuple[Any, ...]:
-    graph = program.graph
-    return graph.ops, graph.operands, graph.constants, program.outputs
-
-
-class Training:
-    """The mean loss over some of the samples, and its gradient, which is added to ``grad``.
+class CompiledLoss:
+    """The mean loss of some examples; a call adds its gradient to ``grad`` of the parameters.
 
     ``form`` says what runs: "machine code", "NumPy" or "Python". Raises `TraceError` if only the eager engine
-    can run the loss, which branches on numbers or is not the same each time; and what the loss itself raises.
+    can run the loss, because it branches on numbers or is not the same each time, and what the loss raises.
     """
 
     def __init__(
@@ -39,9 +35,10 @@ class Training:
         targets: Sequence[Any],
         steps: int,
     ) -> None:
-        self.program, again = [
-            compile(lambda x, y: loss(model(x), y), inputs[0], targets[0], name="loss") for _ in range(2)
-        ]
+        def of_one(x: Any, y: Any) -> Any:
+            return loss(model(x), y)
+
+        self.program, again = [compile(of_one, inputs[0], targets[0], name="loss") for _ in range(2)]
         if _content(self.program) != _content(again):
             raise TraceError(
                 "the loss is not the same each time it runs, as with random numbers in the model"
@@ -52,7 +49,7 @@ class Training:
         self.form = "Python" if isinstance(self.columns[0], list) else "NumPy"
         work = sum(map(len, self.program.graph.operands)) * len(inputs) * steps
         if self.form == "NumPy" and work > WORTH_COMPILING:
-            # No compiler, none that works, or a row that has no form in C: NumPy runs, and `form` says so.
+            # NumPy runs if there is no compiler, none that works, or a row without a form in C.
             with warnings.catch_warnings(), suppress(RuntimeError, ValueError):
                 warnings.simplefilter("ignore", RuntimeWarning)
                 self.program.native()
@@ -60,17 +57,17 @@ class Training:
         self.kernel = self.program.kernel("leaf")
 
     def check(self, inputs: Sequence[Any] | None = None, targets: Sequence[Any] = ()) -> None:
-        """Raise what the loss raises for the first example, of its own or of those given, that it refuses."""
+        """Raise what the loss raises for the first example that it refuses, of its own or of those given."""
         columns = self.columns
         if inputs is not None:
             try:
                 columns, _ = self.program.converted((inputs, targets))
             except (ValueError, TypeError):  # of another shape, which the engine may take
                 return
-        self.program.check(columns, [leaf.data for leaf in self.program.leaves])
+        self.program.check(columns, self.program.leaf_numbers())
 
     def __call__(self, chosen: Sequence[int] | None = None) -> float:
-        """The mean loss of the samples with the numbers `chosen`, or of all."""
+        """Return the mean loss of the examples with the numbers `chosen`, or of all; add its gradient."""
         columns, m = self.columns, self.count
         if chosen is not None:
             m = len(chosen)
@@ -78,7 +75,7 @@ class Training:
                 columns = [[column[i] for i in chosen] for column in columns]
             else:
                 columns = [column[list(chosen)] for column in columns]
-        leaves = [leaf.data for leaf in self.program.leaves]
+        leaves = self.program.leaf_numbers()
         if self.program.checks_leaves:
             self.program.check(columns, leaves)
         value, gradients = self.kernel(columns, leaves)
@@ -86,3 +83,8 @@ class Training:
             value, gradients = self.program.settled_sums(columns, m, leaves, "leaf")
         self.program.add_gradients(gradients, 1.0 / m)
         return float(value) / m
+
+
+def _content(program: Program) -> tuple[object, ...]:
+    graph = program.graph
+    return graph.ops, graph.operands, graph.constants, program.outputs

@@ -111,7 +111,7 @@ def trained(step: Callable[[], float]) -> dict[str, float]:
 def demo_autograd_lite(penalty: float = 0.0) -> dict[str, float]:
     from autograd_lite import sum as sum_
     from autograd_lite.nn import MLP
-    from autograd_lite.train.optimizers import GradientDescent
+    from autograd_lite.train import GradientDescent
 
     X, y = moons()
     model = MLP(2, [16, 16, 1], init="uniform", rng=1337)

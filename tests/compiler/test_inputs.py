@@ -17,7 +17,7 @@ from autograd_lite import Value, log, softmax_cross_entropy, where
 from autograd_lite.compiler import compile
 from autograd_lite.nn import MLP
 from autograd_lite.nn.losses import cross_entropy, half_squared_error, log_loss, log_loss_from_scores
-from autograd_lite.train.optimizers import Adam, GradientDescent, fit
+from autograd_lite.train import Adam, GradientDescent, fit
 
 has_cc = shutil.which("cc") is not None
 

@@ -30,7 +30,6 @@ from autograd_lite.compiler.codegen.printer import identifier
 from autograd_lite.compiler.ir.graph import Graph
 from autograd_lite.compiler.loops import lowering
 from autograd_lite.core.primitive import TABLE, primitive
-from autograd_lite.train.compiled import Training
 from autograd_lite.transforms.derivatives import grad, hessian, hvp
 from tests.compiler.fuzz import close, eager, recipe
 from tests.exploring import FIRST
@@ -1140,7 +1139,7 @@ def test_traced_values_stay_within_their_trace():
     assert (kept[0] == "a") is False
 
 
-# --- Training, and machines without NumPy ---------------------------------------------------------------
+# --- Machines without NumPy ----------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -1181,43 +1180,3 @@ def demo_without_numpy():
     choose = random.Random(0)
     X = [[choose.uniform(-1.0, 1.0) for _ in range(2)] for _ in range(12)]
     return nn.MLP(2, [4, 1], rng=0), X, [1.0 if a > b else -1.0 for a, b in X]
-
-
-def squared(z, t):
-    return 0.5 * ag.square(z - t)
-
-
-@pytest.mark.parametrize("form", ["Python", "NumPy", "machine code"])
-def test_training(form, monkeypatch, tmp_path, request):
-    if form == "Python":
-        request.getfixturevalue("no_numpy")
-    if form == "machine code":
-        monkeypatch.setattr("autograd_lite.train.compiled.WORTH_COMPILING", 0.0)
-        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    model, X, y = demo_without_numpy()
-    training = Training(model, squared, X, y, steps=1)
-    assert training.form == form
-    for chosen in (None, [3, 1, 4]):
-        numbers = range(12) if chosen is None else chosen
-        model.zero_grad()
-        total = ag.mean([squared(model(X[i]), y[i]) for i in numbers])
-        total.backward()
-        want = [p.grad for p in model.parameters()]
-        model.zero_grad()
-        assert training(chosen) == pytest.approx(total.data, rel=1e-14)
-        assert [p.grad for p in model.parameters()] == pytest.approx(want, rel=1e-12, abs=1e-15)
-
-
-def test_training_is_refused_where_only_the_eager_engine_can_run():
-    model, X, y = demo_without_numpy()
-    with pytest.raises(TraceError, match="not the same each time"):
-        Training(lambda x: model(x) * random.random(), squared, X, y, steps=1)
-    with pytest.raises(TraceError, match="depends on the model"):
-        Training(lambda x: x[0], squared, X, y, steps=1)
-
-
-def test_training_locates_what_goes_wrong():
-    model, X, y = demo_without_numpy()
-    training = Training(model, lambda z, t: log(z - 1e9), X, y, steps=1)
-    with pytest.raises(ValueError, match="sample 0: log"):
-        training()

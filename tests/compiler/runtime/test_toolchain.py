@@ -8,7 +8,7 @@ import pytest
 
 from autograd_lite import nn
 from autograd_lite.nn.losses import half_squared_error
-from autograd_lite.train.compiled import Training
+from autograd_lite.train.compiled import CompiledLoss
 from tests.compiler.runtime.small import libraries, needs_compiler, runs, script, small
 
 pytestmark = needs_compiler
@@ -70,6 +70,6 @@ def test_fit_falls_to_numpy_where_no_compiler_works(only, monkeypatch):
     for name in ("cc", "gcc"):
         script(only, name, "echo no; exit 1")
     model = nn.MLP(1, [2, 1], rng=0)
-    training = Training(model, half_squared_error, [[0.5], [1.0]], [0.0, 1.0], steps=1)
+    training = CompiledLoss(model, half_squared_error, [[0.5], [1.0]], [0.0, 1.0], steps=1)
     assert training.form == "NumPy"
     assert math.isfinite(training())
