@@ -1,7 +1,7 @@
-"""notebooks/reference.md, written from the code: `python -m tests.reference` writes it anew.
+"""notebooks/reference.md, generated from the code: `python -m tests.reference` writes it again.
 
-The formulas come from the rows' templates and from running their rules; nothing about a primitive is typed
-here but a point inside its domain and names for its operands.
+The formulas come from the rows' templates and from running their rules. Only two things about a primitive
+are written here: a point inside its domain, and names for its operands.
 """
 
 import inspect
@@ -31,33 +31,34 @@ OPERANDS = {
 INTRODUCTION = """\
 # Reference
 
-Written from the code by `python -m tests.reference`; a test compares. The formulas of the local partials are
-typed nowhere: they are what the rules in `autograd_lite/primitives.py` record when they are run.
+`python -m tests.reference` generates this page from the code, and a test checks that it is up to date. The
+formulas of the local partials are what the rules in `autograd_lite/core/rules.py` record when they run.
 
-- [Primitives](#primitives): the operations, with value, local partials, domain and edges
-- [Functions and classes](#functions-and-classes): everything else that `autograd_lite` exports, a line each
-- [Errata of the five documents](errata.md), on a page of their own
+- [Primitives](#primitives): the operations, with value, local partials, domain and edge cases
+- [Functions and classes](#functions-and-classes): everything else that `autograd_lite` exports, one line each
+- [The five documents](documents.md), to which citations such as (document 002, equation 10) refer
+- [Errata of the five documents](errata.md)
 """
 
 PRIMITIVES = """\
 ## Primitives
 
-Each takes floats or Values. $f$ is the value itself; the local partials are those with respect to the
-operands, in order. They hold inside the domain. What is chosen at a kink or at the end of a domain stands in
-the last column, below the domain. $[x > 0]$ is 1 where it holds and 0 elsewhere; $\\operatorname{sgn}$ is the
-sign. Of `where`, the partials are those with a condition that holds.
+Each primitive takes floats or Values. $f$ is its value. The local partials are listed in the order of the
+operands, and hold inside the domain. The last column gives the domain, and below it what is chosen at a kink or
+at the end of the domain. $[x > 0]$ is 1 where the condition holds and 0 elsewhere; $\\operatorname{sgn}$ is the
+sign. The partials of `where` are those for a condition that holds.
 
-| primitive | value | local partials | domain, edges |
+| primitive | value | local partials | domain, edge cases |
 |---|---|---|---|"""
 
 
 def names(row: Primitive) -> list[str]:
-    """What the operands are called: as in the rule, if it gives names."""
+    """Return the names of the operands: those in the rule, if it has names."""
     return OPERANDS.get(row.name) or [*inspect.signature(row.rule).parameters][1:]
 
 
 def node(row: Primitive) -> Value:
-    """The row, recorded at a point inside its domain."""
+    """Return the row, recorded at a point inside its domain."""
     labels = names(row)
     point = POINTS.get(row.name) or [0.6 + k / 10 for k in range(len(labels))]
     operands = tuple([Value(x, label) for x, label in zip(point, labels, strict=True)])
@@ -67,7 +68,7 @@ def node(row: Primitive) -> Value:
 
 
 def written(row: Primitive) -> tuple[str, list[str]]:
-    """The value and the local partials, as LaTeX."""
+    """Return the value and the local partials, as LaTeX."""
     recorded = node(row)
     reader, namer = Reader(recorded), Namer([recorded])
     partials = [
@@ -83,7 +84,7 @@ def cell(text: str) -> str:
 
 
 def math(text: str) -> str:
-    r"""LaTeX in a cell: a bar would end it, an escaped one means another sign; \\ may lose a backslash."""
+    r"""Return LaTeX for a cell: a bar would end the cell, and Markdown would take a backslash from \\."""
     safe = text.replace("|", r"\vert ").replace(r"\\", r"\cr").strip()
     return f"${safe}$"
 
@@ -103,7 +104,7 @@ def primitives() -> Iterator[str]:
 
 
 def described(name: str, thing: Any) -> str:
-    """The call, and the first sentence of the docstring."""
+    """Return a row with the call and the first paragraph of the docstring."""
     with suppress(ValueError):  # an exception has no signature of its own
         parameters = [*inspect.signature(thing).parameters]
         name += f"({', '.join(parameters if len(parameters) < 10 else [*parameters[:3], '...'])})"

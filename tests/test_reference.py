@@ -5,7 +5,7 @@ from tests.reference import PAGE, names, page, written
 
 
 def test_the_page_is_the_one_that_the_code_gives():
-    assert PAGE.read_text(encoding="utf-8") == page(), "python -m tests.reference writes it anew"
+    assert PAGE.read_text(encoding="utf-8") == page(), "out of date: run python -m tests.reference"
 
 
 def test_each_primitive_has_a_partial_for_each_operand():

@@ -188,13 +188,13 @@ erfc = primitive("erfc", math.erfc,                     lambda out, x: (-2.0 / m
 # Activations
 
 sigmoid = primitive("sigmoid", forward.sigmoid,                lambda out, x: (out * sigmoid(-x),),  # out · (1 - out) is 0 from x ≈ 37 on
-                symbol="σ", latex=_function(r"\sigma"), doc="σ(x) = 1 / (1 + e⁻ˣ) (000.2, 004.5).")
+                symbol="σ", latex=_function(r"\sigma"), doc="σ(x) = 1 / (1 + e⁻ˣ) (document 000, equation 2).")
 relu = primitive("relu", forward.relu,                         lambda out, x: (heaviside(x),),
                 symbol="ReLU", latex=_function(r"\operatorname{{relu}}"), edges="0 at x = 0", doc="max(x, 0).")
 leaky_relu = primitive("leaky_relu", lambda x, slope: x if x > 0.0 else slope * x,
                                                         lambda out, x, slope: (heaviside(x) + slope * (1.0 - heaviside(x)), x * (1.0 - heaviside(x))),
                 latex=r"\operatorname{{lrelu}}_{{{1}}}\left({0}\right)", precedence=(ATOM, SUM, SUM), edges="the slope of the negative side at x = 0",
-                arguments=lambda x, slope=0.01: (x, slope), doc="x for x > 0, else slope · x: leaky_relu(x, slope=0.01).")
+                arguments=lambda x, slope=0.01: (x, slope), doc="x for x > 0, otherwise slope · x: leaky_relu(x, slope=0.01).")
 softplus = primitive("softplus", forward.softplus,             lambda out, x: (sigmoid(x),),
                 latex=r"\log\left(1 + e^{{{0}}}\right)", precedence=(ATOM, SUM), doc="log(1 + eˣ), without overflow.")
 silu = primitive("silu", lambda x: x * forward.sigmoid(x),     lambda out, x: (sigmoid(x) * (1.0 + x * sigmoid(-x)),),
@@ -208,7 +208,7 @@ gelu = primitive("gelu", lambda x: 0.5 * x * math.erfc(-x / math.sqrt(2.0)),
 maximum = primitive("maximum", forward.maximum,                lambda out, x, y: (0.5 + 0.5 * sign(x - y), 0.5 + 0.5 * sign(y - x)),
                 symbol="max", latex=r"\max\left({0}, {1}\right)", precedence=(ATOM, SUM, SUM), edges="½ and ½ where x = y", doc="The greater of x and y.")
 minimum = primitive("minimum", forward.minimum,                lambda out, x, y: (0.5 + 0.5 * sign(y - x), 0.5 + 0.5 * sign(x - y)),
-                symbol="min", latex=r"\min\left({0}, {1}\right)", precedence=(ATOM, SUM, SUM), edges="½ and ½ where x = y", doc="The less of x and y.")
+                symbol="min", latex=r"\min\left({0}, {1}\right)", precedence=(ATOM, SUM, SUM), edges="½ and ½ where x = y", doc="The lesser of x and y.")
 clip = primitive("clip", forward.clip,                         _clip_rule,
                 latex=r"\operatorname{{clip}}\left({0}, {1}, {2}\right)", precedence=(ATOM, SUM, SUM, SUM), domain="low ≤ high",
                 edges="∂/∂x = 0 at a bound, where the bound takes it; ½ and ½ where both bounds are there", arguments=lambda x, low=-inf, high=inf: (x, low, high),
@@ -216,7 +216,7 @@ clip = primitive("clip", forward.clip,                         _clip_rule,
 where = primitive("where", forward.where, lambda out, c, x, y: (0.0, c, 1.0 - c),
                 latex=r"\begin{{cases}} {1} & \text{{if }} {0} \\ {2} & \text{{else}} \end{{cases}}", precedence=(ATOM, SUM, SUM, SUM),
                 arguments=arguments.branches, masks=True,
-                edges="the branch not taken contributes exactly nothing; given as a function (lambda: log(x)) it is not even computed",
+                edges="the branch not taken contributes exactly zero; given as a function (lambda: log(x)), it is not even computed",
                 doc="x if the condition holds, else y: where(condition, x, y).")
 sign = primitive("sign", forward.sign,                         lambda out, x: (0.0,),
                 symbol="sgn", latex=_function(r"\operatorname{{sgn}}"), edges="0 at x = 0", doc="−1, 0 or 1.")
@@ -237,7 +237,7 @@ logsumexp = primitive("logsumexp", forward.logsumexp,          lambda out, *x: t
                 latex=r"\log\sum\exp", arguments=arguments.several("logsumexp", least=1), doc="log Σ exp(xᵢ), without overflow: logsumexp([x, y, z]).")
 softmax_cross_entropy = primitive("softmax_cross_entropy", forward.softmax_cross_entropy, _softmax_cross_entropy_rule,
                 symbol="−log P", latex=r"-\log P", arguments=arguments.scores_with_the_right_one_first,
-                doc="−log P_y with P = softmax(scores), y the label, counted from 0: softmax_cross_entropy(scores, y) (001.1). "
+                doc="−log P_y with P = softmax(scores), y the label, counted from 0: softmax_cross_entropy(scores, y) (document 001, equation 1). "
                     "The node's first operand is the score of the right class.")
 # fmt: on
 
