@@ -44,9 +44,9 @@ PRIMITIVES = """\
 ## Primitives
 
 Each primitive takes floats or Values. $f$ is its value. The local partials are listed in the order of the
-operands, and hold inside the domain. The last column gives the domain, and below it what is chosen at a kink or
-at the end of the domain. $[x > 0]$ is 1 where the condition holds and 0 elsewhere; $\\operatorname{sgn}$ is the
-sign. The partials of `where` are those for a condition that holds.
+operands, and hold inside the domain. The last column gives the domain, and below it what is chosen at a kink
+or at the end of the domain. $[x > 0]$ is 1 where the condition holds and 0 elsewhere; $\\operatorname{sgn}$
+is the sign. The partials of `where` are those for a condition that holds.
 
 | primitive | value | local partials | domain, edge cases |
 |---|---|---|---|"""
