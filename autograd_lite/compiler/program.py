@@ -16,7 +16,6 @@ from typing import Any
 
 from autograd_lite.compiler.codegen import arrays, c_function, c_text, python
 from autograd_lite.compiler.codegen import latex as mathematics
-from autograd_lite.compiler.codegen import numpy_loops as nests
 from autograd_lite.compiler.codegen.printer import identifier
 from autograd_lite.compiler.frontend.checks import Checks
 from autograd_lite.compiler.frontend.recording import Recording, recorded
@@ -35,6 +34,7 @@ from autograd_lite.compiler.runtime.executor import split_sums
 from autograd_lite.compiler.runtime.interface import Kernel
 from autograd_lite.compiler.runtime.interpreter import Tape, TapeKernel, replay
 from autograd_lite.compiler.runtime.machine import Machine, NoCompilerError
+from autograd_lite.compiler.runtime.numpy_kernel import NumpyKernel
 from autograd_lite.core.collector import collector_paused
 from autograd_lite.core.numbers import real, whole
 from autograd_lite.core.primitive import TABLE, Primitive
@@ -261,7 +261,7 @@ class Program:
     def _rolls(self) -> bool:
         """Whether a recorded loss is a few loops, which NumPy runs in less time than the tape its nodes."""
         kernel = None if self.arguments or not self.leaves else self.kernel("leaf")
-        if not isinstance(kernel, nests.Kernel):
+        if not isinstance(kernel, NumpyKernel):
             return False
         return LOOP * sum([max(nest.steps, 1) for nest in kernel.program.nests]) < self._operations
 
@@ -661,7 +661,7 @@ class Program:
         if self._machine is not None and kind == "leaf":
             return self._machine
         try:
-            return nests.Kernel(self._vectorized(kind, "array"), np)
+            return NumpyKernel(self._vectorized(kind, "array"), np)
         except lowering.IrregularError:
             return TapeKernel(partial(self._taped, kind), np)
 

@@ -15,13 +15,13 @@ from autograd_lite import Value, dot, nn, relu, tanh
 from autograd_lite.compiler import compile
 from autograd_lite.compiler import program as program_module
 from autograd_lite.compiler.codegen import c_function as c
-from autograd_lite.compiler.codegen import numpy_loops as nests
 from autograd_lite.compiler.codegen.c_workspace import Workspace
 from autograd_lite.compiler.loops import lowering
 from autograd_lite.compiler.loops.grouping import LOOP
 from autograd_lite.compiler.loops.strides import affine_access
 from autograd_lite.compiler.runtime import machine as native
 from autograd_lite.compiler.runtime import toolchain
+from autograd_lite.compiler.runtime.numpy_kernel import NumpyKernel
 from autograd_lite.core.primitive import TABLE, primitive
 from tests.compiler.graphs import KINDS, eager, graph
 
@@ -45,7 +45,7 @@ def whole(program, leaves):
     numbers = np.array([leaf.data for leaf in program.leaves])
     found = [kernel.sums(kernel.samples([]), numbers)]
     if kernel.recorded is not None:
-        found.append(nests.Kernel(program._loops("leaf", "array"), np).sums(np.zeros((0, 1)), numbers))
+        found.append(NumpyKernel(program._loops("leaf", "array"), np).sums(np.zeros((0, 1)), numbers))
         agree(found[0], found[1])
     value, *gradients = found[0].tolist()
     found = dict(zip(program.leaves, gradients, strict=True))

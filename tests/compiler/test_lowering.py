@@ -12,9 +12,9 @@ import pytest
 import autograd_lite as ag
 from autograd_lite import Value, exp, sigmoid, tanh, value_and_grad
 from autograd_lite.compiler import compile
-from autograd_lite.compiler.codegen import numpy_loops as nests
 from autograd_lite.compiler.frontend.recording import LEAF, recorded
 from autograd_lite.compiler.loops import lowering
+from autograd_lite.compiler.runtime.numpy_kernel import NumpyKernel
 from autograd_lite.core.primitive import TABLE, primitive
 
 
@@ -30,7 +30,7 @@ def agrees(loss, tolerance=1e-13):
     loss.backward()
     want = np.array([loss.data, *[leaf.grad or 0.0 for leaf in program.leaves]])
     for target in ("array", "c"):
-        kernel = nests.Kernel(program._loops("leaf", target), np)
+        kernel = NumpyKernel(program._loops("leaf", target), np)
         got = kernel.sums(np.zeros((0, 1)), np.array([leaf.data for leaf in program.leaves]))
         assert np.abs(got - want).max() <= tolerance * max(1.0, np.abs(want).max())
     return program
@@ -102,7 +102,7 @@ def test_signs_and_factors_of_sums():
 def test_a_leaf_or_a_number_alone():
     a = Value(2.0)
     program = compile(a)
-    assert nests.Kernel(program._loops("leaf", "array"), np).sums(
+    assert NumpyKernel(program._loops("leaf", "array"), np).sums(
         np.zeros((0, 1)), np.array([5.0])
     ).tolist() == [
         5.0,

@@ -11,8 +11,8 @@ import pytest
 import autograd_lite as ag
 from autograd_lite import Value, dot, relu, sigmoid, square, tanh, where
 from autograd_lite.compiler import compile
-from autograd_lite.compiler.codegen import numpy_loops as nests
 from autograd_lite.compiler.runtime import toolchain
+from autograd_lite.compiler.runtime.numpy_kernel import NumpyKernel
 
 needs_cc = pytest.mark.skipif(
     not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="there is no C compiler"
@@ -230,7 +230,7 @@ def test_a_recorded_sequence_agrees(model, machine):
         value, gradients = program.native()()
         agree([value, *gradients], want)
     else:
-        kernel = nests.Kernel(program._loops("leaf", "array"), np)
+        kernel = NumpyKernel(program._loops("leaf", "array"), np)
         agree(kernel.sums(np.zeros((0, 1)), np.array([leaf.data for leaf in program.leaves])).tolist(), want)
 
 
@@ -265,7 +265,7 @@ def test_a_chain_of_2000_steps_is_two_loops():
     assert len(found.nests) <= 20
     assert [nest.steps for nest in found.nests if nest.steps] == [1_999] * 3
     y.backward()
-    kernel = nests.Kernel(found, np)
+    kernel = NumpyKernel(found, np)
     got = kernel.sums(np.zeros((0, 1)), np.array([leaf.data for leaf in program.leaves]))
     agree(got.tolist(), [y.data, *[leaf.grad for leaf in program.leaves]])
 
@@ -280,7 +280,7 @@ def test_what_only_looks_alike_is_left_alone():
     loss = ag.sum(made)
     program = compile(loss)
     loss.backward()
-    kernel = nests.Kernel(program._loops("leaf", "array"), np)
+    kernel = NumpyKernel(program._loops("leaf", "array"), np)
     got = kernel.sums(np.zeros((0, 1)), np.array([leaf.data for leaf in program.leaves]))
     agree(got.tolist(), [loss.data, *[leaf.grad for leaf in program.leaves]])
 

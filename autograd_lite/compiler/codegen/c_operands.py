@@ -16,13 +16,12 @@ from autograd_lite.compiler.codegen.c_text import (
     added,
     affine_address,
     c_number,
-    in_parentheses,
     plus,
     row_major,
     vector_address,
 )
 from autograd_lite.compiler.codegen.c_workspace import Workspace
-from autograd_lite.compiler.codegen.printer import CHOICE
+from autograd_lite.compiler.codegen.printer import CHOICE, in_parentheses
 from autograd_lite.compiler.loops.ir import (
     ARGUMENT,
     CONSTANT,

@@ -22,11 +22,6 @@ def c_number(x: float) -> str:
     return "NAN" if x != x else "INFINITY" if x > 0.0 else "-INFINITY"
 
 
-def in_parentheses(number: str) -> str:
-    """Return a number as a factor: in parentheses if it is negative."""
-    return f"({number})" if number[0] == "-" else number
-
-
 # What the function cannot be called: words of C, and names that the text has for something else.
 TAKEN = WORDS | {
     "V",

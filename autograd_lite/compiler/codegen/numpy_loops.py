@@ -1,19 +1,19 @@
-"""Nests run by NumPy: matrix products and whole-array functions, printed once as the text of a function.
+"""Loop nests printed for NumPy: matrix products and whole-array functions, as the text of two functions.
 
-The result of nest k is the array ``nk``, with a row per node and, if it varies, a column per sample; ``x``
-are the arguments, ``w`` the leaves, ``c`` the constants, ``m`` is the number of samples. What does not live
-here: where the nests come from (`loops/`).
+The result of nest k is the array ``nk``: a row for each node and, if it varies, a column for each sample.
+``x`` are the arguments, ``w`` the leaves, ``c`` the constants, ``m`` is the number of samples. Next door:
+`runtime/numpy_kernel.py` runs the functions, `arrays.py` prints programs operation by operation.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple
 
-from autograd_lite.compiler.codegen import python
 from autograd_lite.compiler.codegen.arrays import ARRAY, functions
-from autograd_lite.compiler.codegen.printer import called
+from autograd_lite.compiler.codegen.printer import called, in_parentheses
 from autograd_lite.compiler.ir.graph import CONDITIONS
 from autograd_lite.compiler.loops.ir import (
     ARGUMENT,
@@ -27,195 +27,176 @@ from autograd_lite.compiler.loops.ir import (
     step_groups,
 )
 from autograd_lite.compiler.loops.strides import affine_access
-from autograd_lite.compiler.loops.vectorize import VectorizedBatch
 from autograd_lite.core.primitive import Primitive
 
-BLOCK = 1024  # samples: some dozen rows of so many doubles fit a cache of the second level
-LONG = 100  # terms of a sum
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+LONG = 100  # terms or factors: Python's parser cannot nest many more
+
+
+class Operand(NamedTuple):
+    """An expression: how many rows it has, and whether it has a column for each sample."""
+
+    text: str
+    rows: int
+    varies: bool
+
+
+class NumpyText(NamedTuple):
+    """The text of ``block``, which sums over samples, and of ``parts``, which finishes the sums."""
+
+    text: str
+    bound: dict[str, object]  # the names that the text uses: functions and arrays
+    parts: list[int]  # the nests that `parts` returns
+    fixed: set[int]  # those among them that do not vary and do not come after the samples
+
+
+def numpy_text(program: LoopProgram, numpy: ModuleType) -> NumpyText:
+    """Return the text of ``block(x, w, c)`` and ``parts(w, c, sums, results that do not vary)``."""
+    nests, writer = program.nests, _Writer(program, numpy)
+    parts = sorted({space - NESTS for space, _ in program.outputs if space >= NESTS})
+    read, used = {*parts}, {space - NESTS for space, _ in program.each}
+    for nest in nests:
+        (read if nest.after else used).update([access.space - NESTS for access in nest.reads()])
+    lines, after = ["m = x.shape[1]"], []
+    for group in step_groups(nests):
+        k, nest = group[0], nests[group[0]]
+        if nest.after:
+            after += writer.by_steps(group) if nest.steps else [f"n{k} = {writer.result(nest)}"]
+        elif nest.steps:
+            lines += writer.by_steps(group)
+        elif k in used or not nest.varies:
+            lines.append(f"n{k} = {writer.result(nest)}")
+    summed = [k for k in sorted(read) if k >= 0 and nests[k].varies]
+    fixed = [k for k in sorted(read) if k >= 0 and not nests[k].varies and not nests[k].after]
+    each = [writer.rows(space, numpy.array([number]))[0] for space, number in program.each]
+    totals = ", ".join([writer.total(k, k in used) for k in summed])
+    lines.append(f"return [{totals}], [{', '.join([f'n{k}' for k in fixed])}], [{', '.join(each)}]")
+    given = ", ".join([f"n{k}" for k in (*summed, *fixed)])
+    text = "\n    ".join(["def block(x, w, c):", *lines])
+    returned = f"return [{', '.join([f'n{k}' for k in parts])}]"
+    text += "\n\n" + "\n    ".join([f"def parts(w, c, {given}):", *after, returned])
+    return NumpyText(f"{text}\n\nfunctions = block, parts\n", writer.bound, parts, {*fixed})
 
 
 class _Writer:
-    """The text of the nests, and what it names."""
+    """Writes nests as expressions; it keeps the names that they use.
 
-    def __init__(self, program: LoopProgram, numpy: Any) -> None:
+    It has 20 methods because nearly every kind of terms has a NumPy function of its own that runs it fast.
+    """
+
+    def __init__(self, program: LoopProgram, numpy: ModuleType) -> None:
         self.program, self.np = program, numpy
         rows = [nest.op for nest in program.nests if nest.op is not None]
         names = {name for op in rows for name in called(ARRAY.template(op))}
         opaque = {op.name: op for op in rows if isinstance(op, Primitive) and "array" not in op.template}
-        self.bound = functions(numpy, names, opaque) | {"np": numpy}
+        self.bound: dict[str, object] = functions(numpy, names, opaque) | {"np": numpy}
+
+    # --- Operands
 
     def name(self, space: int) -> str:
+        """Return the name of the array that holds a space."""
         return {ARGUMENT: "x", PARAMETER: "w", CONSTANT: "c"}.get(space) or f"n{space - NESTS}"
 
-    def bind(self, value: Any) -> str:
-        """A name for an array."""
+    def bind(self, value: object) -> str:
+        """Return a new name for an array or a function."""
         name = f"k{len(self.bound)}"
         self.bound[name] = value
         return name
 
     def chain(self, sign: str, texts: Sequence[str]) -> str:
-        """Terms or factors from left to right, also more of them than Python's parser can nest."""
+        """Return terms or factors joined from left to right."""
         if len(texts) <= LONG:
             return f" {sign} ".join(texts)
         return f"{self.bind(sum if sign == '+' else math.prod)}(({', '.join(texts)}))"
 
-    def size(self, space: int) -> int | None:
-        return self.program.nests[space - NESTS].size if space >= NESTS else None
-
-    def rows(self, space: int, index: Any) -> tuple[str, int]:
-        """The rows of an index, and how many there are: one, where it is the same again and again."""
-        np, name = self.np, self.name(space)
-        first = int(index[0])
+    def rows(self, space: int, index: NDArray[np.int64]) -> tuple[str, int]:
+        """Return the rows of an index of shape (nodes,), and their number: one if all are the same."""
+        np, name, first = self.np, self.name(space), int(index[0])
+        size = self.program.nests[space - NESTS].size if space >= NESTS else None
         if (index == first).all():
-            return (name if self.size(space) == 1 else f"{name}[{first}:{first + 1}]"), 1
+            return (name if size == 1 else f"{name}[{first}:{first + 1}]"), 1
         step, n = int(index[1]) - first, len(index)
         if step > 0 and (np.diff(index) == step).all():
-            if step == 1 and first == 0 and n == self.size(space):
+            if step == 1 and first == 0 and n == size:
                 return name, n
             return f"{name}[{first}:{int(index[-1]) + 1}{f':{step}' if step > 1 else ''}]", n
         return f"{name}[{self.bind(index)}]", n
 
-    def operand(self, slot: Access, varies: bool, inline: bool = True) -> tuple[str, int, bool]:
-        """The first term of an operand: its text, its rows, and whether it has a column for each sample.
-
-        A constant is written out if `inline`.
-        """
-        space, index = slot.space, slot.index[:, 0]
+    def operand(self, access: Access, varies: bool, inline: bool = True) -> Operand:
+        """Return the first term of an operand; a constant is written out if `inline`."""
+        space, index = access.space, access.index[:, 0]
         if space == CONSTANT and inline:
-            values = self.program.constants[index]
-            if (values == values[0]).all() and math.isfinite(values[0]):
-                text = repr(float(values[0]))
-                return (f"({text})" if text[0] == "-" else text), 1, False
+            number = self.same(self.program.constants[index])
+            if number is not None:
+                return Operand(number, 1, False)
         text, n = self.rows(space, index)
         moves = self.program.varies(space)
-        return (text if moves or not varies else f"{text}[:, None]"), n, moves
+        return Operand(text if moves or not varies else f"{text}[:, None]", n, moves)
 
-    def nest(self, nest: LoopNest) -> str:
-        """The expression of a nest, with a row for each node, and a column for each sample if it varies."""
-        if nest.op is not None:
-            # Of constants alone, Python's numbers would raise an error where NumPy's give NaN or an infinity.
-            inline = any(slot.space != CONSTANT for slot in nest.operands)
-            operands = [self.operand(slot, nest.varies, inline) for slot in nest.operands]
-            template, texts = ARRAY.template(nest.op), [text for text, _, _ in operands]
-            one = template.endswith("({})")
-            text = template.format(", ".join(texts)) if one else template.format(*texts)
-            whole = self.whole(nest, operands)
-        else:
-            runs = [self.run(run, nest) for run in nest.products]
-            if not nest.ordered:
-                # A product of matrices comes first: all rows and columns are there, the rest is added.
-                runs.sort(key=lambda run: not run[1])
-            text, whole = self.chain("+", [text for text, _ in runs]), any(whole for _, whole in runs)
-        return text if whole else self.broadcast(text, nest.rows, nest.varies)
+    def same(self, numbers: NDArray[np.float64]) -> str | None:
+        """Return the one finite number that all of these are; None if they differ."""
+        number = float(numbers.flat[0])
+        if not math.isfinite(number) or not (numbers == number).all():
+            return None
+        return in_parentheses(repr(number))
 
-    def whole(self, nest: LoopNest, operands: Sequence[tuple[str, int, bool]]) -> bool:
-        """Whether what is made of these operands has all rows and columns, one of them being an array."""
-        rows = any(n == nest.rows for _, n, _ in operands)
-        columns = not nest.varies or any(moves for _, _, moves in operands)
-        return rows and columns and any(text[0].isalpha() for text, _, _ in operands)
+    def whole(self, nest: LoopNest, operands: Sequence[Operand]) -> bool:
+        """Return whether an expression of these operands has all rows and columns, and one is an array."""
+        rows = any(operand.rows == nest.rows for operand in operands)
+        columns = not nest.varies or any(operand.varies for operand in operands)
+        return rows and columns and any(operand.text[0].isalpha() for operand in operands)
 
     def broadcast(self, text: str, rows: int, varies: bool) -> str:
+        """Return an expression that is repeated for all rows and columns."""
         return f"np.broadcast_to({text}, {f'({rows}, m)' if varies else rows})"
 
-    def run(self, run: ProductTerms, nest: LoopNest) -> tuple[str, bool]:
-        """The expression of a run, and whether it has all the rows and columns of the nest."""
-        np, constant = self.np, run.coefficient
-        if not run.factors:
-            numbers = np.ones(nest.rows) if constant is None else constant.sum(1)
-            if (numbers == numbers[0]).all() and math.isfinite(numbers[0]):
-                text = repr(float(numbers[0]))
-                return (f"({text})" if text[0] == "-" else text), False
-            return self.bind(numbers[:, None] if nest.varies else numbers), not nest.varies
-        if run.terms == 1:
-            operands = [self.operand(slot, nest.varies) for slot in run.factors]
-            if constant is not None:
-                if (constant == constant.flat[0]).all() and math.isfinite(constant.flat[0]):
-                    number = repr(float(constant.flat[0]))
-                    operands.insert(0, (f"({number})" if number[0] == "-" else number, 1, False))
-                else:
-                    name = self.bind(constant if nest.varies else constant[:, 0])
-                    operands.insert(0, (name, nest.rows, False))
-            text = self.chain("*", [text for text, _, _ in operands])
-            return text, self.whole(nest, operands)
-        fixed = [slot for slot in run.factors if not self.program.varies(slot.space)]
-        moving = [slot for slot in run.factors if self.program.varies(slot.space)]
-        if (
-            nest.varies
-            and len(moving) == 1
-            and len(fixed) <= 1
-            and (moving[0].index == moving[0].index[0]).all()
-        ):
-            index = moving[0].index[0]
-            columns = (
-                f"{self.name(moving[0].space)}[{self.bind(index)}]"
-                if (index == index[0]).all()
-                else self.rows(moving[0].space, index)[0]
-            )
-            if not fixed:
-                weights = np.ones((nest.rows, run.terms)) if constant is None else constant
-                return f"{self.bind(weights)} @ {columns}", True
-            matrix = self.matrix(fixed[0])
-            if constant is not None:
-                matrix = f"({matrix} * {self.bind(constant)})"
-            return f"{matrix} @ {columns}", True
-        if not nest.varies:  # all terms at once
-            text = self.chain(
-                "*", [f"{self.name(slot.space)}[{self.bind(slot.index)}]" for slot in run.factors]
-            )
-            if constant is not None:
-                text += f" * {self.bind(constant)}"
-            return f"({text}).sum(1)", True
-        terms = [
-            self.run(
-                ProductTerms(
-                    None if constant is None else constant[:, t : t + 1],
-                    [Access(slot.space, slot.index[:, t : t + 1]) for slot in run.factors],
-                    1,
-                ),
-                nest,
-            )
-            for t in range(run.terms)
-        ]
-        return f"({self.chain('+', [text for text, _ in terms])})", any(whole for _, whole in terms)
+    # --- Nests
 
-    def matrix(self, slot: Access) -> str:
-        """A fixed operand as a matrix of nodes by terms: a view where its addresses advance by strides."""
-        np, name, index = self.np, self.name(slot.space), slot.index
-        for order, turned in ((index, ""), (index.T, ".T")):
-            first = int(index[0, 0])
-            if (order.ravel() == first + np.arange(index.size)).all():
-                return f"{name}[{first}:{first + index.size}].reshape{order.shape}{turned}"
-        return f"{name}[{self.bind(index)}]"
+    def nest(self, nest: LoopNest) -> str:
+        """Return the expression of a nest."""
+        if nest.op is not None:
+            # With constants alone, Python's numbers would raise where NumPy's give NaN or an infinity.
+            inline = any(access.space != CONSTANT for access in nest.operands)
+            operands = [self.operand(access, nest.varies, inline) for access in nest.operands]
+            template, texts = ARRAY.template(nest.op), [operand.text for operand in operands]
+            variadic = template.endswith("({})")
+            text = template.format(", ".join(texts)) if variadic else template.format(*texts)
+            whole = self.whole(nest, operands)
+        else:
+            sums = [self.terms(terms, nest) for terms in nest.products]
+            if not nest.ordered:  # a matrix product comes first: it has all rows and columns
+                sums.sort(key=lambda found: not found[1])
+            text, whole = self.chain("+", [text for text, _ in sums]), any(whole for _, whole in sums)
+        return text if whole else self.broadcast(text, nest.rows, nest.varies)
 
-    def started(self, nest: LoopNest) -> str:
-        """The expression of a nest whose first results may be copied from others."""
+    def result(self, nest: LoopNest) -> str:
+        """Return the expression of a nest, its first results copied from others where it starts with some."""
         if not nest.start:
             return self.nest(nest)
-        firsts = [self.filled(slot, nest.varies) for slot in nest.start]
+        firsts = [self.copied(access, nest.varies) for access in nest.start]
         return f"np.concatenate([{', '.join([*firsts, self.nest(nest)])}])"
 
-    def filled(self, slot: Access, varies: bool) -> str:
-        """Copies, with a row for each."""
-        text, n, moves = self.operand(slot, varies)
-        rows = len(slot.index)
-        return (
-            text
-            if n == rows and moves == varies and text[0].isalpha()
-            else self.broadcast(text, rows, varies)
-        )
+    def copied(self, access: Access, varies: bool) -> str:
+        """Return copies, with a row for each."""
+        operand, rows = self.operand(access, varies), len(access.index)
+        if operand.rows == rows and operand.varies == varies and operand.text[0].isalpha():
+            return operand.text
+        return self.broadcast(operand.text, rows, varies)
 
     def by_steps(self, group: list[int]) -> list[str]:
-        """Nests that run together, step by step: each result has its array, which the steps fill."""
+        """Return the lines of nests that run together step by step: each fills an array of its own."""
         nests = [self.program.nests[k] for k in group]
-        steps = nests[0].steps
-        lines = []
+        steps, lines = nests[0].steps, list[str]()
         for k, nest in zip(group, nests, strict=True):
             shape = f"({nest.size}, m)" if nest.varies else str(nest.size)
             lines.append(f"n{k} = np.empty({shape}{', bool' if nest.op in CONDITIONS else ''})")
             at = 0
-            for slot in nest.start:
-                lines.append(f"n{k}[{at}:{at + len(slot.index)}] = {self.filled(slot, nest.varies)}")
-                at += len(slot.index)
+            for access in nest.start:
+                lines.append(f"n{k}[{at}:{at + len(access.index)}] = {self.copied(access, nest.varies)}")
+                at += len(access.index)
         for t in range(steps):
             for k, nest in zip(group, nests, strict=True):
                 n, at = nest.rows // steps, nest.size - nest.rows
@@ -223,125 +204,121 @@ class _Writer:
                 lines.append(f"n{k}[{at + t * n}:{at + (t + 1) * n}] = {part}")
         return lines
 
+    # --- Sums of products: each expression comes with whether it has all rows and columns
+
+    def terms(self, terms: ProductTerms, nest: LoopNest) -> tuple[str, bool]:
+        """Return the sum of terms of one shape."""
+        if not terms.factors:
+            numbers = self.np.ones(nest.rows) if terms.coefficient is None else terms.coefficient.sum(1)
+            number = self.same(numbers)
+            if number is not None:
+                return number, False
+            return self.bind(numbers[:, None] if nest.varies else numbers), not nest.varies
+        if terms.terms == 1:
+            return self.one_term(terms, nest)
+        fixed = [access for access in terms.factors if not self.program.varies(access.space)]
+        moving = [access for access in terms.factors if self.program.varies(access.space)]
+        if nest.varies and len(moving) == 1 and len(fixed) <= 1:
+            index = moving[0].index
+            if (index == index[0]).all():
+                return self.matrix_product(terms, fixed, moving[0], nest), True
+        if not nest.varies:
+            return self.all_terms(terms), True
+        return self.term_by_term(terms, nest)
+
+    def one_term(self, terms: ProductTerms, nest: LoopNest) -> tuple[str, bool]:
+        """Return a product of factors."""
+        operands, coefficient = (
+            [self.operand(access, nest.varies) for access in terms.factors],
+            terms.coefficient,
+        )
+        if coefficient is not None:
+            number = self.same(coefficient)
+            if number is not None:
+                operands.insert(0, Operand(number, 1, False))
+            else:
+                name = self.bind(coefficient if nest.varies else coefficient[:, 0])
+                operands.insert(0, Operand(name, nest.rows, False))
+        return self.chain("*", [operand.text for operand in operands]), self.whole(nest, operands)
+
+    def matrix_product(self, terms: ProductTerms, fixed: list[Access], moving: Access, nest: LoopNest) -> str:
+        """Return a matrix of weights or coefficients times results that vary, the same for all nodes."""
+        index = moving.index[0]
+        if (index == index[0]).all():
+            columns = f"{self.name(moving.space)}[{self.bind(index)}]"
+        else:
+            columns = self.rows(moving.space, index)[0]
+        if not fixed:
+            weights = (
+                self.np.ones((nest.rows, terms.terms)) if terms.coefficient is None else terms.coefficient
+            )
+            return f"{self.bind(weights)} @ {columns}"
+        matrix = self.matrix(fixed[0])
+        if terms.coefficient is not None:
+            matrix = f"({matrix} * {self.bind(terms.coefficient)})"
+        return f"{matrix} @ {columns}"
+
+    def matrix(self, access: Access) -> str:
+        """Return an operand as a matrix of nodes by terms: a view if its addresses follow each other."""
+        np, name, index = self.np, self.name(access.space), access.index
+        for order, turned in ((index, ""), (index.T, ".T")):
+            first = int(index[0, 0])
+            if (order.ravel() == first + np.arange(index.size)).all():
+                return f"{name}[{first}:{first + index.size}].reshape{order.shape}{turned}"
+        return f"{name}[{self.bind(index)}]"
+
+    def all_terms(self, terms: ProductTerms) -> str:
+        """Return a sum of products that do not vary, computed as one array of nodes by terms."""
+        factors = [f"{self.name(access.space)}[{self.bind(access.index)}]" for access in terms.factors]
+        text = self.chain("*", factors)
+        if terms.coefficient is not None:
+            text += f" * {self.bind(terms.coefficient)}"
+        return f"({text}).sum(1)"
+
+    def term_by_term(self, terms: ProductTerms, nest: LoopNest) -> tuple[str, bool]:
+        """Return a sum of products, each an array of its own."""
+        coefficient = terms.coefficient
+        parts = [
+            self.one_term(
+                ProductTerms(
+                    None if coefficient is None else coefficient[:, t : t + 1],
+                    [Access(access.space, access.index[:, t : t + 1]) for access in terms.factors],
+                    1,
+                ),
+                nest,
+            )
+            for t in range(terms.terms)
+        ]
+        return f"({self.chain('+', [text for text, _ in parts])})", any(whole for _, whole in parts)
+
+    # --- Sums over the samples
+
     def total(self, k: int, stored: bool) -> str:
-        """The sum over the samples of a result that varies."""
+        """Return the sum over the samples of a result that varies: a matrix product, if it can be one."""
         nest = self.program.nests[k]
         if stored:
             return f"n{k}.sum(1)"
         if nest.op is None and not nest.start and len(nest.products) == 1:
-            (run,) = nest.products
-            moving = [slot for slot in run.factors if self.program.varies(slot.space)]
-            if run.terms == 1 and len(run.factors) == 2 and len(moving) == 2:
-                found = affine_access(self.np.stack([slot.index[:, 0] for slot in moving]), self.np)
+            (terms,) = nest.products
+            moving = [access for access in terms.factors if self.program.varies(access.space)]
+            if terms.terms == 1 and len(terms.factors) == 2 and len(moving) == 2:
+                found = affine_access(self.np.stack([access.index[:, 0] for access in moving]), self.np)
                 if found is not None and len(found[0]) in (1, 2):
-                    n1, n2, *_ = [*found[0], 1]  # one row against many is a product, too
+                    n1, n2, *_ = [*found[0], 1]  # one row times many is a product, too
                     first, second = [[*strides, 0] for strides in found[1]]
                     if first[1] == 0 and second[0] == 0:
-                        return self.outer(run, moving[0], moving[1], n1, n2)
+                        return self.outer(terms, moving[0], moving[1], n1, n2)
                     if first[0] == 0 and second[1] == 0:
-                        return self.outer(run, moving[1], moving[0], n1, n2)
-        return f"({self.started(nest)}).sum(1)"
+                        return self.outer(terms, moving[1], moving[0], n1, n2)
+        return f"({self.result(nest)}).sum(1)"
 
-    def outer(self, run: ProductTerms, rows: Access, columns: Access, n1: int, n2: int) -> str:
-        """Σ over samples of rows[i] · columns[j]: a matrix product."""
-        a, *many_rows = self.rows(rows.space, rows.index[::n2, 0])
-        b, *many_columns = self.rows(columns.space, columns.index[:n2, 0])
-        many = (*many_rows, *many_columns)
-        if run.coefficient is None:
+    def outer(self, terms: ProductTerms, rows: Access, columns: Access, n1: int, n2: int) -> str:
+        """Return Σ over samples of ``rows[i] * columns[j]`` for n1 times n2 nodes."""
+        a, many_rows = self.rows(rows.space, rows.index[::n2, 0])
+        b, many_columns = self.rows(columns.space, columns.index[:n2, 0])
+        if terms.coefficient is None:
             product = f"{a} @ {b}.T"
-            if many != (n1, n2):  # one row stands for equal ones
+            if (many_rows, many_columns) != (n1, n2):  # one row stands for equal ones
                 product = f"np.broadcast_to({product}, {(n1, n2)})"
             return f"({product}).ravel()"
-        return f"(({a} @ {b}.T) * {self.bind(run.coefficient.reshape(n1, n2))}).ravel()"
-
-
-class Kernel:
-    """The sums over samples of a loop program: called with a column per argument, and the leaves."""
-
-    def __init__(self, found: LoopProgram | VectorizedBatch, numpy: Any) -> None:
-        self.np, self.recorded = numpy, found if isinstance(found, VectorizedBatch) else None
-        self.program = program = found if isinstance(found, LoopProgram) else found.program
-        # Once a block as large as this is freed, C's allocator keeps memory for the arrays of the next call,
-        # which it would else return to the system and fetch anew: 7 ms instead of 2 for 10,000 samples.
-        numpy.empty(2**21)
-        nests, writer = program.nests, _Writer(program, numpy)
-        used: set[int] = set()
-        read = {space - NESTS for space, _ in program.outputs if space >= NESTS}
-        for nest in nests:
-            (read if nest.after else used).update([slot.space - NESTS for slot in nest.reads()])
-        used |= {space - NESTS for space, _ in program.each}
-        lines = ["m = x.shape[1]"]
-        after = []
-        for group in step_groups(nests):
-            k, nest = group[0], nests[group[0]]
-            if nest.after:
-                after += writer.by_steps(group) if nest.steps else [f"n{k} = {writer.started(nest)}"]
-            elif nest.steps:
-                lines += writer.by_steps(group)
-            elif k in used or not nest.varies:
-                lines.append(f"n{k} = {writer.started(nest)}")
-        summed = [k for k in sorted(read) if k >= 0 and nests[k].varies]
-        fixed = [k for k in sorted(read) if k >= 0 and not nests[k].varies and not nests[k].after]
-        each = [writer.rows(space, numpy.array([number]))[0] for space, number in program.each]
-        totals = ", ".join([writer.total(k, k in used) for k in summed])
-        lines.append(f"return [{totals}], [{', '.join([f'n{k}' for k in fixed])}], [{', '.join(each)}]")
-        self.parts = sorted({space for space, _ in program.outputs if space >= NESTS})
-        given = ", ".join([f"n{k}" for k in (*summed, *fixed)])
-        parts = ", ".join([f"n{space - NESTS}" for space in self.parts])
-        text = "\n    ".join(["def block(x, w, c):", *lines])
-        text += "\n\n" + "\n    ".join([f"def parts(w, c, {given}):", *after, f"return [{parts}]"])
-        text += "\n\nfunctions = block, parts\n"
-        both: Any = python.load(text, "functions", writer.bound)
-        self.block, self.after = both
-        starts, at = {}, 0
-        for space in self.parts:
-            starts[space] = at
-            at += nests[space - NESTS].size
-        self.plain = [(space, number) for space, number in program.outputs if space < NESTS]
-        rest = iter(range(at, at + len(self.plain)))
-        order = [starts[s] + number if s >= NESTS else next(rest) for s, number in program.outputs]
-        if self.recorded is not None:
-            places = [
-                *order,
-                *range(
-                    at + len(self.plain), at + len(self.plain) + len(program.each) * len(self.recorded.data)
-                ),
-            ]
-            order = [places[k] for k in self.recorded.order]
-        self.order = numpy.array(order)
-        self.times = [space - NESTS in fixed for space in self.parts]
-
-    def samples(self, columns: list[Any]) -> Any:
-        """The columns as `sums` takes them."""
-        return self.np.stack(columns) if columns else self.np.zeros((0, 1))
-
-    def __call__(self, columns: list[Any], leaves: Sequence[float]) -> tuple[float, list[float]]:
-        """The sums over the samples of the value and of the gradients."""
-        value, *gradients = self.sums(self.samples(columns), self.np.array(leaves)).tolist()
-        return value, gradients
-
-    def sums(self, samples: Any, leaves: Any) -> Any:
-        """The sums of the outputs over the columns of `samples`, in blocks that stay in the cache."""
-        np, constants = self.np, self.program.constants
-        x = samples if self.recorded is None else self.recorded.rows(leaves).T
-        m = x.shape[1]
-        w = leaves[self.program.leaves]
-        with np.errstate(all="ignore"):
-            totals, fixed, each = self.block(x if m <= BLOCK else x[:, :BLOCK], w, constants)
-            for start in range(BLOCK, m, BLOCK):
-                more, fixed, rows = self.block(x[:, start : start + BLOCK], w, constants)
-                totals = [a + b for a, b in zip(totals, more, strict=True)]
-                each = [np.concatenate([a, b], axis=1) for a, b in zip(each, rows, strict=True)]
-            found = self.after(w, constants, *totals, *fixed)
-            times = m if self.recorded is None else 1
-            if times > 1:
-                found = [
-                    part * m if is_fixed else part for part, is_fixed in zip(found, self.times, strict=True)
-                ]
-            if self.plain:
-                values = {ARGUMENT: x, PARAMETER: w, CONSTANT: constants}
-                numbers = [x[k].sum() if s == ARGUMENT else values[s][k] * times for s, k in self.plain]
-                found.append(np.array(numbers, dtype=float))
-            if each:
-                found.append(np.concatenate(each).T.ravel())
-        return np.concatenate(found)[self.order]
+        return f"(({a} @ {b}.T) * {self.bind(terms.coefficient.reshape(n1, n2))}).ravel()"

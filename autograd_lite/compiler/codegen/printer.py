@@ -65,6 +65,11 @@ PYTHON = Language(
 )
 
 
+def in_parentheses(number: str) -> str:
+    """Return a number as a factor: in parentheses if it is negative."""
+    return f"({number})" if number[0] == "-" else number
+
+
 def called(template: str) -> set[str]:
     """The functions that a template calls."""
     return set(re.findall(r"([A-Za-z_]\w*)\(", template))
