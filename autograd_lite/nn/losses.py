@@ -1,8 +1,8 @@
-"""Losses, composed of rows of the table in the forms that survive saturation.
+"""Losses, composed of rows of the table in forms that stay exact where a sigmoid or a softmax saturates.
 
-Each takes numbers, Values or a mixture, one example or a batch, and reduces by the sum or the mean. None adds
-an epsilon. Numbers such as 001.1 are those of documents, as in notebooks/errata.md. What does not live here:
-their derivatives, which the rows of `primitives.py` know.
+Predictions or scores and targets go in, one example or a batch, as numbers, Values or both; the sum or the
+mean of the losses comes out. No loss adds an epsilon to a logarithm. The derivative rules are in
+`core/rules.py`. `notebooks/errata.md` says what the cited documents are.
 """
 
 from __future__ import annotations
@@ -15,65 +15,17 @@ from autograd_lite.core.numbers import real
 from autograd_lite.core.primitive import Traceable, Tracer
 from autograd_lite.core.rules import exp, log, log1p, mean, softmax_cross_entropy, softplus, square, sum
 
+Scalar: TypeAlias = Any  # a number, a Value, or the tracer that stands for one while a function is traced
+Scalars: TypeAlias = Any  # a scalar, or a sequence, an array or an iterator of scalars, of any depth
 Reduction: TypeAlias = Literal["sum", "mean"]
 
 
-def _plain(x: Any) -> Any:
-    """`x` as lists and numbers: an array or an iterator becomes a list."""
-    if isinstance(x, list):
-        return x
-    if hasattr(x, "tolist"):
-        return x.tolist()
-    return [*x] if isinstance(x, Iterable) and not isinstance(x, str) else x
+def half_squared_error(predictions: Scalars, targets: Scalars, reduction: Reduction = "sum") -> Scalar:
+    """Return half the squared error, ½ Σ (ŷ − y)², of predictions ŷ and targets y of one shape.
 
-
-def _shape(x: Any) -> str:
-    return f"a list of {len(x)}" if isinstance(x, list) else "one number"
-
-
-def _number(x: Any, what: str) -> Any:
-    return x if isinstance(x, Traceable) else real(x, what)
-
-
-def _pairs(x: Any, y: Any, names: tuple[str, str], at: str = "") -> list[tuple[Any, Any, str]]:
-    """Each number in `x` with that of `y` in the same place, and the place; `ValueError` if shapes differ."""
-    x, y = _plain(x), _plain(y)
-    if not isinstance(x, list) and not isinstance(y, list):
-        return [(_number(x, names[0] + at), _number(y, names[1] + at), at)]
-    if not isinstance(x, list) or not isinstance(y, list) or len(x) != len(y):
-        raise ValueError(
-            f"{names[0]}{at} and {names[1]}{at} differ in shape: {_shape(x)} against {_shape(y)}"
-        )
-    if not x:
-        raise ValueError(f"the loss of no examples is undefined: {names[0]}{at} is empty")
-    return [
-        pair
-        for i, (xi, yi) in enumerate(zip(x, y, strict=True))
-        for pair in _pairs(xi, yi, names, f"{at}[{i}]")
-    ]
-
-
-def _reduced(terms: list[Any], reduction: Reduction, examples: int) -> Any:
-    if reduction not in ("sum", "mean"):
-        raise ValueError(f"reduction must be 'sum' or 'mean', got {reduction!r}")
-    if len(terms) == 1:
-        total = terms[0]
-    elif reduction == "mean" and examples == len(terms):
-        return mean(terms)
-    else:
-        total = sum(terms)
-    return total / examples if reduction == "mean" and examples > 1 else total
-
-
-def _examples(x: Any) -> int:
-    return len(x) if isinstance(x, list) else 1
-
-
-def half_squared_error(predictions: Any, targets: Any, reduction: Reduction = "sum") -> Any:
-    """½ Σ (ŷ − y)² (002, 003.4), over numbers, sequences or sequences of sequences of one shape.
-
-    The mean divides by the length of the outermost sequence, the number of examples m: of vectors it is
-    (1/m) Σ ½‖ŷ − y‖², J_total of 003.5. Raises `ValueError` if the shapes differ or are empty.
+    The shape is () for one number, (m,) for m examples, (m, C) for m examples with C numbers each. The mean
+    divides by m: for vectors it is (1/m) Σ ½‖ŷ − y‖². Raises `ValueError` if the shapes differ or are empty,
+    and `TypeError` for what is not a number (document 002, equation 6; document 003, equations 4 and 5).
 
     >>> half_squared_error([0.5, 2.0], [1.0, 0.0])
     2.125
@@ -83,35 +35,21 @@ def half_squared_error(predictions: Any, targets: Any, reduction: Reduction = "s
     return 0.5 * _reduced([square(p - t) for p, t, _ in pairs], reduction, _examples(predictions))
 
 
-def _refuse(sentence: str, target: Any) -> None:
-    raise ValueError(f"{sentence}, got {target!r}")
+def log_loss(probabilities: Scalars, targets: Scalars, reduction: Reduction = "sum") -> Scalar:
+    """Return the log loss Σ −y log p − (1 − y) log(1 − p) of probabilities p for labels y from 0 to 1.
 
+    Both have one shape, (), (m,) or (m, C), and the mean divides by m. `log_loss_from_scores` gives the same
+    from the pre-activation; prefer it, because it stays exact where p is rounded to 0 or 1.
 
-def _between(label: Any, if_0: Callable[[], Any], if_1: Callable[[], Any], at: str) -> Any:
-    """(1 − y)·if_0() + y·if_1(); with a hard label, a number 0 or 1, the other term is not even computed."""
-    sentence = f"targets{at} must lie between 0 and 1"
-    if isinstance(label, Tracer):
-        target: Any = label
-        label._require(lambda: (target >= 0.0) & (target <= 1.0), sentence, partial(_refuse, sentence))
-    elif not 0.0 <= label <= 1.0:
-        _refuse(sentence, label)
-    if isinstance(label, Traceable) or 0.0 < label < 1.0:
-        return (1.0 - label) * if_0() + label * if_1()
-    return if_1() if label else if_0()
-
-
-def log_loss(probabilities: Any, targets: Any, reduction: Reduction = "sum") -> Any:
-    """Σ −y log p − (1 − y) log(1 − p) (000.3), for labels 0, 1 or between.
-
-    `log_loss_from_scores` says the same of the pre-activation, and where p is rounded to 0 or 1 it alone
-    is exact. Raises `ValueError` if the shapes differ or are empty, a number is not between 0 and 1, or
-    a probability of exactly 0 or 1 is wrong, where the loss is infinite.
+    Raises `ValueError` if the shapes differ or are empty, if a number is not between 0 and 1, or if a
+    probability of exactly 0 or 1 is wrong, where the loss is infinite. Raises `TypeError` for what is not a
+    number (document 000, equation 3).
 
     >>> log_loss([0.5, 1.0], [0, 1]) == log(2.0)
     True
     """
 
-    def loss(p: Any, y: Any, at: str) -> Any:
+    def loss(p: Scalar, y: Scalar, at: str) -> Scalar:
         if p < 0.0 or p > 1.0:
             raise ValueError(
                 f"probabilities{at} must lie between 0 and 1, got {p!r}; "
@@ -129,17 +67,19 @@ def log_loss(probabilities: Any, targets: Any, reduction: Reduction = "sum") -> 
     return _reduced([loss(*pair) for pair in pairs], reduction, _examples(probabilities))
 
 
-def log_loss_from_scores(scores: Any, targets: Any, reduction: Reduction = "sum") -> Any:
-    """Σ (1 − y) s(z) + y s(−z) with s(t) = log(1 + eᵗ): the log loss of σ(z) from the pre-activation z.
+def log_loss_from_scores(scores: Scalars, targets: Scalars, reduction: Reduction = "sum") -> Scalar:
+    """Return the log loss of σ(z) from the scores z: Σ (1 − y) s(z) + y s(−z) with s(t) = log(1 + eᵗ).
 
-    ∂/∂z = σ(z) − y (000.9), exact also at |z| = 700. Raises `ValueError` if the shapes differ or are empty,
-    or a target is not between 0 and 1.
+    A score is the output neuron's value before σ. Scores and labels y from 0 to 1 have one shape, (), (m,) or
+    (m, C), and the mean divides by m. ∂/∂z = σ(z) − y is exact even at |z| = 700. Raises `ValueError` if the
+    shapes differ or are empty, or if a target is not between 0 and 1, and `TypeError` for what is not a
+    number (document 000, equations 3 and 9).
 
     >>> log_loss_from_scores(40.0, 1) == exp(-40.0)
     True
     """
 
-    def loss(z: Any, y: Any, at: str) -> Any:
+    def loss(z: Scalar, y: Scalar, at: str) -> Scalar:
         return _between(y, lambda: softplus(z), lambda: softplus(-z), at)
 
     scores = _plain(scores)
@@ -147,11 +87,15 @@ def log_loss_from_scores(scores: Any, targets: Any, reduction: Reduction = "sum"
     return _reduced([loss(*pair) for pair in pairs], reduction, _examples(scores))
 
 
-def cross_entropy(scores: Any, labels: Any, reduction: Reduction = "sum") -> Any:
-    """Σ −log P_y with P = softmax(scores) (001.1): a list of scores and a class number from 0, or lists.
+def cross_entropy(scores: Scalars, labels: Scalars, reduction: Reduction = "sum") -> Scalar:
+    """Return the cross-entropy Σ −log P_y of class labels y, with P = softmax(f) of the scores f.
 
-    ∂/∂f_j = P_j − [j = y]. Raises `ValueError` if there are no examples, their numbers differ or a label is
-    no class, `TypeError` if a label is no whole number.
+    The scores have the shape (C,) and the label is a class number from 0 to C − 1; or m × C with m labels.
+    The mean divides by m. ∂/∂f_j = P_j − [j = y] is exact for scores of ±1000.
+
+    Raises `ValueError` if there are no examples, if their numbers differ, or if a label is not one of the
+    classes. Raises `TypeError` if a label is not a whole number or a score is not a number (document 001,
+    equations 1 and 5).
 
     >>> cross_entropy([[0.0, 0.0], [1000.0, 0.0]], [0, 1], "mean") == (log(2.0) + 1000.0) / 2.0
     True
@@ -179,10 +123,10 @@ def cross_entropy(scores: Any, labels: Any, reduction: Reduction = "sum") -> Any
     return _reduced(list(map(softmax_cross_entropy, rows, labels)), reduction, len(rows))
 
 
-def softmax(scores: Iterable[Any]) -> list[Any]:
-    """P_k = e^(f_k) / Σ e^(f_j), as a list (001.1); scores of ±1000 do no harm.
+def softmax(scores: Iterable[Scalar]) -> list[Scalar]:
+    """Return the probabilities P_k = e^(f_k) / Σ e^(f_j) of C scores f, as a list of C.
 
-    Raises `ValueError` if there are no scores.
+    They are exact for scores of ±1000. Raises `ValueError` if there are no scores (document 001, equation 1).
 
     >>> softmax([1000.0, 1000.0])
     [0.5, 0.5]
@@ -190,5 +134,84 @@ def softmax(scores: Iterable[Any]) -> list[Any]:
     operands = list(scores)
     if not operands:
         raise ValueError("softmax of no scores is undefined: give it at least one")
-    # From the loss -log P_k, whose rule knows 1 - P_k as the sum of the others: nothing is rounded away.
+    # Made from the loss -log P_k, whose rule has 1 - P_k as the sum of the others: nothing is rounded away.
     return [exp(-softmax_cross_entropy(operands, k)) for k in range(len(operands))]
+
+
+# --- Shapes and labels ------------------------------------------------------------------------------
+
+
+def _plain(x: Scalars) -> Scalars:
+    """Return `x` as lists and scalars: an array or an iterator becomes a list."""
+    if isinstance(x, list):
+        return x
+    if hasattr(x, "tolist"):
+        return x.tolist()
+    return [*x] if isinstance(x, Iterable) and not isinstance(x, str) else x
+
+
+def _shape(x: Scalars) -> str:
+    return f"a list of {len(x)}" if isinstance(x, list) else "one number"
+
+
+def _number(x: Scalar, what: str) -> Scalar:
+    return x if isinstance(x, Traceable) else real(x, what)
+
+
+def _pairs(x: Scalars, y: Scalars, names: tuple[str, str], at: str = "") -> list[tuple[Scalar, Scalar, str]]:
+    """Return each scalar in `x` with the one in the same place of `y`, and the place, such as ``"[1][0]"``.
+
+    Raises `ValueError`, with the `names` of both and the place, if the shapes differ or are empty.
+    """
+    x, y = _plain(x), _plain(y)
+    if not isinstance(x, list) and not isinstance(y, list):
+        return [(_number(x, names[0] + at), _number(y, names[1] + at), at)]
+    if not isinstance(x, list) or not isinstance(y, list) or len(x) != len(y):
+        raise ValueError(
+            f"{names[0]}{at} and {names[1]}{at} differ in shape: {_shape(x)} against {_shape(y)}"
+        )
+    if not x:
+        raise ValueError(f"the loss of no examples is undefined: {names[0]}{at} is empty")
+    return [
+        pair
+        for i, (xi, yi) in enumerate(zip(x, y, strict=True))
+        for pair in _pairs(xi, yi, names, f"{at}[{i}]")
+    ]
+
+
+def _reduced(terms: list[Scalar], reduction: Reduction, examples: int) -> Scalar:
+    """Return the sum of the terms, in one node, or divide it by the number of examples."""
+    if reduction not in ("sum", "mean"):
+        raise ValueError(f"reduction must be 'sum' or 'mean', got {reduction!r}")
+    if len(terms) == 1:
+        total = terms[0]
+    elif reduction == "mean" and examples == len(terms):
+        return mean(terms)
+    else:
+        total = sum(terms)
+    return total / examples if reduction == "mean" and examples > 1 else total
+
+
+def _examples(x: Scalars) -> int:
+    return len(x) if isinstance(x, list) else 1
+
+
+def _between(label: Scalar, if_0: Callable[[], Scalar], if_1: Callable[[], Scalar], at: str) -> Scalar:
+    """Return (1 − y)·if_0() + y·if_1(); if the label y is the number 0 or 1, compute that term alone.
+
+    Raises `ValueError` unless 0 ≤ y ≤ 1. While a function is traced the label is not known yet, and the
+    program checks it.
+    """
+    sentence = f"targets{at} must lie between 0 and 1"
+    if isinstance(label, Tracer):
+        target: Scalar = label
+        label._require(lambda: (target >= 0.0) & (target <= 1.0), sentence, partial(_refuse, sentence))
+    elif not 0.0 <= label <= 1.0:
+        _refuse(sentence, label)
+    if isinstance(label, Traceable) or 0.0 < label < 1.0:
+        return (1.0 - label) * if_0() + label * if_1()
+    return if_1() if label else if_0()
+
+
+def _refuse(sentence: str, target: float) -> None:
+    raise ValueError(f"{sentence}, got {target!r}")

@@ -17,8 +17,9 @@ from tqdm import tqdm
 from autograd_lite.core.collector import collector_paused
 from autograd_lite.core.modes import no_grad
 from autograd_lite.core.numbers import whole
+from autograd_lite.train.compiled import Example, Loss, Model
 from autograd_lite.train.optimizers import Optimizer
-from autograd_lite.train.steps import Example, Examples, Loss, Model, batch_gradient, mean_loss
+from autograd_lite.train.steps import Examples, batch_gradient, mean_loss
 
 
 @dataclass

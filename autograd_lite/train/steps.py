@@ -7,22 +7,18 @@ A model, a loss and examples go in; a function comes out that sets the gradients
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple, Protocol, Self, TypeAlias
+from typing import NamedTuple, Protocol, Self
 
 from autograd_lite.core.modes import no_grad
 from autograd_lite.core.rules import mean
 from autograd_lite.core.value import Value
 from autograd_lite.nn.layers import MLP, Layer, Neuron
 from autograd_lite.nn.losses import cross_entropy, half_squared_error, log_loss, log_loss_from_scores
-from autograd_lite.train.compiled import CompiledLoss
+from autograd_lite.train.compiled import CompiledLoss, Example, Loss, Model
 from autograd_lite.train.optimizers import Optimizer
 from autograd_lite.transforms.pytrees import flatten
-
-Example: TypeAlias = Any  # an input or a target: whatever the model and the loss take
-Model: TypeAlias = Callable[[Example], Any]
-Loss: TypeAlias = Callable[[Any, Example], Any]
 
 _LOSSES = (cross_entropy, half_squared_error, log_loss, log_loss_from_scores)
 _ERRORS = (ArithmeticError, ValueError, TypeError)
