@@ -247,6 +247,11 @@ def test_ci_explores_every_week_and_only_then():
     assert re.search(r'schedule:\n +- cron: "\d+ \d+ \* \* \d"', workflows["explore"])
 
 
+def test_ci_tries_other_engines_every_week_with_all_of_them_installed():
+    weekly = (ROOT / ".github/workflows/explore.yml").read_text("utf-8")
+    assert 'pip install -e ".[test,bench]"\n      - run: python -m tests.features\n' in weekly
+
+
 def test_tolerances_are_those_that_are_written():
     """A relative one alone would let anything below 1e-12 pass for 0."""
     assert pytest.approx(1e-200, rel=1e-3) != 0.0

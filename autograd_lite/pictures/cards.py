@@ -136,9 +136,11 @@ class _Builder:
         }
 
     def gradient(self, node: Value) -> float | None:
+        """Return the gradient of a node, None if no backward pass has reached the root."""
         return node.grad if self.gradients else None
 
     def row(self, i: int, partial: float | None = None) -> Row:
+        """Return the row of node i."""
         node = self.nodes[i]
         kind: Kind = (
             "operation" if node.primitive else "parameter" if self.folding.is_parameter[i] else "input"
@@ -169,6 +171,7 @@ class _Builder:
         return rows
 
     def shortened(self, rows: list[Row], what: str) -> tuple[list[Row], str]:
+        """Return the rows that a card has room for, and a note on the others."""
         if len(rows) <= _ROWS:
             return rows, ""
         kept, left = rows[: _ROWS - 2], rows[_ROWS - 2 :]
@@ -251,6 +254,7 @@ class _Builder:
         return card, replace(self.edge(alike, True), id=f"e{unit}-more{k}", tail=card.id, operand=row.id)
 
     def edge(self, links: list[Link], merged: bool) -> Edge:
+        """Return one edge for some operands between the same two cards."""
         first = links[0]
         partials, flows = [], []
         for link in links:
@@ -283,6 +287,7 @@ class _Builder:
         return self.boxes[d].id
 
     def box_of_scope(self, innermost: scope | None) -> str | None:
+        """Return the id of the box of a scope, and make it and the boxes around it if they are missing."""
         missing = []
         found = innermost
         while found is not None and found not in self.boxes:
@@ -294,6 +299,7 @@ class _Builder:
         return None if innermost is None else self.boxes[innermost].id
 
     def build(self) -> Cards:
+        """Return all cards, edges and boxes."""
         folding = self.folding
         drawn: list[Card] = []
         edges: list[Edge] = []
@@ -324,7 +330,7 @@ class _Builder:
 
 
 def _magnitude(x: float) -> float:
-    return abs(x) if x == x else math.inf
+    return abs(x) if x == x else math.inf  # a NaN is never hidden
 
 
 def cards(

@@ -63,6 +63,7 @@ class _Painter:
         return parts
 
     def row(self, row: Row, widths: tuple[int, int, int], fill: str | None) -> str:
+        """Return a row of a card; `widths` are those of name, value and gradient, 0 for no gradient."""
         theme = self.theme
         ink, style = (theme.ink, "") if math.isfinite(row.data) else (theme.alarm, "B")
         cells = [
@@ -79,6 +80,7 @@ class _Painter:
         return table(["".join(cells)], fill=fill)
 
     def card(self, card: Card) -> str:
+        """Return the label of a card's node."""
         theme = self.theme
         fill, border = theme.cards[card.kind]
         gradients = [row.gradient for row in card.rows if row.gradient is not None]
@@ -108,6 +110,7 @@ class _Painter:
         )
 
     def edge(self, edge: Edge) -> dict[str, str]:
+        """Return the attributes of an edge."""
         theme, flow = self.theme, edge.flow
         t = 0.0 if flow is None else strength(flow, self.largest)
         width = 0.7 + 3.6 * t * t
@@ -130,6 +133,7 @@ class _Painter:
         return attributes
 
     def box(self, box: Box, depth: int) -> dict[str, str]:
+        """Return the attributes of a box's cluster."""
         return {
             "id": box.id,
             "class": "box",

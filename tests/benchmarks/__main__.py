@@ -153,7 +153,7 @@ def main() -> None:
     tables: list[str] = []
     short = [
         "",
-        f"| how many times as long others take | autograd_lite | {' | '.join(OTHERS)} |",
+        f"| how many times as long the others take | autograd_lite | {' | '.join(OTHERS)} |",
         f"|---|--:|{'--:|' * len(OTHERS)}",
     ]
     for table in TABLES:
