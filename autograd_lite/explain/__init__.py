@@ -1,13 +1,7 @@
-"""Explanations of a gradient: why it is what it is, where it came from, and what is wrong with it.
+"""Explanations of gradients: how one comes about, where it came from, and what is wrong with it.
 
-- `explain`: the chain rule from an output to a value, with symbols, formulas and numbers
-- `why`: a diagnosis of one value's gradient; `record_lines` lets it tell the source line
-- `ledger`: what each backward pass added to a ``.grad``
-- `trace_table`: the Wengert list, values and adjoints side by side
-- `gradient_report`: the health of a model's gradients, layer by layer
-
-They read a recorded graph and change nothing in it. What does not live here: how formulas are read off a
-graph (`formulas.py`) and written (`latex.py`), and SymPy (`algebra.py`).
+In comes a Value of a recorded graph, or a model; out goes an answer that prints as text and shows itself in
+Jupyter. Nothing in the graph is changed. Next door: `notation` writes the formulas, `pictures` draws graphs.
 """
 
 from autograd_lite.explain.chain import Explanation, Step, explain

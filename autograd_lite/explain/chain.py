@@ -1,4 +1,8 @@
-"""`explain`: the chain rule from an output down to one value, in symbols, formulas and numbers."""
+"""`explain`: the chain rule from an output down to one value, in symbols, formulas and numbers.
+
+Next door: `links.py` is the part of the graph that the chain rule runs along, `notation` writes its formulas,
+`notation/sympy.py` finds closed forms.
+"""
 
 from __future__ import annotations
 
@@ -10,98 +14,31 @@ from itertools import pairwise
 from typing import Any
 
 from autograd_lite.core.primitive import PRODUCT
-from autograd_lite.core.value import Value, topological_order
-from autograd_lite.explain.graph import Between, adjoints
+from autograd_lite.core.value import Value
+from autograd_lite.explain.graph import adjoints
+from autograd_lite.explain.links import Links
 from autograd_lite.explain.paths import Path, count, largest, many
 from autograd_lite.explain.shown import Shown, ends
 from autograd_lite.notation import sympy as algebra
 from autograd_lite.notation.columns import aligned, width
 from autograd_lite.notation.formula import Adjoint, Sum, adjoint_written, number
 from autograd_lite.notation.namer import Namer
-from autograd_lite.notation.reader import Reader, depth_first
 from autograd_lite.notation.writing import LATEX, TEXT, Notation, Printed
 
 _DIGITS = 5  # of the result; the factors get as many as their product needs to give these
-_FACTORS = 8  # more are no longer read as one product
-_SUMMANDS = 6  # paths that one factor may sum up
-_BETWEEN = 20  # nodes that these may lead over
-_LINES = 16  # of the adjoint form
-_DEFINED = 12  # made-up names that are explained below
-_ROUTE = 10  # nodes of a path
-_WIDE = 120  # columns; a longer product is no longer read as one
-
-
-class Links:
-    """The part of a graph between two nodes, as links between those nodes that have a name in formulas."""
-
-    def __init__(self, output: Value, wrt: Value) -> None:
-        self.order = topological_order(output)
-        self.between = Between(self.order, wrt)
-        self.reader = Reader(output, also=[wrt])
-        # From the output down, as the chain rule is read.
-        self.nodes = [node for node in reversed(self.between.order) if node in self.reader]
-        self.partials = {node: self._linked(node) for node in self.nodes}
-        self._formulas: dict[Value, dict[Value, Sum]] = {}
-        self._places = self._as_read()
-        self.consumers: dict[Value, list[Value]] = {}
-        for node in sorted(self.nodes, key=self._places.__getitem__):
-            for x in self.partials[node]:
-                self.consumers.setdefault(x, []).append(node)
-
-    def _as_read(self) -> dict[Value, int]:
-        """In which place each named node first appears when formulas are read from the output down."""
-        places: dict[Value, int] = {}
-        stack = self.nodes[:1]
-        while stack:
-            node = stack.pop()
-            if node not in places:
-                places[node] = len(places)
-                stack += reversed(self.partials[node])
-        return places
-
-    def _written_out(self, node: Value) -> list[Value]:
-        """Return `node` and the nodes that are written out in it, consumers first."""
-
-        def unnamed(x: Value) -> list[Value]:
-            return [edge.operand for edge in self.between.edges(x) if edge.operand not in self.reader]
-
-        return depth_first(node, unnamed)[::-1]
-
-    def _linked(self, node: Value) -> dict[Value, tuple[float, int]]:
-        """∂node/∂x for the named nodes x next below it, and over how many paths."""
-        found = {node: (1.0, 1)}
-        for x in self._written_out(node):
-            for edge in self.between.edges(x):
-                total, paths = found.get(edge.operand, (-0.0, 0))
-                found[edge.operand] = total + found[x][0] * edge.partial, paths + found[x][1]
-        return {x: link for x, link in found.items() if x in self.reader and x is not node}
-
-    def formulas(self, node: Value) -> dict[Value, Sum]:
-        """∂node/∂x for the named nodes x next below it, as formulas."""
-        if node not in self._formulas:
-            found = {node: number(1.0)}
-            for x in self._written_out(node):
-                for edge in self.between.edges(x):
-                    term = found[x] * self.reader.partial(x, edge.position)
-                    found[edge.operand] = found.get(edge.operand, Sum(())) + term
-            self._formulas[node] = {x: found[x].combined() for x in self.partials[node]}
-        return self._formulas[node]
-
-    def waists(self) -> list[int]:
-        """The places in `nodes` that every path leads through."""
-        places = {node: k for k, node in enumerate(self.nodes)}
-        found, furthest = [], 0
-        for k, node in enumerate(self.nodes):
-            if k >= furthest:
-                found.append(k)
-            furthest = max([furthest, *[places[x] for x in self.partials[node]]])
-        return found
+_FACTORS = 8  # the most factors of one product
+_SUMMANDS = 6  # the most paths that one factor sums up
+_BETWEEN = 20  # the most nodes on these paths
+_WIDE = 120  # the most columns of a product
+_LINES = 16  # the most lines of the adjoint form
+_DEFINED = 12  # the most made-up names that are defined
+_ROUTE = 10  # the most nodes of a path that are listed
 
 
 class Step:
-    """One factor of the chain rule: ∂``consumer``/∂``operand``, along all ``paths`` between the two.
+    """One factor of the chain rule: ∂``consumer``/∂``operand``, over all ``paths`` between the two.
 
-    ``value`` is its number, ``symbol`` and ``formula`` are text.
+    ``value`` is its number; ``symbol`` and ``formula`` are text.
     """
 
     def __init__(self, explanation: Explanation, first: int, last: int) -> None:
@@ -127,29 +64,29 @@ class Step:
         return found[self.operand]
 
     def reads_in(self, paths: int, nodes: int) -> bool:
-        """Whether the formula sums up at most so many paths, over so many nodes between."""
+        """Return whether the formula sums up at most so many paths, over at most so many nodes."""
         return self.paths <= paths and len(self._nodes) <= nodes
 
     def written(self, notation: Notation, namer: Namer) -> Printed:
-        """The formula of the factor in a notation."""
+        """Return the formula of the factor in a notation."""
         return self._sum.written(notation, namer, _DIGITS)
 
     def as_factor(self, notation: Notation, namer: Namer, *, first: bool) -> str:
-        """The formula, in parentheses where it needs them among other factors."""
+        """Return the formula, in parentheses if it needs them among other factors."""
         return _factor(self.written(notation, namer), notation, first and len(self._sum.terms) == 1)
 
     def symbol_in(self, notation: Notation) -> str:
-        """∂consumer/∂operand in a notation."""
+        """Return ∂consumer/∂operand in a notation."""
         return self._explanation.derivative(self.consumer, self.operand, notation)
 
     @property
     def symbol(self) -> str:
-        """∂consumer/∂operand."""
+        """∂consumer/∂operand as text."""
         return self.symbol_in(TEXT)
 
     @property
     def formula(self) -> str | None:
-        """The factor as a formula of the graph's own names; None if that would be too long to be read."""
+        """The factor as a formula in the graph's own names; None if it would be too long to read."""
         if not self.reads_in(paths=64, nodes=64):
             return None
         return self.written(TEXT, self._explanation.namer).text
@@ -160,10 +97,10 @@ class Step:
 
 
 class Explanation(Shown):
-    """What `explain` returns: ``value`` = ∂output/∂wrt, ``count`` paths, the chain rule as text and LaTeX.
+    """The answer of `explain`: ``value`` = ∂output/∂wrt, and the chain rule as text and LaTeX.
 
-    ``steps`` are the factors between the nodes that all paths share, from the output down; ``paths`` those
-    with the largest |contribution|, and ``rest`` is the sum of all others.
+    ``count`` is the number of paths. ``steps`` are the factors between the nodes that all paths share, from
+    the output down. ``paths`` are those with the largest |contribution|; ``rest`` is the sum of all others.
     """
 
     def __init__(self, output: Value, wrt: Value, paths: int) -> None:
@@ -178,7 +115,7 @@ class Explanation(Shown):
         self.namer = Namer(self.links.order)
         for node in (output, wrt):
             self.namer.key(node)
-        self._text = self._told()
+        self._text = self._written()
 
     @property
     def text(self) -> str:
@@ -193,20 +130,20 @@ class Explanation(Shown):
 
     @cached_property
     def is_product(self) -> bool:
-        """Whether the chain rule is told as one product; else it is told node by node, by adjoints δ."""
+        """Whether the chain rule is written as one product, and not node by node with adjoints δ."""
         if len(self.steps) > _FACTORS or not all(step.reads_in(_SUMMANDS, _BETWEEN) for step in self.steps):
             return False
-        namer = Namer(self.links.order)  # names are given out when it is written in earnest
+        namer = Namer(self.links.order)  # a trial: the names in the text are given out when it is written
         widths = [width(step.as_factor(TEXT, namer, first=False)) for step in self.steps]
         return sum(widths) + len(TEXT.times) * len(widths) <= _WIDE
 
     def derivative(self, y: Value, x: Value, notation: Notation) -> str:
-        """∂y/∂x in a notation."""
+        """Return ∂y/∂x in a notation."""
         return notation.derivative(self.namer(y, notation).text, self.namer(x, notation).text)
 
     @cached_property
     def _digits(self) -> int | None:
-        """In how many digits the factors give the result by their product; None if in no number of digits."""
+        """The number of digits in which the product of the factors is the printed result, if there is one."""
         factors = [step.value for step in self.steps]
         if all(map(math.isfinite, [*factors, self.value])):
             for digits in range(_DIGITS, 18):
@@ -216,7 +153,7 @@ class Explanation(Shown):
         return None
 
     def _product(self, notation: Notation) -> tuple[list[list[str]], str]:
-        """Symbols, formulas and numbers of the factors, and how it ends; of one factor formula and number."""
+        """Return rows of symbols, formulas and numbers, and how the last ends; for one factor, no symbols."""
         result = notation.number(self.value, _DIGITS).text
         if len(self.steps) == 1:
             return [[self.steps[0].written(notation, self.namer).text], [result]], ""
@@ -233,13 +170,13 @@ class Explanation(Shown):
         return rows, f" {sign} {result}"
 
     def _adjoints(self, notation: Notation) -> list[tuple[str, str, str]]:
-        """δ(node), the sum over its consumers, and the number, for each node from the output down."""
+        """Return δ(node), its sum over consumers and its number, for each node from the output down."""
         links = self.links
         numbers = adjoints(links.order)
         rows = []
         for node in ends(links.nodes, _LINES):
             if node is None:
-                rows.append((notation.down, notation.word(f"{len(links.nodes) - _LINES} nodes more"), ""))
+                rows.append((notation.down, notation.word(f"{len(links.nodes) - _LINES} more nodes"), ""))
                 continue
             formula = ""
             if node in links.consumers:
@@ -250,11 +187,11 @@ class Explanation(Shown):
             rows.append((name, formula, notation.number(numbers[node], _DIGITS).text))
         return rows
 
-    def _told(self) -> str:
+    def _written(self) -> str:
         whole = self.derivative(self.output, self.wrt, TEXT)
         y, x = [self.namer(node, TEXT).text for node in (self.output, self.wrt)]
         if not self.count:
-            return f"{whole} = 0: {y} does not depend on {x}, for no path leads from one to the other"
+            return f"{whole} = 0: {y} does not depend on {x}"
         if not self.steps:
             return f"{whole} = 1"
         if self.is_product:
@@ -267,7 +204,7 @@ class Explanation(Shown):
                 [(start, f"= {line}") for start, line in zip(starts, lines, strict=False)], ["left"] * 2, " "
             )
         else:
-            lines = [f"{whole} = {TEXT.number(self.value, _DIGITS).text}, with δ(v) for ∂{y}/∂v:"]
+            lines = [f"{whole} = {TEXT.number(self.value, _DIGITS).text}, where δ(v) = ∂{y}/∂v:"]
             cells = [
                 [name, formula and f"= {formula}" if last else formula, last and f"= {last}"]
                 for name, formula, last in self._adjoints(TEXT)
@@ -275,14 +212,14 @@ class Explanation(Shown):
             lines += aligned(cells, ["left"] * 3)
         routes = [f"  {line}" for line in aligned(self._routes(TEXT), ["left"] * 2)]
         if routes:
-            routes.insert(0, f"{many(self.count, TEXT)} paths, and what each contributes:")
+            routes.insert(0, f"{many(self.count, TEXT)} paths and their contributions:")
         names = [f"  {line}" for line in aligned(self._definitions(TEXT), ["left"] * 2)]
         if names:
             names.insert(0, "where")
         return "\n".join([*lines, *routes, *names])
 
     def _routes(self, notation: Notation) -> list[tuple[str, str]]:
-        """The nodes on each path that have a name, and what it contributes; nothing of a single path."""
+        """Return the named nodes on each path, and its contribution; nothing for a single path."""
         if self.count == 1:
             return []
         rows = []
@@ -333,19 +270,19 @@ class Explanation(Shown):
         return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
     def simplify(self, *through: Value) -> Any:
-        """Return the gradient's closed form as a SymPy expression, in the names that the graph has.
+        """Return the gradient's closed form as a SymPy expression, in the names of the graph.
 
-        It is found by algebra, from the local partials and from what the names stand for. `through` are more
-        Values by whose names it may be put, such as a prediction that the loss was not computed from.
+        It is found by algebra, from the local partials and the definitions of the names. Names of the Values
+        in `through` may appear in it as well, such as a prediction that the loss was not computed from.
 
-        Raises `ValueError` if the graph is too large for that, `ModuleNotFoundError` without SymPy.
+        Raises `ValueError` if the graph is too large, `ModuleNotFoundError` without SymPy.
         """
         return self._closed_form(through).expression
 
     def meanings(self, *through: Value) -> dict[Any, Any]:
-        """Return what each name that is no leaf's stands for in `simplify`: SymPy expressions by symbol.
+        """Return the definitions of the names in `simplify`, leaves excepted: SymPy expressions by symbol.
 
-        An expression may hold names that stand before it in the dict.
+        A definition may use names that are defined before it in the dict.
         """
         return self._closed_form(through).meanings()
 
@@ -355,17 +292,18 @@ class Explanation(Shown):
 
 
 def explain(output: Value, wrt: Value, *, paths: int = 5) -> Explanation:
-    """Return why ∂output/∂wrt is what it is: the chain rule with symbols, formulas and numbers.
+    """Return an explanation of ∂output/∂wrt: the chain rule with symbols, formulas and numbers.
 
-    One path, or few between the same nodes, read as one product; else each adjoint δ is told by those above
-    it, as document 003 does (003.25). The printed factors' product is the printed result. Of several paths
-    the `paths` that contribute most are listed; all are counted, exactly.
+    One path, or a few between the same nodes, are written as one product, and the printed factors multiply to
+    the printed result. Otherwise each adjoint δ is written as a sum over the adjoints above it (document 003,
+    equation 25). If there are several paths, the `paths` that contribute most are listed; all are counted
+    exactly.
 
-    The formulas name nodes by their labels; what has none and is more than a little arithmetic gets a name of
-    its own, v₁, v₂, ..., that is explained below. No ``.grad`` is read or changed.
+    Formulas name nodes by their labels. A node without a label that is more than a little arithmetic gets a
+    name, v₁, v₂, ..., and is defined below. No ``.grad`` is read or changed.
 
-    Raises `TypeError` if one of the two is no Value, `ValueError`, naming the node, if data was changed after
-    recording, so that formulas and numbers no longer fit.
+    Raises `TypeError` if `output` or `wrt` is not a Value, and `ValueError`, naming the node, if data was
+    changed after recording.
 
     >>> from autograd_lite import sigmoid
     >>> w, x, b = Value(0.5, "w1"), Value(2.0, "x1"), Value(-1.0, "b")

@@ -1,10 +1,9 @@
-"""Exercises whose answer the engine knows: `Exercise`, which also finds the slip in a wrong answer.
+"""`Exercise`: a question about a gradient that checks answers, and finds the slip in a wrong one.
 
-A gradient is a sum over paths of products of local partials, so it is linear in each of them: for each, one
-number in its place would explain a wrong answer. If that number is a usual slip (1: left out; the other
-sign; the partial of another operand; the value for the slope), that is where to look.
-
-What does not live here: how formulas are read and written (`formulas.py`, `latex.py`).
+A gradient is a sum over paths of products of local partials, so it is linear in each of them. For each there
+is one number which, put in its place, would give the wrong answer. If that number is a common slip (1, for a
+factor left out; the wrong sign; the partial of another operand; the value instead of the slope), this is
+where to look. Next door: `graph.py` gives the adjoints, `notation` reads and writes the formulas.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from autograd_lite.core.primitive import ATOM
 from autograd_lite.core.value import Value, topological_order
@@ -24,21 +23,33 @@ from autograd_lite.notation.reader import Reader
 from autograd_lite.notation.writing import TEXT
 from autograd_lite.transforms.pytrees import flatten
 
-_LARGEST = 2000  # local partials on the paths, among which a slip is still looked for
-_LISTED, _DEFINED = 5, 3  # partials in a row, and names that are explained
+_LARGEST = 2000  # the most local partials on the paths among which a slip is searched for
+_LISTED, _DEFINED = 5, 3  # the most partials that are listed, and names that are defined
 
-# Slips at every local partial p of a primitive: how rare they are, what then stands for p, and in words.
+# Slips at every local partial p of a row: how rare they are, what stands in the place of p, and in words.
 _EVERYWHERE: list[tuple[int, Callable[[float], float], str]] = [
     (1, lambda p: 1.0, "leaves them out"),
-    (3, lambda p: -p, "has them with the other sign"),
-    (3, lambda p: p * p, "has them twice"),
+    (3, lambda p: -p, "has them with the wrong sign"),
+    (3, lambda p: p * p, "multiplies by them twice"),
     (3, lambda p: 1.0 / p if p else math.inf, "divides by them"),
 ]
 
 
+class Slip(NamedTuple):
+    """A slip at one local partial p: how rare it is, what stands in the place of p, and in words.
+
+    ``thing`` is what a ``{}`` in the words names.
+    """
+
+    rarity: int
+    stand_in: float
+    words: str
+    thing: Edge | Value | None = None
+
+
 @dataclass(frozen=True, repr=False)
 class Verdict:
-    """Whether an answer is ``right``, and in ``words`` what is wrong with it, as which it shows itself."""
+    """The verdict on an answer: whether it is ``right``, and in ``words``, which it prints as, why not."""
 
     right: bool
     words: str
@@ -48,12 +59,12 @@ class Verdict:
 
 
 class Exercise:
-    """The question for ∂output/∂wrt: call it with an answer, and it says right or where to look.
+    """A question for ∂output/∂wrt: call it with an answer, and it says that it is right or where to look.
 
-    `wrt` is a Value of the graph or a tree of Values; an answer is built alike, of numbers that agree with
-    the gradient to `digits` significant digits. Called with ``...`` it says what is asked. No ``.grad`` is
-    read or changed. Raises `TypeError` if one of `wrt` is no Value, `ValueError` if the output does not
-    depend on it.
+    `wrt` is a Value of the graph, or Values in lists, tuples, dicts or arrays. An answer has numbers in the
+    same containers, which must agree with the gradient to `digits` significant digits. Called with ``...``,
+    the exercise says what it asks for. No ``.grad`` is read or changed. Raises `TypeError` if part of `wrt`
+    is not a Value, `ValueError` if the output does not depend on it.
 
     >>> from autograd_lite import sigmoid
     >>> w, x = Value(0.5, "w"), Value(2.0, "x")
@@ -87,19 +98,23 @@ class Exercise:
             return Verdict(False, f"? Your turn: {self._question(say)}{say.definitions()}")
         given = flatten(answer, "the answer")
         if any(isinstance(number, Value) for number in given.leaves):
-            raise TypeError("an answer is built of numbers: take them out of Values with .data")
+            raise TypeError("an answer holds numbers, not Values: take them out of Values with .data")
         entries = dict(zip(given.paths, given.leaves, strict=True))
         if self._right(entries):
             return Verdict(True, f"✓ Right: {self._question(say)}{say.definitions()}")
         if self._right({re.sub(r"^(\[\d+])(\[\d+])$", r"\2\1", path): x for path, x in entries.items()}):
-            return Verdict(False, "✗ The right numbers, but transposed.")
+            return Verdict(False, "✗ The numbers are right, but transposed.")
         if entries.keys() != self._asked.keys():
             wanted, got = _shape([*self._asked]), _shape(given.paths)
-            return Verdict(False, f"✗ The gradient is shaped like its variable, {wanted}; yours is {got}.")
+            return Verdict(
+                False, f"✗ The gradient has the shape of its variable, {wanted}; your answer is {got}."
+            )
         wrong = [path for path, x in entries.items() if not self._agree(x, self._adjoints[self._asked[path]])]
-        count = f"{len(wrong)} of {len(entries)} entries are off; answer{wrong[0]}: " if wrong[0] else ""
         slip = self._slip(entries[wrong[0]], self._asked[wrong[0]], say)
-        return Verdict(False, f"✗ {count}{slip}{say.definitions()}")
+        if wrong[0]:
+            count = f"{len(wrong)} of {len(entries)} entries {'is' if len(wrong) == 1 else 'are'} wrong."
+            slip = f"{count} In answer{wrong[0]}, {slip[0].lower()}{slip[1:]}"
+        return Verdict(False, f"✗ {slip}{say.definitions()}")
 
     def _question(self, say: _Words) -> str:
         nodes = [*self._asked.values()]
@@ -119,40 +134,39 @@ class Exercise:
         between = Between(self._order, wrt)
         way = [edge for node in reversed(between.order) if node is not wrt for edge in between.edges(node)]
         if len(way) > _LARGEST:
-            return f"There are {len(way)} local partials on the way, too many to look for a slip"
+            return f"There are {len(way)} local partials on the paths, too many to search for a slip"
         gradient, tangents = self._adjoints[wrt], _tangents(between)
         if gradient and self._agree(answer, -gradient) and all(edge.partial >= 0.0 for edge in way):
-            return "Look at the signs: no local partial on the way is negative"
-        explained: list[tuple[int, str, Edge | None, str, Edge | Value | None]] = []
+            return "Look at the signs: no local partial on the paths is negative"
+        explaining: list[tuple[Slip, Edge | str]] = []  # with the place: a local partial, or a row's name
         for edge in way:
             weight = self._adjoints[edge.consumer] * tangents[edge.operand]
-            for rank, stand_in, slip, thing in _slips(edge):
-                off = weight * (stand_in - edge.partial)
-                # Without the only path there is 0 left, which does not say where it is from.
-                if off and (gradient + off or stand_in) and self._agree(answer, gradient + off):
-                    explained.append((rank, "{}: your answer", edge, slip, thing))
-        for row in filter(None, dict.fromkeys([edge.consumer.primitive for edge in way])):
-            for rank, change, slip in _EVERYWHERE:
+            for slip in _slips(edge):
+                off = weight * (slip.stand_in - edge.partial)
+                # Without the only path 0 is left, which does not say where it comes from.
+                if off and (gradient + off or slip.stand_in) and self._agree(answer, gradient + off):
+                    explaining.append((slip, edge))
+        for row in dict.fromkeys([edge.row for edge in way]):
+            for rarity, change, words in _EVERYWHERE:
                 if self._agree(answer, _tangents(between, {row: change})[self._output]):
-                    explained.append(
-                        (rank, f"every local partial of {row.name}: your answer", None, slip, None)
-                    )
-        if explained:
-            explained.sort(key=lambda each: each[0])  # of equals the first from the output on
-            _, where, place, slip, thing = explained[0]
-            return f"Look at {where.format(say(place))} {slip.format(say(thing))}"
+                    explaining.append((Slip(rarity, math.nan, words), row.name))
+        if explaining:
+            slip, place = min(explaining, key=lambda each: each[0].rarity)  # the first from the output on
+            where = f"every local partial of {place}" if isinstance(place, str) else say(place)
+            return f"Look at {where}: your answer {slip.words.format(say(slip.thing))}"
         carry = [
             edge for edge in way if edge.partial * self._adjoints[edge.consumer] * tangents[edge.operand]
         ]
         factors = list(dict.fromkeys([say(edge) for edge in carry if edge.partial != 1.0]))
         more = f"; and {len(factors) - _LISTED} more" if len(factors) > _LISTED else ""
-        return f"No single slip explains it. From the output on, check {'; '.join(factors[:_LISTED])}{more}"
+        checks = "; ".join(factors[:_LISTED])
+        return f"No single slip explains your answer. Starting from the output, check {checks}{more}"
 
 
 def _tangents(
     between: Between, changed: Mapping[Any, Callable[[float], float]] = MappingProxyType({})
 ) -> dict[Value, float]:
-    """∂node/∂wrt for the nodes on the paths, with the local partials of some rows changed."""
+    """Return ∂node/∂wrt for the nodes on the paths, with the local partials of some rows changed."""
     wrt, *others = between.order
     found = {wrt: 1.0}
     for node in others:
@@ -161,32 +175,32 @@ def _tangents(
     return found
 
 
-def _slips(edge: Edge) -> Iterator[tuple[int, float, str, Edge | Value | None]]:
-    """Slips at a local partial p: how rare it is, what then stands in the place of p, and in words."""
+def _slips(edge: Edge) -> Iterator[Slip]:
+    """Yield the slips that are looked for at one local partial."""
     node, x, p = edge.consumer, edge.operand, edge.partial
-    yield 0, 1.0, "leaves it out", None
+    yield Slip(0, 1.0, "leaves it out")
     for other in edges(node):
         if other.operand is not x:
-            yield 2, other.partial, "has {} in its place", other
-    yield (1 if p < 0.0 else 3), -p, "has the other sign", None
-    yield 1, node.data, "has {} in its place", node
-    yield 2, x.data, "has {} in its place", x
-    yield 2, p * p, "has it twice", None
-    yield 2, 0.0, "leaves out the path through it", None
+            yield Slip(2, other.partial, "has {} in its place", other)
+    yield Slip(1 if p < 0.0 else 3, -p, "has the wrong sign")
+    yield Slip(1, node.data, "has {} in its place", node)
+    yield Slip(2, x.data, "has {} in its place", x)
+    yield Slip(2, p * p, "multiplies by it twice")
+    yield Slip(2, 0.0, "leaves out the path through it")
     if p:
-        yield 3, 1.0 / p, "divides by it", None
-    yield 5, 2.0 * p, "has twice as much", None
-    yield 5, 0.5 * p, "has half as much", None
+        yield Slip(3, 1.0 / p, "divides by it")
+    yield Slip(5, 2.0 * p, "has twice its value")
+    yield Slip(5, 0.5 * p, "has half its value")
 
 
 class _Words:
-    """Names for one verdict, and formulas in them."""
+    """The names in one verdict, and formulas in these names."""
 
     def __init__(self, reader: Reader, order: Sequence[Value]) -> None:
         self._reader, self._namer = reader, Namer(order)
 
     def __call__(self, thing: Edge | Value | None) -> str:
-        """A node by name or formula, a local partial with its formula."""
+        """Return a node by its name or formula, a local partial with its formula."""
         if isinstance(thing, Edge):
             formula = self._reader.partial(thing.consumer, thing.position).written(TEXT, self._namer, 4).text
             return f"∂{self(thing.consumer)}/∂{self(thing.operand)} = {formula}"
@@ -196,13 +210,14 @@ class _Words:
         return written.text if written.precedence == ATOM else f"({written.text})"
 
     def definitions(self) -> str:
+        """Return the definitions of the names that were made up, which end the sentence."""
         found = self._reader.definitions(self._namer, _DEFINED)
         said = [f"{self(node)} = {formula.written(TEXT, self._namer, 4).text}" for node, formula in found]
         return f". ({', '.join(said)})" if said else "."
 
 
 def _shape(paths: Sequence[str]) -> str:
-    """A tree's shape in words, from the paths to its leaves."""
+    """Return the shape of nested containers in words, from the paths to their leaves."""
     if [*paths] == [""]:
         return "one number"
     sizes = [

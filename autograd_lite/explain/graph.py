@@ -1,6 +1,8 @@
-"""What explanations ask of recorded graphs: adjoints, the part between two nodes, what is alive, past passes.
+"""What explanations ask of recorded graphs: adjoints, the part between two nodes, and past backward passes.
 
-No ``.grad`` is read or changed here. Recording and `backward` itself live in `value.py`.
+Nothing is kept for later questions. The nodes made from a Value are read off the garbage collector's list of
+live objects, and adjoints are computed again. No ``.grad`` is read or changed here. Next door: `paths.py`
+counts and ranks paths; `core/value.py` holds `backward` itself.
 """
 
 from __future__ import annotations
@@ -10,20 +12,27 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from autograd_lite.core import modes
+from autograd_lite.core.primitive import Primitive
 from autograd_lite.core.value import Value
 
 
 class Edge(NamedTuple):
-    """One use of an operand, at a position among the consumer's: ``partial`` = ∂consumer/∂operand."""
+    """One use of an operand by a consumer: its position there, and ``partial`` = ∂consumer/∂operand."""
 
     consumer: Value
     position: int
     operand: Value
     partial: float
 
+    @property
+    def row(self) -> Primitive:
+        """The operation that made the consumer."""
+        assert self.consumer.primitive is not None
+        return self.consumer.primitive
+
 
 def edges(node: Value) -> Iterator[Edge]:
-    """The uses that carry gradient: neither constants nor branches that were not taken."""
+    """Yield the uses of operands that carry gradient: neither constants nor branches not taken."""
     if node.primitive is not None:
         for position, (x, partial) in enumerate(zip(node.operands, node.partials, strict=True)):
             if partial is not None:
@@ -31,9 +40,9 @@ def edges(node: Value) -> Iterator[Edge]:
 
 
 def adjoints(order: list[Value], seed: float = 1.0) -> dict[Value, float]:
-    """∂root/∂node · seed for the nodes that gradient reaches, to the last bit as `backward` adds them up.
+    """Return ∂root/∂node · seed for each node that gradient reaches, with the bits that `backward` gives it.
 
-    `order` is a topological order whose last node is the root.
+    `order` is a topological order, and its last node is the root.
     """
     found = {order[-1]: seed}
     for node in reversed(order):
@@ -44,9 +53,9 @@ def adjoints(order: list[Value], seed: float = 1.0) -> dict[Value, float]:
 
 
 class Between:
-    """The paths from an output, the last node of a topological order, down to one node.
+    """The part of a graph on the paths from an output, the last node of a topological order, to one node.
 
-    ``order`` is the nodes on them, operands first, both ends included; empty if there is no path.
+    ``order`` holds the nodes on the paths, operands first, both ends included; it is empty without a path.
     """
 
     def __init__(self, order: list[Value], wrt: Value) -> None:
@@ -56,7 +65,7 @@ class Between:
                 linked = [edge for edge in edges(node) if edge.operand in found]
                 if linked:
                     found[node] = linked
-        # What depends on wrt need not lead to the output.
+        # Not every node that depends on wrt leads to the output.
         needed = {order[-1]} if order[-1] in found else set()
         for node in reversed(order):
             if node in needed:
@@ -65,21 +74,21 @@ class Between:
         self._edges = found
 
     def edges(self, node: Value) -> list[Edge]:
-        """The uses by `node` of what lies on a path."""
+        """Return the uses of operands by `node` that are steps of a path."""
         return self._edges[node]
 
 
-# --- What is alive ---------------------------------------------------------------------------------
+# --- Live Values and past passes -------------------------------------------------------------------
 
 
 def alive() -> list[Value]:
-    """Every Value that exists now, as the garbage collector knows it."""
-    # Not isinstance, which asks foreign objects for their `__class__`: some load themselves, some raise.
+    """Return every Value that exists now, as the garbage collector knows it."""
+    # `isinstance` would ask foreign objects for their `__class__`, and some load modules or raise then.
     return [thing for thing in gc.get_objects() if issubclass(type(thing), Value)]
 
 
 def consumers(values: Iterable[Value]) -> dict[Value, list[Value]]:
-    """For each Value the nodes among `values` that were made from it; the branch not taken counts."""
+    """Return, for each Value, the nodes among `values` made from it, also those that did not take it."""
     found: dict[Value, list[Value]] = {}
     for node in values:
         for x in node.operands:
@@ -89,7 +98,7 @@ def consumers(values: Iterable[Value]) -> dict[Value, list[Value]]:
 
 
 def above(value: Value, made_from: dict[Value, list[Value]]) -> dict[Value, None]:
-    """What was made from `value`, directly or not, `value` included."""
+    """Return `value` and all that was made from it, directly or not."""
     found = {value: None}
     stack = [value]
     while stack:
@@ -101,14 +110,14 @@ def above(value: Value, made_from: dict[Value, list[Value]]) -> dict[Value, None
 
 
 class Pass(NamedTuple):
-    """A backward pass that ran: its root, or None where the root is gone, and its seed."""
+    """A backward pass that ran: its root, or None if the root is gone, and its seed."""
 
     root: Value | None
     seed: float
 
 
 def passes(values: Iterable[Value]) -> list[Pass]:
-    """The latest backward passes, in order, their roots looked for among `values`."""
+    """Return the latest backward passes, in order; their roots are looked up among `values`."""
     log = [*modes.backward_log]
     wanted = {identity for identity, _, _ in log}
     roots = {id(node): node for node in values if id(node) in wanted}

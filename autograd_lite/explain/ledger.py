@@ -1,4 +1,7 @@
-"""`ledger`: which backward pass, through which consumer, brought what to a value's ``.grad``."""
+"""`ledger`: what each backward pass added to a value's ``.grad``, and through which consumer.
+
+Next door: `graph.py` knows which passes ran, `why.py` asks the ledger about gradients that cancel.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,11 @@ _DIGITS = 6
 
 
 class Row(NamedTuple):
-    """What one use of the value brought in one pass: ``contribution`` = ``upstream`` · ``partial``.
+    """What one use of the value contributed in one pass: ``contribution`` = ``upstream`` · ``partial``.
 
-    ``number`` counts the passes from 1 on, ``root`` is where the pass began, ``position`` the value's place
-    among the consumer's operands. Of the root itself the consumer is None, and the contribution the seed.
+    ``number`` counts the passes from 1, ``root`` is where the pass started, and ``position`` is the place of
+    the value among the consumer's operands. For the root itself the consumer is None and the contribution is
+    the seed.
     """
 
     number: int
@@ -35,7 +39,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Share:
-    """What one pass brought: the adjoint of the value, and the terms it was added up from."""
+    """What one pass contributed: the adjoint of the value, and the terms that it is the sum of."""
 
     root: Value
     adjoint: float
@@ -43,7 +47,7 @@ class Share:
 
 
 def _share(value: Value, ran: Pass) -> Share | None:
-    """The share of a pass whose root is alive; None if it did not reach the value."""
+    """Return the share of a pass, or None if its root is gone or it did not reach the value."""
     if ran.root is None:
         return None
     order = topological_order(ran.root)
@@ -63,12 +67,11 @@ def _share(value: Value, ran: Pass) -> Share | None:
 
 
 class Ledger(Shown):
-    """What `ledger` returns: ``rows``, and ``total``, which is ``value.grad`` to the last bit.
+    """The answer of `ledger`: ``rows``, and ``total``, which is ``value.grad`` to the last bit.
 
-    ``shares`` holds what each pass brought, ``rows`` the same use by use.
-    ``before`` is what ``.grad`` held before the first of these passes, as far as that can be known; None if
-    the rows are all of it. Sums are taken as the engine takes them: over the rows of a pass, then over the
-    passes.
+    ``shares`` holds what each pass contributed, ``rows`` the same use by use. ``before`` is what ``.grad``
+    held before the first of these passes, as far as that can be known; None if the rows are all of it. Sums
+    are taken as the engine takes them: over the rows of a pass, then over the passes.
     """
 
     def __init__(self, value: Value) -> None:
@@ -80,10 +83,9 @@ class Ledger(Shown):
             self._find(value.grad)
 
     def _find(self, grad: float) -> None:
-        # Nobody notes when a .grad is cleared, so passes are taken from the latest on until they add up to
-        # it.
+        # Clearing a .grad leaves no trace, so passes are taken from the latest back until they add up to it.
         known: list[Share] = []
-        alone = 0  # of these, how many came after the last pass that is gone
+        alone = 0  # how many of these came after the last pass whose root is gone
         for ran in reversed(passes(alive())):
             share = _share(self.value, ran)
             if share is not None:
@@ -93,8 +95,8 @@ class Ledger(Shown):
                     return
                 alone += not self._gone
             self._gone += ran.root is None
-        # Else something was there before. If no number turns into .grad by these passes, it was changed
-        # after them.
+        # Otherwise something was there before. If no number plus these passes gives .grad, it was changed
+        # after them, and fewer of them explain it.
         for count in range(alone, -1, -1):
             self.shares = known[len(known) - count :]
             self.before = grad - sum([share.adjoint for share in self.shares]) if count else grad
@@ -103,7 +105,7 @@ class Ledger(Shown):
 
     @property
     def rows(self) -> list[Row]:
-        """A row for each pass and consumer, in the order in which they were added."""
+        """One row for each pass and each use, in the order in which they were added."""
         return [
             Row(number, share.root, consumer, position, partial, upstream, upstream * partial)
             for number, share in enumerate(self.shares, 1)
@@ -112,7 +114,7 @@ class Ledger(Shown):
 
     @property
     def total(self) -> float | None:
-        """What the rows add up to, ``before`` included; None if there is nothing."""
+        """The sum of ``before`` and the rows; None if there is neither."""
         return _added(self.before, self.shares)
 
     @cached_property
@@ -124,7 +126,7 @@ class Ledger(Shown):
         )
         name = namer(self.value, TEXT).text
         if self.value.grad is None:
-            return f"{name}.grad is None: no backward pass has reached {name}, or it was cleared since"
+            return f"{name}.grad is None: no backward pass has reached {name}, or it was cleared since."
 
         def shown(x: float) -> str:
             return TEXT.number(x, _DIGITS).text
@@ -148,16 +150,16 @@ class Ledger(Shown):
         return "\n".join(lines)
 
     def _verdict(self, name: str) -> str:
-        told = []
+        sentences = []
         if self.before is not None:
-            gone = f"left by passes whose graphs are gone ({self._gone} ran), or " if self._gone else ""
-            told.append(f"The rest was {gone}put there by hand or by a program.")
+            gone = f"added by passes whose graphs are gone ({self._gone} ran), or " if self._gone else ""
+            sentences.append(f"The rest was {gone}set by hand or by a compiled program.")
         if len(self.shares) + (self.before is not None) > 1:
-            told.append(f"{name}.grad adds up over passes until zero_grad() clears it.")
+            sentences.append(f"{name}.grad adds up over passes until zero_grad() clears it.")
         uses = max([len(share.terms) for share in self.shares], default=0)
         if uses > 1:
-            told.append(f"One pass comes through {uses} uses of {name}, and their contributions add up.")
-        return "\n".join(told) or "One pass, through one use."
+            sentences.append(f"One pass reaches {name} through {uses} uses, and their contributions add up.")
+        return "\n".join(sentences) or f"One pass reached {name}, through one use."
 
 
 def _same(a: float | None, b: float) -> bool:
@@ -165,7 +167,7 @@ def _same(a: float | None, b: float) -> bool:
 
 
 def _added(before: float | None, shares: list[Share]) -> float | None:
-    """As `backward` adds: the first adjoint is taken as it is."""
+    """Add as `backward` does, which takes the first adjoint as it is."""
     total = before
     for share in shares:
         total = share.adjoint if total is None else total + share.adjoint
@@ -175,11 +177,10 @@ def _added(before: float | None, shares: list[Share]) -> float | None:
 def ledger(value: Value) -> Ledger:
     """Return where ``value.grad`` came from: a row for each backward pass and each use of the value.
 
-    The latest 1000 passes are known afterwards, at no cost; one is told as long as the node that it began
-    from is alive. Its adjoints are computed again from the partials that were recorded, which gives the same
-    bits.
+    The latest 1000 passes are known, at no cost to them. A pass is listed as long as its root is alive. Its
+    adjoints are computed again from the recorded partials, which gives the same bits.
 
-    Raises `TypeError` if `value` is no Value.
+    Raises `TypeError` if `value` is not a Value.
 
     >>> w = Value(2.0, "w")
     >>> L = w * 3.0 + w
@@ -194,7 +195,7 @@ def ledger(value: Value) -> Ledger:
     2     L     L  (add)   1         · 1     = 1
     2     L     v₁  (mul)  1         · 3     = 3
     w.grad adds up over passes until zero_grad() clears it.
-    One pass comes through 2 uses of w, and their contributions add up.
+    One pass reaches w through 2 uses, and their contributions add up.
     """
     if not isinstance(value, Value):
         raise TypeError(f"ledger takes a Value, got {type(value).__name__} {value!r}")

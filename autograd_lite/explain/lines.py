@@ -1,4 +1,7 @@
-"""`record_lines`: which line of a program made an operation."""
+"""`record_lines`: which line of a program made each node.
+
+Next door: `why.py` quotes the line of a node that it blames, `core/modes.py` keeps it.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +23,12 @@ _open = 0
 
 @contextmanager
 def record_lines() -> Iterator[None]:
-    """Within ``with record_lines():`` every operation remembers the file and the line that asked for it.
+    """Record, within ``with record_lines():``, which file and line made each node.
 
-    It is ``node.line``, and `why` tells it with an operation that made a NaN. The line is the innermost one
-    outside this package, so that of ``model(x)`` for what a model computes. Recording takes about three times
-    as long; outside such a block it costs nothing. A block holds for all threads.
+    ``node.line`` holds them, and `why` quotes them with the operation that it blames. The line is the
+    innermost one outside this package: for the nodes of a model it is the line that called the model.
+    Recording takes about three times as long within the block, and no longer than usual outside it. A block
+    holds for all threads.
 
     >>> with record_lines():
     ...     y = Value(2.0) * 3.0
@@ -34,7 +38,7 @@ def record_lines() -> Iterator[None]:
     global _open
     with _counting:
         _open += 1
-        modes.keep_provenance(_place_with_line)
+        modes.keep_provenance(_scope_and_line)
     try:
         yield
     finally:
@@ -44,7 +48,7 @@ def record_lines() -> Iterator[None]:
                 modes.keep_provenance(None)
 
 
-def _place_with_line() -> Line:
+def _scope_and_line() -> Line:
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
@@ -52,7 +56,7 @@ def _place_with_line() -> Line:
 
 
 def written_at(node: Value) -> str:
-    """Where a node was made, ``, at train.py:12: y = log(x)``, or nothing if that was not recorded."""
+    """Return where a node was made, ``, at train.py:12: y = log(x)``, or "" if that was not recorded."""
     if node.line is None:
         return ""
     source = linecache.getline(node.line.file, node.line.number).strip()

@@ -1,4 +1,7 @@
-"""The paths from an output to one node: how many there are, and which carry most."""
+"""The paths from an output to one node: how many there are, and which contribute most.
+
+Next door: `graph.py` finds the part of the graph that the paths lead through.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +9,34 @@ import heapq
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import NamedTuple
 
 from autograd_lite.core.value import Value
 from autograd_lite.explain.graph import Between, Edge
 from autograd_lite.notation.writing import Notation
 
-_Steps: TypeAlias = Any  # None, or (the steps before, an edge)
+
+class _Steps(NamedTuple):
+    """A path so far, from the output down: its last edge, and the steps before it, which paths share."""
+
+    before: _Steps | None
+    edge: Edge
 
 
 @dataclass(frozen=True)
 class Path:
-    """One path, from the output down, as its edges; its ``contribution`` is the product of their partials."""
+    """One path from the output down, as its edges."""
 
     edges: tuple[Edge, ...]
 
     @property
     def contribution(self) -> float:
-        """Π ∂consumer/∂operand, without overflow or underflow on the way."""
+        """Π ∂consumer/∂operand over the edges; only the result can overflow or underflow."""
         return product([edge.partial for edge in self.edges])
 
 
 def product(factors: Sequence[float]) -> float:
-    """Return the product of floats, in which nothing overflows or underflows but the result.
+    """Return the product of floats; only the result can overflow or underflow.
 
     >>> product([1e-200, 1e-200, 1e300, 1e200])
     1e+100
@@ -44,7 +52,7 @@ def product(factors: Sequence[float]) -> float:
 
 
 def count(between: Between) -> int:
-    """The exact number of paths; two uses of one operand make two."""
+    """Return the exact number of paths; two uses of one operand are two paths."""
     counts: dict[Value, int] = {}
     last_use = {edge.operand: node for node in between.order for edge in between.edges(node)}
     done: dict[Value, list[Value]] = {}
@@ -53,13 +61,15 @@ def count(between: Between) -> int:
     total = 0
     for k, node in enumerate(between.order):
         total = counts[node] = 1 if k == 0 else sum([counts[edge.operand] for edge in between.edges(node)])
-        for operand in done.get(node, ()):  # numbers of thousands of digits need not pile up
+        for operand in done.get(
+            node, ()
+        ):  # keeps no more of these numbers, of thousands of digits, than needed
             del counts[operand]
     return total
 
 
 def _size(partial: float) -> float:
-    """The logarithm of |partial|; NaN is as large as can be, for nothing explains more."""
+    """Return log₂ |partial|. NaN counts as infinite, because nothing explains a gradient better."""
     if partial == 0.0:
         return -math.inf
     return math.inf if math.isnan(partial) else math.log2(abs(partial))
@@ -76,8 +86,9 @@ def _behind(best: float, size: float) -> float:
 def largest(between: Between, k: int) -> tuple[list[Path], float]:
     """Return the k paths with the largest |contribution|, largest first, and the sum of all the others.
 
-    The best way down from each node is known, so a search from the top that always follows what falls least
-    behind it never turns back. What it has put aside at the end are all the other paths.
+    The best way down from each node is computed first. The search then starts at the output and always
+    extends the path that falls least behind, so it finds the paths in order. The paths that it has put aside
+    when it stops are all the others.
     """
     if not between.order:
         return [], 0.0
@@ -89,9 +100,9 @@ def largest(between: Between, k: int) -> tuple[list[Path], float]:
         best[node] = max([_times(_size(edge.partial), best[edge.operand]) for edge in edges])
         total[node] = sum([edge.partial * total[edge.operand] for edge in edges])
 
-    # How far it falls behind; of equals the longest, then the first. Its end, product so far, and steps so
-    # far.
-    heap: list[tuple[float, int, int, Value, float, _Steps]] = [(0.0, 0, 0, output, 1.0, None)]
+    # An entry is how far a path falls behind the best (of equals the longest goes first, then the oldest),
+    # the node where it ends, its product and its steps.
+    heap: list[tuple[float, int, int, Value, float, _Steps | None]] = [(0.0, 0, 0, output, 1.0, None)]
     found: list[Path] = []
     made = 0
     while heap and len(found) < k:
@@ -102,22 +113,22 @@ def largest(between: Between, k: int) -> tuple[list[Path], float]:
         for edge in between.edges(node):
             made += 1
             loss = _behind(best[node], _times(_size(edge.partial), best[edge.operand]))
-            entry = (behind + loss, depth - 1, made, edge.operand, so_far * edge.partial, (steps, edge))
+            entry = (behind + loss, depth - 1, made, edge.operand, so_far * edge.partial, _Steps(steps, edge))
             heapq.heappush(heap, entry)
-    found.sort(key=lambda path: -_size(path.contribution))  # the search knows sizes up to rounding
+    found.sort(key=lambda path: -_size(path.contribution))  # the search compares rounded logarithms
     return found, sum([so_far * total[node] for *_, node, so_far, _ in heap])
 
 
-def _path(steps: _Steps) -> Path:
+def _path(steps: _Steps | None) -> Path:
     edges = []
     while steps is not None:
-        steps, edge = steps
-        edges.append(edge)
+        edges.append(steps.edge)
+        steps = steps.before
     return Path(tuple(reversed(edges)))
 
 
 def many(n: int, notation: Notation) -> str:
-    """Return a number of paths as it is best read.
+    """Return a number of paths as text: digits, or a power if it is very large.
 
     >>> from autograd_lite.notation.writing import TEXT
     >>> many(12345, TEXT), many(2**50, TEXT), many(3**100, TEXT)

@@ -1,4 +1,7 @@
-"""`gradient_report`: the health of a model's gradients, layer by layer, and the number behind the verdict."""
+"""`gradient_report`: the health of a model's gradients, layer by layer, and the number behind the verdict.
+
+Next door: `why.py` looks at one parameter, `pictures/plots.py` plots the same gradients.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +22,18 @@ from autograd_lite.notation.columns import aligned, html_table
 from autograd_lite.notation.writing import TEXT, superscript
 
 VANISHING, EXPLODING = 1e-3, 1e3  # mean |gradient| of the first layer against the last
-SATURATED = 0.05  # of the slope that the activation has at 0
+SATURATED = 0.05  # |slope| of an activation, as a share of its slope at 0
 _DIGITS = 3
 
 
 @dataclass(frozen=True)
 class LayerReport:
-    """One layer: the ``quantiles`` of |gradient| (least, ¼, ½, ¾, greatest), its ``mean``, and its units.
+    """One layer: its name, the number of its parameters, and how their gradients are.
 
-    A unit is ``dead`` if its activation is flat at every example, ``saturated`` if at half of them or more
-    its slope is below a twentieth of that at 0; both are None where no activation is known. ``update`` is
-    the root mean square of lr · gradient against that of the weights, None if those are 0.
+    ``quantiles`` of |gradient| are the least, ¼, ½, ¾ and the greatest; ``mean`` is the mean. ``dead`` is the
+    share of units whose activation is flat at every example, ``saturated`` the share of those whose slope is
+    below a twentieth of the slope at 0 at half of the examples or more; both are None if no activation is
+    known. ``update`` is the norm of lr · gradient over the norm of the weights, None if those are all 0.
     """
 
     name: str
@@ -42,11 +46,11 @@ class LayerReport:
 
 
 class GradientReport(Shown):
-    """What `gradient_report` returns: ``layers``, ``verdict`` and the number behind it, ``factor``.
+    """The answer of `gradient_report`: ``layers``, a ``verdict`` and the number behind it, ``factor``.
 
-    ``factor`` is the mean |gradient| of the first layer over that of the last, ``per_layer`` its root: what
-    one layer on the way back multiplies by. The verdict is vanishing, exploding, healthy, no gradient, or
-    not finite.
+    ``factor`` is the mean |gradient| of the first layer over that of the last. ``per_layer`` is its root: the
+    factor of one layer on the way back. The verdict is vanishing, exploding, healthy, no gradient or not
+    finite.
     """
 
     def __init__(self, layers: list[LayerReport]) -> None:
@@ -87,18 +91,18 @@ class GradientReport(Shown):
     @property
     def _conclusion(self) -> str:
         if self.verdict == "not finite":
-            return "not finite: ask why(parameter) for one whose gradient is NaN or infinite."
+            return "not finite: call why(parameter) on a parameter whose gradient is NaN or infinite."
         if self.verdict == "no gradient":
-            return "no gradient: every gradient is 0; ask why(parameter)."
+            return "no gradient: every gradient is 0. Call why(parameter) to find the cause."
         if len(self.layers) == 1:
-            return f"{self.verdict}: one layer has nothing to vanish or explode through."
+            return f"{self.verdict}: with one layer there is nothing to vanish or explode through."
         factor, per_layer = TEXT.number(self.factor, _DIGITS).text, TEXT.number(self.per_layer, _DIGITS).text
         mantissa, exponent = math.frexp(self.factor)
         if mantissa == 0.5 and abs(exponent) > 10:
             factor += f" (2{superscript(exponent - 1)})"
         return (
-            f"{self.verdict}: from the last layer back to the first the mean |gradient| is multiplied by "
-            f"{factor}, by {per_layer} in each layer."
+            f"{self.verdict}: from the last layer back to the first, the mean |gradient| is multiplied by "
+            f"{factor}, which is {per_layer} per layer."
         )
 
     @cached_property
@@ -117,14 +121,14 @@ _HEADS = ("layer", "params", "|gradient| min", "¼", "½", "¾", "max", "dead", 
 
 
 def gradient_report(model: Module, lr: float = 0.1) -> GradientReport:
-    """Return how the gradients of a model's parameters are, layer by layer, after a backward pass.
+    """Return a report on the gradients of a model's parameters, layer by layer, after a backward pass.
 
-    The mean |gradient| of the first layer against the last tells whether gradients vanish or explode on the
-    way back (000.14): below 10⁻³ or above 10³. Shares of dead and saturated units come from the graph of the
-    last backward pass, as long as the node that it began from is alive. `lr` is the step size whose update
-    is set against the weights; about 10⁻³ is usual.
+    Gradients vanish or explode on the way back if the mean |gradient| of the first layer is below 10⁻³ or
+    above 10³ times that of the last. Shares of dead and saturated units are read off the graph of the last
+    backward pass, as long as its root is alive. `lr` is the step size of the update that is compared with the
+    weights; a ratio of about 10⁻³ is usual (document 000, item 14).
 
-    Raises `ValueError` if the model has no parameters, or no backward pass has reached one.
+    Raises `ValueError` if the model has no parameters, or if no backward pass has reached any of them.
     """
     groups: dict[str, list[_Parameter]] = {}
     for value, path in find_parameters(model).items():
@@ -145,9 +149,10 @@ class _Parameter(NamedTuple):
 
 
 def _place(model: Module, path: KeyPath) -> tuple[str, Neuron | None]:
-    """The name of the layer that a parameter belongs to, and its neuron.
+    """Return the name of the layer that a parameter belongs to, and its neuron.
 
-    That is the `Layer` around it, else the `Neuron`, else the list of parameters that it is in, or itself.
+    The layer is the `Layer` around it, else the `Neuron`, else the list of parameters that it is in, else the
+    parameter itself.
     """
     keys = path_keys(path)
     part: Any = model
@@ -164,7 +169,7 @@ def _place(model: Module, path: KeyPath) -> tuple[str, Neuron | None]:
 
 
 def _last_graph(parameters: set[Value]) -> list[Value]:
-    """The nodes that the last backward pass to reach the parameters went through, if its root is alive."""
+    """Return the nodes of the last backward pass that reached the parameters, if its root is alive."""
     for ran in reversed(passes(alive())):
         order = [] if ran.root is None else topological_order(ran.root)
         if not parameters.isdisjoint(order):
@@ -182,7 +187,7 @@ def _report(
     else:
         inner = quantiles(sizes, n=4, method="inclusive") if len(sizes) > 1 else sizes * 3
         spread = [sizes[0], *inner, sizes[-1]]
-    # A neuron is known by its first weight.
+    # The nodes of a neuron are found from its first weight.
     neurons = {
         parameter.neuron: parameter.value for parameter in reversed(group) if parameter.neuron is not None
     }
@@ -202,7 +207,7 @@ def _report(
 def _slopes(
     neuron: Neuron, weight: Value, made_from: dict[Value, list[Value]]
 ) -> list[tuple[Primitive, float]]:
-    """The neuron's activation and φ′(z), at each example; nothing if it has none that is a row."""
+    """Return the neuron's activation and φ′(z) at each example; nothing if the activation is not a row."""
     return [
         (unit.primitive, unit.partials[0] or 0.0)
         for z in made_from.get(weight, ())
@@ -216,7 +221,7 @@ def _saturated(activation: Primitive, slope: float) -> bool:
         return False
     try:
         (at_zero,) = activation.rule_on_floats(activation.forward(0.0), 0.0)
-    except (ArithmeticError, ValueError):  # it has no slope there to compare with
+    except (ArithmeticError, ValueError):  # no slope at 0 to compare with
         return False
     return bool(math.isfinite(at_zero) and abs(slope) < SATURATED * abs(at_zero))
 

@@ -1,14 +1,14 @@
-"""What all explanations have in common: they print as text and show themselves in Jupyter."""
+"""`Shown`: an answer, which prints as text and shows itself in Jupyter."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 
 class Shown(ABC):
-    """An answer that prints as text; in Jupyter it shows as HTML or LaTeX where it has these."""
+    """An answer that prints as text, and shows itself in Jupyter as HTML or LaTeX if it has these forms."""
 
     @property
     @abstractmethod
@@ -28,7 +28,7 @@ class Shown(ABC):
     def __repr__(self) -> str:
         return self.text
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         bundle = {"text/plain": self.text}
         if self.html is not None:
             bundle["text/html"] = self.html
@@ -40,14 +40,8 @@ class Shown(ABC):
 T = TypeVar("T")
 
 
-def required(thing: T | None) -> T:
-    """Return what cannot be None here."""
-    assert thing is not None
-    return thing
-
-
 def ends(items: Sequence[T], most: int) -> Sequence[T | None]:
-    """Return the items; of many more than `most` the first and the last, with a None for those between."""
+    """Return the items; of more than `most` + 1, only the first and the last, with None between them."""
     if len(items) <= most + 1:
         return items
     return [*items[: most - most // 2], None, *items[len(items) - most // 2 :]]

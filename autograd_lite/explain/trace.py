@@ -1,4 +1,7 @@
-"""`trace_table`: the Wengert list, each node's value beside its adjoint."""
+"""`trace_table`: the evaluation trace of a value (Wengert list), each node's value beside its adjoint.
+
+Next door: `chain.py` follows one value through the graph, `ledger.py` one gradient through the passes.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,9 @@ _DIGITS = 6
 
 
 class Line(NamedTuple):
-    """One node: its name, formula and value; its adjoint δ, the formula of that, and its number.
+    """One node: its name, formula and value, and its adjoint δ with formula and value.
 
-    A leaf has no formula, the output no formula of its adjoint.
+    A leaf has no formula; the output has no formula of its adjoint.
     """
 
     name: str
@@ -33,7 +36,7 @@ class Line(NamedTuple):
 
 
 class TraceTable(Shown):
-    """What `trace_table` returns: ``nodes``, operands first, and their ``adjoints``; text, HTML and LaTeX."""
+    """The answer of `trace_table`: ``nodes``, operands first, and their ``adjoints``."""
 
     def __init__(self, output: Value, rows: int) -> None:
         self._rows = rows
@@ -49,7 +52,7 @@ class TraceTable(Shown):
         self._namer = Namer(self.nodes)
         for node in self.nodes:
             self._namer.key(node)
-        self._text = self._told()
+        self._text = self._written()
 
     @property
     def text(self) -> str:
@@ -78,15 +81,15 @@ class TraceTable(Shown):
         )
 
     def lines(self, notation: Notation = TEXT) -> list[Line | None]:
-        """The lines that are shown, in a notation; a None stands for those left out in the middle."""
+        """Return the lines that are shown, in a notation; None stands for those left out in the middle."""
         return [None if node is None else self._line(node, notation) for node in ends(self.nodes, self._rows)]
 
     @property
     def _left_out(self) -> str:
         return f"{len(self.nodes) - self._rows} more"
 
-    def _told(self) -> str:
-        cells: list[tuple[str, ...]] = [("primal trace", "", "", "│", "adjoint trace, from below", "", "")]
+    def _written(self) -> str:
+        cells: list[tuple[str, ...]] = [("primal trace", "", "", "│", "adjoint trace, read upwards", "", "")]
         for line in self.lines():
             if line is None:
                 cells.append(("⋮", self._left_out, "", "│", "⋮", "", ""))
@@ -120,7 +123,7 @@ class TraceTable(Shown):
 
 
 def _header_apart(cells: list[tuple[str, ...]]) -> list[str]:
-    """The lines of a table whose head may run over its columns."""
+    """Return the lines of a table whose head may be wider than its columns."""
     head, *rows = cells
     lines = aligned(rows, ["left"] * 7)
     before = lines[0].index("│")
@@ -130,18 +133,18 @@ def _header_apart(cells: list[tuple[str, ...]]) -> list[str]:
 def trace_table(output: Value, *, rows: int = 60) -> TraceTable:
     """Return the evaluation trace of `output` (Wengert list): how each value and each adjoint was computed.
 
-    Read the values downwards and the adjoints δ = ∂output/∂node upwards: each is made of those below it, by
-    the local partials, as in one `backward` pass, whose bits they have. Of more nodes than `rows` the middle
-    is left out. No ``.grad`` is read or changed.
+    Read the values downwards and the adjoints δ = ∂output/∂node upwards: each adjoint is computed from those
+    below it and local partials, as in one `backward` pass and with the same bits. If there are more nodes
+    than `rows`, the middle is left out. No ``.grad`` is read or changed.
 
-    Raises `TypeError` if `output` is no Value, `ValueError`, naming the node, if data was changed after
-    recording.
+    Raises `TypeError` if `output` is not a Value, and `ValueError`, naming the node, if data was changed
+    after recording.
 
     >>> x, y = Value(2.0, "x"), Value(5.0, "y")
     >>> z = x * y + x
     >>> z.label = "z"
     >>> trace_table(z)
-    primal trace        │  adjoint trace, from below
+    primal trace        │  adjoint trace, read upwards
     x             = 2   │  δ(x)   = δ(v₁)·y + δ(z)  = 6
     y             = 5   │  δ(y)   = δ(v₁)·x         = 2
     v₁  = x·y     = 10  │  δ(v₁)  = δ(z)            = 1

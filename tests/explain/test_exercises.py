@@ -48,12 +48,12 @@ def test_the_question(unit):
     [
         (lambda p, x, w: (p - 1) * x, "∂ŷ/∂z = ŷ(1 − ŷ)", "leaves it out"),
         (lambda p, x, w: (p - 1) * p * x, "∂ŷ/∂z = ŷ(1 − ŷ)", "has ŷ in its place"),
-        (lambda p, x, w: (p - 1) * (p * (1 - p)) ** 2 * x, "∂ŷ/∂z = ŷ(1 − ŷ)", "has it twice"),
+        (lambda p, x, w: (p - 1) * (p * (1 - p)) ** 2 * x, "∂ŷ/∂z = ŷ(1 − ŷ)", "multiplies by it twice"),
         (lambda p, x, w: (p - 1) / (p * (1 - p)) * x, "∂ŷ/∂z = ŷ(1 − ŷ)", "divides by it"),
         (lambda p, x, w: (p - 1) * p * (1 - p), "∂z/∂w = x", "leaves it out"),
         (lambda p, x, w: (p - 1) * p * (1 - p) * w, "∂z/∂w = x", "has ∂z/∂x = w in its place"),
         (lambda p, x, w: (p - 1) * p * (1 - p) * x * w, "∂z/∂w = x", "has z in its place"),
-        (lambda p, x, w: (1 - p) * p * (1 - p) * x, "2(ŷ − 1)", "has the other sign"),  # y − ŷ
+        (lambda p, x, w: (1 - p) * p * (1 - p) * x, "2(ŷ − 1)", "has the wrong sign"),  # y − ŷ
         (lambda p, x, w: 2 * (p - 1) * p * (1 - p) * x, "= 0.5", "leaves it out"),  # ½ forgotten
     ],
 )
@@ -68,7 +68,7 @@ def test_a_slip_is_found_where_it_was_made(unit, answer, place, slip):
 
 def test_where_no_local_partial_is_negative_a_minus_is_from_nowhere():
     x = Value(0.5, "x")
-    assert "no local partial on the way is negative" in Exercise(sigmoid(3.0 * x), x)(-0.4474).words
+    assert "no local partial on the paths is negative" in Exercise(sigmoid(3.0 * x), x)(-0.4474).words
 
 
 def test_of_two_paths_the_one_left_out_is_named():
@@ -90,7 +90,8 @@ def test_a_slip_made_at_every_sigmoid_of_a_chain_is_found():
         "every local partial of sigmoid: your answer leaves them out" in check(gradients(y, x) / slopes).words
     )
     assert (
-        "every local partial of sigmoid: your answer has them twice" in check(gradients(y, x) * slopes).words
+        "every local partial of sigmoid: your answer multiplies by them twice"
+        in check(gradients(y, x) * slopes).words
     )
 
 
@@ -105,7 +106,7 @@ def test_a_mean_taken_for_a_sum_is_found_at_the_mean():
     ("a", "b", "answer", "slip"),
     [
         (2.0, 0.25, 1.0, "every local partial of mul: your answer leaves them out"),  # not: a · a · b
-        (2.0, -0.5, 1.0, "your answer has the other sign"),  # not: leaves a and b out
+        (2.0, -0.5, 1.0, "your answer has the wrong sign"),  # not: leaves a and b out
         (2.0, 0.125, 0.0625, "your answer divides by it"),  # not: a² · b²
         (2.0, -1.0, -0.5, "your answer divides by it"),  # not: 1 / a / b
     ],
@@ -119,7 +120,7 @@ def test_of_two_slips_that_explain_an_answer_the_usual_one_is_told(a, b, answer,
     ("w", "x", "answer", "slip"),
     [
         (3.0, 1.0, 3.0, "has z in its place"),  # which is ∂z/∂x as well
-        (3.0, -3.0, 3.0, "has the other sign"),  # and not ∂z/∂x
+        (3.0, -3.0, 3.0, "has the wrong sign"),  # and not ∂z/∂x
     ],
 )
 def test_of_two_slips_at_one_factor_the_usual_one_is_told(w, x, answer, slip):
@@ -131,7 +132,7 @@ def test_of_two_slips_at_one_factor_the_usual_one_is_told(w, x, answer, slip):
 def test_an_unexplained_answer_lists_what_to_check(unit):
     _, w, *_, L = unit
     words = Exercise(L, w)(123.0).words
-    assert "No single slip explains it" in words
+    assert "No single slip explains your answer. Starting from the output, check" in words
     assert "∂ŷ/∂z = ŷ(1 − ŷ); ∂z/∂w = x." in words
     y = w
     for _ in range(8):
@@ -181,18 +182,18 @@ def test_answers_are_built_like_what_is_asked_for(layer):
     assert check(numpy.array(gradient)).right
     assert repr(check(...)) == "? Your turn: ∂L/∂w₁, ∂L/∂w₂, ∂L/∂w₃ and 3 more."
     assert "transposed" in check(numpy.array(gradient).T).words
-    assert "2×3; yours is one number" in check(1.0).words
-    assert "2×3; yours is 2 numbers" in check([1.0, 2.0]).words
-    assert "2×3; yours is 1×3" in check([[1.0, 2.0, 3.0]]).words
-    assert "2×3; yours is 3 numbers" in check([[1.0, 2.0], [3.0]]).words
+    assert "shape of its variable, 2×3; your answer is one number." in check(1.0).words
+    assert "2×3; your answer is 2 numbers" in check([1.0, 2.0]).words
+    assert "2×3; your answer is 1×3" in check([[1.0, 2.0, 3.0]]).words
+    assert "2×3; your answer is 3 numbers" in check([[1.0, 2.0], [3.0]]).words
 
 
 def test_of_several_entries_the_first_wrong_one_is_explained(layer):
     L, W, gradient = layer
     gradient[1][2] *= -1.0
     words = Exercise(L, W)(gradient).words
-    assert words.startswith("✗ 1 of 6 entries are off; answer[1][2]: Look at ")
-    assert "other sign" in words
+    assert words.startswith("✗ 1 of 6 entries is wrong. In answer[1][2], look at ")
+    assert "wrong sign" in words
 
 
 def test_a_square_matrix_the_wrong_way_round_is_called_that():

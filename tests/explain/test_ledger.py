@@ -40,7 +40,7 @@ def test_one_pass_through_one_use():
     ((row,),) = [ledger(w).rows]
     assert (row.root, row.position, row.partial, row.upstream) == (L, 0, 3.0, exp(6.0))
     assert row.contribution == row.partial * row.upstream == w.grad
-    assert str(ledger(w)).endswith("One pass, through one use.")
+    assert str(ledger(w)).endswith("One pass reached w, through one use.")
 
 
 def test_parallel_edges_are_rows_of_their_own():
@@ -48,7 +48,7 @@ def test_parallel_edges_are_rows_of_their_own():
     y = w * w
     y.backward()
     assert [(row.position, row.contribution) for row in ledger(w).rows] == [(0, 2.0), (1, 2.0)]
-    assert "One pass comes through 2 uses of w, and their contributions add up." in str(ledger(w))
+    assert "One pass reaches w through 2 uses, and their contributions add up." in str(ledger(w))
 
 
 def test_the_root_itself_gets_the_seed():
@@ -105,7 +105,7 @@ def test_passes_whose_graphs_are_gone_are_the_rest():
     assert (found.before, found.total) == (3.0, 6.0)
     assert [row.contribution for row in found.rows] == [3.0]
     assert "            the rest" in str(found)
-    assert "The rest was left by passes whose graphs are gone (" in str(found)
+    assert "The rest was added by passes whose graphs are gone (" in str(found)
 
 
 def test_a_gradient_that_was_changed_by_hand():
@@ -117,7 +117,7 @@ def test_a_gradient_that_was_changed_by_hand():
     assert found.total == w.grad
     w.grad = math.pi
     assert ledger(w).total == math.pi
-    assert "put there by hand or by a program" in str(ledger(w))
+    assert "set by hand or by a compiled program" in str(ledger(w))
 
 
 @pytest.mark.parametrize("x", [math.inf, -math.inf, math.nan])
@@ -138,7 +138,7 @@ def test_no_gradient():
     w = Value(2.0, "w")
     found = ledger(w)
     assert (found.rows, found.total) == ([], None)
-    assert str(found) == "w.grad is None: no backward pass has reached w, or it was cleared since"
+    assert str(found) == "w.grad is None: no backward pass has reached w, or it was cleared since."
 
 
 def test_a_training_loop_that_forgets_to_clear():
@@ -170,7 +170,7 @@ def test_the_log_keeps_no_graph_alive_and_mistakes_no_node_for_another():
     assert len(ledger(w).rows) == 1
 
 
-def test_what_is_no_value_is_a_type_error():
+def test_anything_but_a_value_is_a_type_error():
     with pytest.raises(TypeError, match=r"ledger takes a Value, got float 1\.0"):
         ledger_function(1.0)
 

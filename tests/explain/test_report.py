@@ -1,6 +1,7 @@
 """`gradient_report`: vanishing and exploding gradients, dead and saturated units, sizes of updates."""
 
 import math
+from xml.etree import ElementTree
 
 import pytest
 
@@ -33,9 +34,9 @@ def chain(w: float, b: float) -> MLP:
 @pytest.mark.parametrize(
     ("w", "b", "factor", "verdict", "told"),
     [
-        (1.0, -0.5, 4.0**-49, "vanishing", "by 3.16·10⁻³⁰ (2⁻⁹⁸), by 0.25 in each layer."),
-        (8.0, -4.0, 2.0**49, "exploding", "by 5.63·10¹⁴ (2⁴⁹), by 2 in each layer."),
-        (4.0, -2.0, 1.0, "healthy", "by 1, by 1 in each layer."),
+        (1.0, -0.5, 4.0**-49, "vanishing", "by 3.16·10⁻³⁰ (2⁻⁹⁸), which is 0.25 per layer."),
+        (8.0, -4.0, 2.0**49, "exploding", "by 5.63·10¹⁴ (2⁴⁹), which is 2 per layer."),
+        (4.0, -2.0, 1.0, "healthy", "by 1, which is 1 per layer."),
     ],
 )
 def test_fifty_sigmoids(w, b, factor, verdict, told):
@@ -47,7 +48,9 @@ def test_fifty_sigmoids(w, b, factor, verdict, told):
     assert report.per_layer == pytest.approx(factor ** (1.0 / 49.0), rel=1e-14)
     assert report.verdict == verdict
     assert str(report).endswith(told)
-    assert str(report).splitlines()[-1].startswith(f"{verdict}: from the last layer back to the first")
+    assert (
+        str(report).splitlines()[-1].startswith(f"{verdict}: from the last layer back to the first, the mean")
+    )
     assert len(report.layers) == 50
 
 
@@ -120,7 +123,7 @@ def test_quantiles_and_updates():
     assert layer.quantiles == (1.0, 1.5, 2.0, 2.0, 2.0)
     assert layer.mean == pytest.approx(5.0 / 3.0)
     assert layer.update == pytest.approx(0.5 * 3.0 / 5.0)
-    assert "one layer has nothing to vanish or explode through" in str(gradient_report(model))
+    assert "with one layer there is nothing to vanish or explode through" in str(gradient_report(model))
 
 
 def test_weights_of_zero_have_no_ratio():
@@ -152,11 +155,11 @@ def test_gradients_that_are_zero_or_not_finite():
         parameter.grad = 0.0
     report = gradient_report(model)
     assert (report.verdict, report.factor) == ("no gradient", 1.0)
-    assert str(report).endswith("no gradient: every gradient is 0; ask why(parameter).")
+    assert str(report).endswith("no gradient: every gradient is 0. Call why(parameter) to find the cause.")
     model.parameters()[0].grad = math.nan
     report = gradient_report(model)
     assert report.verdict == "not finite"
-    assert str(report).endswith("ask why(parameter) for one whose gradient is NaN or infinite.")
+    assert str(report).endswith("call why(parameter) on a parameter whose gradient is NaN or infinite.")
 
 
 def test_a_last_layer_without_gradient():
@@ -182,6 +185,19 @@ def test_it_shows_as_a_table_in_jupyter():
     assert bundle["text/plain"] == str(report)
     assert bundle["text/html"].count("<tr>") == 51
     assert report._conclusion in bundle["text/html"]
+
+
+def test_markup_in_the_name_of_a_layer_is_text():
+    model = Module()
+    names = ["<b>first</b>", "<script>alert('1')</script>&amp;"]
+    for name in names:
+        setattr(model, name, Value(2.0))
+        getattr(model, name).grad = 1.0
+    report = ElementTree.fromstring(f"<div>{gradient_report(model).html}</div>")
+    assert {element.tag for element in report.iter()} == {
+        *("div", "table", "thead", "tbody", "tr", "th", "td", "p")
+    }
+    assert ["".join(row[0].itertext()) for row in report.find("table/tbody")] == names
 
 
 def test_an_activation_without_a_slope_at_0_is_never_called_saturated():

@@ -3,6 +3,7 @@
 import re
 import time
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
@@ -43,7 +44,7 @@ def test_adjoints_are_what_backward_adds_to_the_last_bit(graph):
 
 def test_the_table():
     assert str(trace_table(example())).splitlines() == [
-        "primal trace               │  adjoint trace, from below",
+        "primal trace               │  adjoint trace, read upwards",
         "x₁             = 2         │  δ(x₁)  = δ(v₁)·x₂ + δ(v₂)·cos(x₁)  = 4.58385",
         "x₂             = 5         │  δ(x₂)  = δ(v₁)·x₁                  = 2",
         "v₁  = x₁·x₂    = 10        │  δ(v₁)  = δ(y)                      = 1",
@@ -79,6 +80,16 @@ def test_the_html_holds_the_same_cells():
     assert cells.open == []
     assert cells.rows[1:] == [[*line] for line in table.lines()]
     assert any("<b>&" in row for row in cells.rows)
+
+
+def test_markup_in_a_label_is_text():
+    markup = "<script>alert('1')</script>&amp;"
+    table = trace_table(named(Value(2.0, markup) * Value(3.0, "<td>"), "</table>"))
+    tree = ElementTree.fromstring(table.html)
+    assert {element.tag for element in tree.iter()} == {"table", "thead", "tbody", "tr", "th", "td"}
+    rows = [["".join(cell.itertext()) for cell in row] for row in tree.iter("tr")]
+    assert [row[0] for row in rows[1:]] == [markup, "<td>", "</table>"]
+    assert len(rows[1:]) == len(table.nodes)
 
 
 def test_the_latex_holds_the_same_columns():
@@ -157,7 +168,7 @@ def test_data_changed_after_recording_is_an_error_that_names_the_node():
         trace_table(y)
 
 
-def test_what_is_no_value_is_a_type_error():
+def test_anything_but_a_value_is_a_type_error():
     with pytest.raises(TypeError, match=r"trace_table takes a Value, got float 1\.0"):
         trace_function(1.0)
 

@@ -3,6 +3,7 @@
 import math
 import re
 import time
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
@@ -31,7 +32,7 @@ from autograd_lite import (
     where,
     why,
 )
-from autograd_lite.explain.why import HUGE, TINY
+from autograd_lite.explain.causes import HUGE, TINY
 from tests.documents_explained import named
 from tests.random_graphs import any_graphs
 
@@ -51,7 +52,7 @@ def planted(cause):
 @planted("unused")
 def nothing_was_made_from_it():
     w = leaf(2.0, "w")
-    return (), w, "w.grad is None: nothing that is alive was made from w"
+    return (), w, "w.grad is None: no Value made from w exists any more, and within no_grad"
 
 
 @planted("unused")
@@ -68,7 +69,7 @@ def made_within_no_grad():
 def no_pass_ran():
     w = leaf(2.0, "w")
     L = named(w * 3.0, "L")
-    return L, w, "w.grad is None: no backward pass has begun at L, which depends on w."
+    return L, w, "w.grad is None: no backward pass has started at L, which depends on w."
 
 
 @planted("not connected")
@@ -76,7 +77,7 @@ def the_pass_ran_elsewhere():
     w, x = leaf(2.0, "w"), leaf(3.0, "x")
     h, L = named(w * 3.0, "h"), named(x * 2.0, "L")
     L.backward()
-    return (h, L), w, "began at L, which does not depend on it; none began at h, which does."
+    return (h, L), w, "started at L, which does not depend on w; none started at h, which does."
 
 
 @planted("detached")
@@ -85,7 +86,7 @@ def a_node_was_detached():
     y = named(w * 3.0, "y")
     L = y.detach() * 2.0
     L.backward()
-    return (L, y), w, "w.grad is None: y was detached. What mul("
+    return (L, y), w, "w.grad is None: y was detached. mul("
 
 
 @planted("detached")
@@ -93,7 +94,7 @@ def the_leaf_was_detached():
     w = leaf(2.5, "w")
     L = exp(w.detach())
     L.backward()
-    return L, w, "w was detached. What exp("
+    return L, w, "w was detached. exp("
 
 
 @planted("detached")
@@ -102,7 +103,7 @@ def a_leaf_was_detached_from_an_earlier_pass():
     L, other = exp(w.detach()), exp(x)
     L.backward()
     other.backward()
-    return (L, other), w, "w was detached. What exp("
+    return (L, other), w, "w was detached. exp("
 
 
 @planted("detached")
@@ -120,7 +121,7 @@ def it_was_cleared():
     L = w * 3.0
     L.backward()
     L.zero_grad()
-    return L, w, "a backward pass has reached it, and it was cleared since."
+    return L, w, "w.grad is None: a backward pass reached w, but the gradient was cleared since."
 
 
 @planted("inactive relu")
@@ -139,7 +140,7 @@ def every_hidden_unit_is_dead():
     x = leaf(1.0, "x")
     L = half_squared_error(model([x]), 1.0)
     L.backward()
-    return L, x, "x.grad is 0: 3 times inactive relu, for instance relu("
+    return L, x, "x.grad is 0: inactive relu in 3 places, for instance relu("
 
 
 @planted("cancellation")
@@ -147,7 +148,7 @@ def terms_cancel_exactly():
     w = leaf(2.0, "w")
     L = (w * 3.0 - w * 3.0) * 5.0
     L.backward()
-    return L, w, "what comes to w cancels exactly, (−15) + (15) = 0"
+    return L, w, "w.grad is 0: the contributions to w cancel exactly, (−15) + (15) = 0 (cancellation)."
 
 
 @planted("cancellation")
@@ -156,7 +157,7 @@ def passes_cancel():
     L = w * 3.0
     L.backward()
     L.backward(-1.0)
-    return L, w, "w.grad is 0: 2 backward passes brought 3, −3."
+    return L, w, "w.grad is 0: 2 backward passes cancel exactly, (3) + (−3) = 0."
 
 
 @planted("cleared")
@@ -165,7 +166,7 @@ def it_was_set_to_zero_by_hand():
     L = w * 3.0
     L.backward()
     w.grad = 0.0
-    return L, w, "w.grad is 0: it was set to that after a backward pass brought 3."
+    return L, w, "w.grad is 0: it was set to 0 after a backward pass had added 3."
 
 
 @planted("overflow")
@@ -174,7 +175,12 @@ def passes_add_up():
     L = w * 1.5e308
     L.backward()
     L.backward()
-    return L, w, "w.grad is ∞: passes of finite contributions add up beyond the floats."
+    return (
+        L,
+        w,
+        "w.grad is ∞: each backward pass added a finite number, but their sum is beyond the range of a "
+        "float.",
+    )
 
 
 @planted("branch not taken")
@@ -182,7 +188,7 @@ def the_other_branch():
     w, c = leaf(2.0, "w"), leaf(1.0, "c")
     L = named(where(w > 0.0, c * 2.0, named(w * 3.0, "h")), "L")
     L.backward()
-    return L, w, "w.grad is 0: L took the other branch of its where, and w is only in h, the one not taken."
+    return L, w, "w.grad is 0: the where that made L did not take h, the branch that uses w."
 
 
 @planted("multiplied by 0")
@@ -238,7 +244,7 @@ def a_step():
     w = leaf(2.0, "w")
     L = sign(w) * heaviside(w) + abs(w - 2.0)
     L.backward()
-    return L, w, "3 times flat, for instance"
+    return L, w, "flat in 3 places, for instance"
 
 
 @planted("underflow")
@@ -246,7 +252,7 @@ def factors_underflow():
     w = leaf(2.0, "w")
     L = w * 1e-200 * 1e-200
     L.backward()
-    return L, w, "1·10⁻²⁰⁰ · 1·10⁻²⁰⁰ at v₁ is below the least float (underflow)."
+    return L, w, "1·10⁻²⁰⁰ · 1·10⁻²⁰⁰ at v₁ is below the smallest float (underflow)."
 
 
 @planted("zero seed")
@@ -254,7 +260,7 @@ def a_seed_of_zero():
     w = leaf(2.0, "w")
     L = w * 3.0
     L.backward(0.0)
-    return L, w, "the backward pass was given the seed 0."
+    return L, w, "w.grad is 0: backward() was called with the seed 0."
 
 
 @planted("tiny")
@@ -293,7 +299,7 @@ def a_huge_seed():
     return (
         L,
         w,
-        "along the largest of 2 paths, the factor of seed is 1·10⁹; the other 2 factors multiply to 0.235.",
+        "along the largest of 2 paths, the seed is 1·10⁹; the other 2 factors multiply to 0.235.",
     )
 
 
@@ -302,7 +308,7 @@ def nan_in_a_leaf():
     w, x = leaf(2.0, "w"), leaf(math.nan, "x")
     L = w * x
     L.backward()
-    return L, w, "w.grad is NaN: x = NaN to begin with."
+    return L, w, "w.grad is NaN: x is NaN from the start."
 
 
 @planted("not finite from the start")
@@ -310,7 +316,7 @@ def an_infinite_seed():
     w = leaf(2.0, "w")
     L = w * 3.0
     L.backward(math.inf)
-    return L, w, "w.grad is ∞: the backward pass was given that seed."
+    return L, w, "w.grad is ∞: backward() was called with the seed ∞."
 
 
 @planted("operation")
@@ -346,7 +352,8 @@ def upstream_times_partial():
     return (
         L,
         w,
-        "1·10²⁰⁰ · 1·10²⁰⁰, upstream times local partial at v₁ = mul(w, 1·10²⁰⁰), is beyond the floats.",
+        "upstream gradient times local partial, 1·10²⁰⁰ · 1·10²⁰⁰ at v₁ = mul(w, 1·10²⁰⁰), is beyond "
+        "the range of a float.",
     )
 
 
@@ -356,7 +363,7 @@ def contributions_add_up():
     h = named(w * 1.0, "h")
     L = h * 1.5e308 + h * 1e308
     L.backward()
-    return L, w, "the contributions to h add up beyond the floats."
+    return L, w, "w.grad is ∞: the sum of the contributions to h is beyond the range of a float."
 
 
 @planted("healthy")
@@ -367,8 +374,7 @@ def nothing_is_wrong():
     return (
         L,
         w,
-        "w.grad is −2: nothing is wrong with it. It comes from L along 2 paths, of which the largest brings "
-        "−3.",
+        "w.grad is −2: nothing is wrong with it. It comes from L along 2 paths; the largest contributes −3.",
     )
 
 
@@ -384,7 +390,12 @@ def one_path():
 def the_graph_is_gone():
     w = leaf(2.0, "w")
     (w * 3.0).backward()
-    return (), w, "w.grad is 3, and the graph that it came through is gone: keep what backward() is called on"
+    return (
+        (),
+        w,
+        "w.grad is 3: the graph that it came from is gone. Keep the output in a variable, call backward() "
+        "on it",
+    )
 
 
 PLANTED = [plant for plant in vars().values() if isinstance(plant, type(pytest.param(1)))]
@@ -419,10 +430,12 @@ def test_several_causes_are_told_the_most_frequent_first(inactive_first, inactiv
     flat = r"relu\(v.*\) is flat at v.* = −7"
     times = r"w is multiplied by zero = 0 in v.* = mul\(w, zero\)"
     sentences = {
-        "inactive relu": rf"2 times inactive relu, for instance {flat}"
+        "inactive relu": rf"inactive relu in 2 places, for instance {flat}"
         if inactive == 2
         else rf"{flat} \(inactive relu\)",
-        "multiplied by 0": rf"2 times multiplied by 0, for instance {times}" if multiplied == 2 else times,
+        "multiplied by 0": rf"multiplied by 0 in 2 places, for instance {times}"
+        if multiplied == 2
+        else times,
     }
     if inactive > multiplied or (inactive == multiplied and inactive_first):
         first, second = "inactive relu", "multiplied by 0"
@@ -464,6 +477,46 @@ def test_the_pass_that_brought_the_nan_is_found_among_several():
     assert why(w).cause == "partial"
 
 
+def test_a_pass_that_contributed_nothing_does_not_explain_a_gradient():
+    w = Value(-2.0, "w")
+    good, dead = named(w * 3.0, "good"), named(relu(w), "dead")
+    good.backward()
+    dead.backward()
+    assert why(w).text == "w.grad is 3: nothing is wrong with it. It comes from good along one path."
+    w.grad = None
+    dead.backward()
+    assert why(w).cause == "inactive relu"
+
+
+def test_a_branch_that_is_the_value_itself():
+    w, c = Value(2.0, "w"), Value(3.0, "c")
+    L = named(where(w > 0.0, c, w), "L")
+    assert why(w, L).text == "∂L/∂w is 0: the where that made L did not take w."
+
+
+@pytest.mark.parametrize(("count", "told"), [(2, "h0, h1, which depend"), (4, "h0, h1, h2, …, which depend")])
+def test_of_several_outputs_some_are_named(count, told):
+    w = Value(2.0, "w")
+    alive = [named(w * 3.0, f"h{k}") for k in range(count)]
+    names = told.translate(str.maketrans("0123", "₀₁₂₃"))
+    assert why(w).text == f"w.grad is None: no backward pass has started at {names} on w."
+    other = named(Value(1.0) * 2.0, "other")
+    other.backward()
+    assert "none started at h₀, h₁" in why(w).text
+    assert why(w).text.endswith("which do.")
+    del alive
+
+
+def test_markup_in_a_label_is_text():
+    w, x = Value(2.0, "<b>w</b>"), Value(-3.0, "<script>alert(1)</script>&amp;")
+    L = named(relu(w * x), "<i>L")
+    diagnosis = why(x, L)
+    paragraph = ElementTree.fromstring(diagnosis.html)
+    assert [element.tag for element in paragraph.iter()] == ["p"]
+    assert paragraph.text == diagnosis.text
+    assert "<script>alert(1)</script>&amp;" in diagnosis.text
+
+
 def test_a_function_that_is_undefined_raises_where_it_is_called_and_not_here():
     with pytest.raises(ValueError, match="log"):
         log(Value(-1.0, "w"))
@@ -493,7 +546,7 @@ def test_there_is_an_answer_for_any_gradient(graph):
 
 
 @pytest.mark.parametrize(("arguments", "what"), [((1.0,), "value"), ((Value(1.0), 2.0), "output")])
-def test_what_is_no_value_is_a_type_error(arguments, what):
+def test_anything_but_a_value_is_a_type_error(arguments, what):
     with pytest.raises(TypeError, match=f"^{what} must be a Value, got float"):
         why(*arguments)
 

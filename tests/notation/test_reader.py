@@ -20,8 +20,8 @@ from autograd_lite import (
     where,
 )
 from autograd_lite.core.primitive import TABLE
-from autograd_lite.explain.chain import Links
 from autograd_lite.explain.graph import adjoints
+from autograd_lite.explain.links import Links
 from autograd_lite.notation.formula import Sum
 from autograd_lite.notation.namer import Namer
 from autograd_lite.notation.reader import _READ_AS, Reader, depth_first, to_latex, to_text
