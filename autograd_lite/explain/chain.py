@@ -1,7 +1,7 @@
 """`explain`: the chain rule from an output down to one value, in symbols, formulas and numbers.
 
 Next door: `links.py` is the part of the graph that the chain rule runs along, `notation` writes its formulas,
-`notation/sympy.py` finds closed forms.
+`notation/closed_form.py` finds closed forms.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from autograd_lite.explain.graph import adjoints
 from autograd_lite.explain.links import Links
 from autograd_lite.explain.paths import Path, count, largest, many
 from autograd_lite.explain.shown import Shown, ends
-from autograd_lite.notation import sympy as algebra
+from autograd_lite.notation.closed_form import ClosedForm
 from autograd_lite.notation.columns import aligned, width
 from autograd_lite.notation.formula import Adjoint, Sum, adjoint_written, number
 from autograd_lite.notation.namer import Namer
@@ -286,9 +286,9 @@ class Explanation(Shown):
         """
         return self._closed_form(through).meanings()
 
-    def _closed_form(self, through: tuple[Value, ...]) -> algebra.ClosedForm:
+    def _closed_form(self, through: tuple[Value, ...]) -> ClosedForm:
         links = self.links
-        return algebra.ClosedForm(links.nodes, links.formulas, links.reader, self.namer, through)
+        return ClosedForm(links.nodes, links.formulas, links.reader, self.namer, through)
 
 
 def explain(output: Value, wrt: Value, *, paths: int = 5) -> Explanation:

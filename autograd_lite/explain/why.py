@@ -121,7 +121,7 @@ class _Question:
         if not tops:
             return Finding(
                 "unused",
-                f"no Value made from {name} exists any more, and within no_grad nothing is recorded.",
+                f"no Value that is alive was made from {name}. Within no_grad, nothing is recorded.",
             )
         names = ", ".join([self.words.name(node) for node in tops[:_NAMED]])
         names += ", …" if len(tops) > _NAMED else ""
@@ -156,8 +156,8 @@ class _Question:
                 user = consumers(order)[leaf][0]
                 return Finding(
                     "detached",
-                    f"{self.words.name(node)} was detached. {self.words.call(user)} uses a leaf with the "
-                    "same number instead, and no gradient flows back through a leaf.",
+                    f"{self.words.name(node)} was detached, so {self.words.call(user)} uses a new leaf with "
+                    "the same number, which passes no gradient back.",
                 )
         return None
 

@@ -52,7 +52,7 @@ def planted(cause):
 @planted("unused")
 def nothing_was_made_from_it():
     w = leaf(2.0, "w")
-    return (), w, "w.grad is None: no Value made from w exists any more, and within no_grad"
+    return (), w, "w.grad is None: no Value that is alive was made from w."
 
 
 @planted("unused")
@@ -62,7 +62,7 @@ def made_within_no_grad():
         y = w * 3.0
     L = y * 2.0
     L.backward()
-    return L, w, "within no_grad nothing is recorded"
+    return L, w, "Within no_grad, nothing is recorded."
 
 
 @planted("no backward yet")
@@ -86,7 +86,7 @@ def a_node_was_detached():
     y = named(w * 3.0, "y")
     L = y.detach() * 2.0
     L.backward()
-    return (L, y), w, "w.grad is None: y was detached. mul("
+    return (L, y), w, "w.grad is None: y was detached, so mul("
 
 
 @planted("detached")
@@ -94,7 +94,7 @@ def the_leaf_was_detached():
     w = leaf(2.5, "w")
     L = exp(w.detach())
     L.backward()
-    return L, w, "w was detached. exp("
+    return L, w, "w was detached, so exp("
 
 
 @planted("detached")
@@ -103,7 +103,7 @@ def a_leaf_was_detached_from_an_earlier_pass():
     L, other = exp(w.detach()), exp(x)
     L.backward()
     other.backward()
-    return (L, other), w, "w was detached. exp("
+    return (L, other), w, "w was detached, so exp("
 
 
 @planted("detached")
@@ -112,7 +112,7 @@ def its_number_was_taken_out():
     y = sigmoid(w)
     L = Value(y.data) * 2.0
     L.backward()
-    return (L, y), w, "v₁ was detached"
+    return (L, y), w, "w.grad is None: v₁ was detached, so mul("
 
 
 @planted("cleared")
