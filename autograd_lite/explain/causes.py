@@ -127,7 +127,7 @@ class Gradient:
         for node, terms in contributions.items():
             if self._adjoints[node] == 0.0 and any(terms):
                 found.setdefault("cancellation", []).append(
-                    f"the contributions to {words.name(node)} cancel exactly, {words.sum(terms)} = 0"
+                    f"the contributions to {words.name(node)}, {words.sum(terms)}, add up to exactly 0"
                 )
         causes = sorted(found, key=lambda cause: -len(found[cause]))
         return Finding(causes[0], "; ".join([_several(found[cause], cause) for cause in causes]) + ".")

@@ -148,7 +148,7 @@ def terms_cancel_exactly():
     w = leaf(2.0, "w")
     L = (w * 3.0 - w * 3.0) * 5.0
     L.backward()
-    return L, w, "w.grad is 0: the contributions to w cancel exactly, (−15) + (15) = 0 (cancellation)."
+    return L, w, "w.grad is 0: the contributions to w, (−15) + (15), add up to exactly 0 (cancellation)."
 
 
 @planted("cancellation")
