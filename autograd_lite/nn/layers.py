@@ -194,7 +194,7 @@ class Neuron(Module):
 
 
 class Layer(Module):
-    """A layer, φ(W·x + b): H neurons (`outputs`) over the same n inputs. W is H × n, x has n entries, b has H.
+    """A layer, φ(W·x + b): H neurons (`outputs`) over n inputs; W is H × n, x has n entries, b has H.
 
     A call returns the list of the H values; a layer of one neuron returns the Value itself. Each call opens a
     `scope`, so pictures draw the layer as a box. The options and errors are those of `Neuron`.

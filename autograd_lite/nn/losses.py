@@ -2,7 +2,7 @@
 
 Predictions or scores and targets go in, one example or a batch, as numbers, Values or both; the sum or the
 mean of the losses comes out. No loss adds an epsilon to a logarithm. The derivative rules are in
-`core/rules.py`. `notebooks/errata.md` says what the cited documents are.
+`core/rules.py`. `notebooks/documents.md` describes the documents that docstrings cite.
 """
 
 from __future__ import annotations

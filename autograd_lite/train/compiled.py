@@ -22,7 +22,7 @@ Loss: TypeAlias = Callable[[Output, Example], Output]
 
 # Operands times samples times steps from which machine code is compiled. On micrograd's demo it takes 0.09 ms
 # for a step of 100 samples where NumPy takes 0.19, and 1.1 ms for one of 10,000 where NumPy takes 4.9. The
-# first build takes 0.7 s, which pays off from about 1e9; later ones are found in the cache, and pay off from 2e7.
+# first build takes 0.7 s, which pays off from about 1e9; a build found in the cache pays off from 2e7.
 WORTH_COMPILING = 1e8
 
 
