@@ -1,6 +1,6 @@
-"""Files, written whole or not at all, and read up to a limit.
+"""Files: written whole or not at all, and read up to a limit.
 
-Not here: what is in them (`nn.py`, `cli.py`, `datasets`, `pictures`).
+Next door, `nn`, `datasets`, `pictures` and `cli` decide what the files contain.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from pathlib import Path
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write `content` to the file `path`: all of it, or nothing, and then what stood there stays.
+    """Write `content` to the file `path`: all of it, or nothing, and then the old file stays.
 
-    A reader never sees half a file. A pipe or a device is written to as it is. Raises `OSError`, with `path`
-    as its file name, where the file cannot be written.
+    A reader never sees half a file. A pipe or a device is written to directly. Raises `OSError`, with `path`
+    as its file name, if the file cannot be written.
     """
     with _beside(path, content) as (temporary, target):
         if temporary is None:
@@ -29,7 +29,7 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
 
 
 def check_writable(path: str | os.PathLike[str], size: int) -> None:
-    """Raise the `OSError` that `write_whole` would raise for `size` bytes; the file stays as it is."""
+    """Raise the `OSError` that `write_whole` would raise for `size` bytes, without changing the file."""
     with _beside(path, bytes(size)) as (_, target):
         if target.exists() and not target.is_file():
             raise OSError(errno.EINVAL, "it is not a regular file")
@@ -39,17 +39,18 @@ def check_writable(path: str | os.PathLike[str], size: int) -> None:
 
 @contextmanager
 def _beside(path: str | os.PathLike[str], content: bytes) -> Iterator[tuple[Path | None, Path]]:
-    """A file with `content` in the folder of `path`, which is removed, and the file that `path` stands for.
+    """Yield a temporary file with `content` in the folder of `path`, and the file that `path` leads to.
 
-    There is none where `path` is not a regular file: a rename would put one in the place of a device.
+    The temporary file is removed at the end. It is None where `path` is not a regular file, because a rename
+    would replace a device by a file.
     """
     temporary = None
     try:
-        target = Path(os.path.realpath(path))  # through a link, to what it stands for
+        target = Path(os.path.realpath(path))  # a link leads to its target
         if target.is_dir():
             raise OSError(errno.EISDIR, "it is a folder")
         if not target.exists() or target.is_file():
-            # A name of its own, because the target's may be as long as names can be.
+            # A short name of its own: the target's may be as long as names can be.
             beside = target.with_name(f".autograd-lite-{secrets.token_hex(8)}")
             with beside.open("xb") as file:
                 temporary = beside
@@ -67,12 +68,12 @@ def _beside(path: str | os.PathLike[str], content: bytes) -> Iterator[tuple[Path
 
 
 def read_whole(path: Path | Traversable, limit: int) -> bytes:
-    """Return what is in the file `path`. Raises `ValueError` if it is longer than `limit` bytes.
+    """Return the content of the file `path`. Raises `ValueError` if it is longer than `limit` bytes.
 
-    A device such as ``/dev/zero`` has no end, and a file may be larger than the memory.
+    The limit protects the memory: a file may be larger, and a device such as ``/dev/zero`` has no end.
     """
     with path.open("rb") as file:
         content = file.read(limit + 1)
     if len(content) > limit:
-        raise ValueError(f"it is longer than {limit:,} bytes, which are read at most")
+        raise ValueError(f"it is longer than {limit:,} bytes, the limit")
     return content

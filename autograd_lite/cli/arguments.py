@@ -83,9 +83,13 @@ def assignment(text: str) -> tuple[str, float]:
 
 def takes_expression(command: argparse.ArgumentParser) -> None:
     """Add the arguments EXPRESSION and NAME=NUMBER to a command."""
-    command.add_argument("expression", metavar="EXPRESSION", help='as in Python: "w*x + b"')
+    command.add_argument("expression", metavar="EXPRESSION", help='a formula as in Python, such as "w*x + b"')
     command.add_argument(
-        "values", metavar="NAME=NUMBER", type=assignment, nargs="*", help="the value of each name in it"
+        "values",
+        metavar="NAME=NUMBER",
+        type=assignment,
+        nargs="*",
+        help="a value for each name in the expression",
     )
 
 

@@ -10,7 +10,7 @@ import io
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from typing import Any
+from typing import TextIO, cast
 
 from autograd_lite import interrupt
 from autograd_lite.cli import expression, predict, train
@@ -34,9 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     interrupt.release()
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of classes may be beyond what a terminal can write
         sys.stdout.reconfigure(errors="backslashreplace")
-    output: Any = Outlet(sys.stdout)
-    errors: Any = Outlet(sys.stderr)
-    with redirect_stdout(output), redirect_stderr(errors):
+    output, errors = Outlet(sys.stdout), Outlet(sys.stderr)
+    with redirect_stdout(cast(TextIO, output)), redirect_stderr(cast(TextIO, errors)):
         try:
             code = _run(argv)
         except SystemExit:  # --help and --version have been printed
@@ -86,5 +85,7 @@ def parser() -> Parser:
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     train.add_to(commands)
     predict.add_to(commands)
-    expression.add_to(commands)
+    expression.add_draw(commands)
+    expression.add_explain(commands)
+    expression.add_table(commands)
     return top

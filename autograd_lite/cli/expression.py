@@ -22,46 +22,28 @@ EXAMPLE = '"log(1 + exp(-y*(w*x + b)))" w=0.5 x=2 b=0.1 y=1'
 FORMATS = (".svg", ".png", ".dot", ".html")
 
 
-def add_to(commands: Commands) -> None:
-    """Add the commands ``draw``, ``explain`` and ``table`` and their arguments."""
-    drawing = commands.add_parser(
+# --- draw ------------------------------------------------------------------------------------------
+
+
+def add_draw(commands: Commands) -> None:
+    """Add the command ``draw`` and its arguments."""
+    command = commands.add_parser(
         "draw",
         help="draw an expression and its gradient",
-        description="Print the expression as a tree with the gradient of every value in it, and write that "
-        "as a picture. An expression has numbers, names, + - * / **, brackets and functions such as exp.",
+        description="Print the expression as a tree with the value and the gradient of every node; with "
+        "--output write it as a picture, too. An expression has numbers, names, + - * / **, brackets and "
+        "functions such as exp.",
         epilog=f"example: %(prog)s {EXAMPLE} -o loss.svg",
     )
-    drawing.set_defaults(run=run_draw)
-    takes_expression(drawing)
-    drawing.add_argument(
+    command.set_defaults(run=run_draw)
+    takes_expression(command)
+    command.add_argument(
         *OUTPUT,
         metavar="FILE",
         type=Path,
         help="write the picture here: .svg, .png, .dot (its Graphviz source) or .html (a player that shows "
         "every step)",
     )
-
-    explaining = commands.add_parser(
-        "explain",
-        help="explain one derivative of an expression",
-        description="Print the chain rule from the expression to one name in it: symbols, formulas, numbers.",
-        epilog=f"example: %(prog)s {EXAMPLE} --wrt w",
-    )
-    explaining.set_defaults(run=run_explain)
-    takes_expression(explaining)
-    explaining.add_argument(
-        WRT, metavar="NAME", type=identifier, required=True, help="differentiate with respect to this name"
-    )
-    explaining.add_argument("--latex", action="store_true", help="print LaTeX")
-
-    table = commands.add_parser(
-        "table",
-        help="print the values and the adjoints of an expression side by side",
-        description="Print the trace of the expression (Wengert list): each step forward, and its adjoint.",
-        epilog=f"example: %(prog)s {EXAMPLE}",
-    )
-    table.set_defaults(run=run_table)
-    takes_expression(table)
 
 
 def run_draw(arguments: Namespace) -> None:
@@ -84,6 +66,34 @@ def run_draw(arguments: Namespace) -> None:
         print(f"\n{one_line(output)}")
 
 
+def _picture(value: Value, suffix: str) -> bytes:
+    """Return the content of a picture file."""
+    if suffix == ".html":
+        return play(value).html.encode()
+    picture = draw(value)
+    content: bytes = picture.source.encode() if suffix == ".dot" else picture.pipe(suffix[1:])
+    return content
+
+
+# --- explain ---------------------------------------------------------------------------------------
+
+
+def add_explain(commands: Commands) -> None:
+    """Add the command ``explain`` and its arguments."""
+    command = commands.add_parser(
+        "explain",
+        help="explain one derivative of an expression",
+        description="Print the chain rule from the expression to one name in it: symbols, formulas, numbers.",
+        epilog=f"example: %(prog)s {EXAMPLE} --wrt w",
+    )
+    command.set_defaults(run=run_explain)
+    takes_expression(command)
+    command.add_argument(
+        WRT, metavar="NAME", type=identifier, required=True, help="differentiate with respect to this name"
+    )
+    command.add_argument("--latex", action="store_true", help="print LaTeX")
+
+
 def run_explain(arguments: Namespace) -> None:
     """Print the chain rule from the expression to the name ``--wrt``."""
     value = _differentiated(arguments)
@@ -95,9 +105,27 @@ def run_explain(arguments: Namespace) -> None:
     print(explanation.latex if arguments.latex else explanation)
 
 
+# --- table -----------------------------------------------------------------------------------------
+
+
+def add_table(commands: Commands) -> None:
+    """Add the command ``table`` and its arguments."""
+    command = commands.add_parser(
+        "table",
+        help="print the values and the adjoints of an expression side by side",
+        description="Print the trace of the expression (Wengert list): each step forward, and its adjoint.",
+        epilog=f"example: %(prog)s {EXAMPLE}",
+    )
+    command.set_defaults(run=run_table)
+    takes_expression(command)
+
+
 def run_table(arguments: Namespace) -> None:
     """Print the trace of the expression with its adjoints."""
     print(trace_table(_differentiated(arguments)))
+
+
+# --- The expression --------------------------------------------------------------------------------
 
 
 def _differentiated(arguments: Namespace) -> Value:
@@ -111,12 +139,3 @@ def _differentiated(arguments: Namespace) -> Value:
         raise DataError(f"{', '.join(odd)} {'is' if len(odd) == 1 else 'are'} not in the expression")
     value.backward()
     return value
-
-
-def _picture(value: Value, suffix: str) -> bytes:
-    """Return the content of a picture file."""
-    if suffix == ".html":
-        return play(value).html.encode()
-    picture = draw(value)
-    content: bytes = picture.source.encode() if suffix == ".dot" else picture.pipe(suffix[1:])
-    return content

@@ -27,7 +27,10 @@ def add_to(commands: Commands) -> None:
     command.set_defaults(run=run)
     command.add_argument("model", metavar="MODEL.json", type=Path, help="a model saved by 'train --save'")
     command.add_argument(
-        "data", metavar="DATA.csv", type=Path, help="the rows, with the same columns as in the training"
+        "data",
+        metavar="DATA.csv",
+        type=Path,
+        help="the rows to predict, with the columns that the model was trained on",
     )
 
 
@@ -65,7 +68,7 @@ def _predictions(model: Classifier, table: Table) -> list[list[str]]:
 
 
 def _report_gaps(model: Classifier, table: Table) -> None:
-    """Say on stderr which fields are missing, and which texts the training has not seen."""
+    """Say on stderr which fields are missing, and which texts are new to the model."""
     incomplete, absent = missing(table, [column.name for column in model.inputs])
     if incomplete:
         rows = f"{len(incomplete)} of {len(table.rows)} rows"

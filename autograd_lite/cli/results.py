@@ -88,7 +88,7 @@ def write_report(
         loss = model.loss(model.scores(inputs), label)
         loss.label = "loss"
         loss.backward()
-        return loss  # type: ignore[no-any-return]
+        return loss
 
     part = "held out" if problem.held_out else "training"
     facts = [

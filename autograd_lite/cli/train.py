@@ -69,7 +69,7 @@ def add_to(commands: Commands) -> None:
         type=units,
         nargs="+",
         default=[8],
-        help="units of each hidden layer; 0 for none (default: 8)",
+        help="units in each hidden layer, or 0 for no hidden layer (default: 8)",
     )
     activations = [name for name in ACTIVATIONS if name != "linear"]
     add(
@@ -77,11 +77,11 @@ def add_to(commands: Commands) -> None:
         metavar="NAME",
         choices=activations,
         default="tanh",
-        help=f"of the hidden units: {', '.join(activations)} (default: tanh)",
+        help=f"activation of the hidden units: {', '.join(activations)} (default: tanh)",
     )
-    add("--epochs", metavar="N", type=count, default=40, help="passes over the training part (default: 40)")
+    add("--epochs", metavar="N", type=count, default=40, help="passes over the training rows (default: 40)")
     add("--lr", metavar="RATE", type=rate, default=0.1, help="step size of gradient descent (default: 0.1)")
-    add("--batch-size", metavar="ROWS", type=count, default=16, help="rows in a step (default: 16)")
+    add("--batch-size", metavar="ROWS", type=count, default=16, help="rows in each step (default: 16)")
     add(
         "--seed",
         metavar="N",

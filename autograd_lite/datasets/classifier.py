@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from autograd_lite.core.modes import no_grad
 from autograd_lite.core.numbers import real
@@ -20,7 +20,7 @@ from autograd_lite.core.value import Value
 from autograd_lite.datasets.encoding import LEAST, Category, Examples, Input, Number, features
 from autograd_lite.datasets.table import GREATEST, DataError, file_errors
 from autograd_lite.nn import ACTIVATIONS, MLP
-from autograd_lite.nn.files import read_json, write_json
+from autograd_lite.nn.files import Document, read_json, write_json
 from autograd_lite.nn.losses import cross_entropy, log_loss_from_scores, softmax
 
 FORMAT = "autograd-lite classifier 1"
@@ -55,17 +55,18 @@ class Classifier:
     inputs: list[Input]
     network: MLP
 
-    def scores(self, x: Sequence[float | Value]) -> list[Any]:
+    def scores(self, x: Sequence[float | Value]) -> list[Value]:
         """Return the scores of an encoded row: one for each class, a single one in a logistic regression."""
         out = self.network(x)
         return out if isinstance(out, list) else [out]
 
-    def loss(self, scores: list[Any], label: int) -> Any:
+    def loss(self, scores: list[Value], label: int) -> Value:
         """Return −log of the probability of the class `label`.
 
         (Document 001, equation 1; for a single score document 000, equation 3.)
         """
-        return cross_entropy(scores, label) if len(scores) > 1 else log_loss_from_scores(scores[0], label)
+        loss = cross_entropy(scores, label) if len(scores) > 1 else log_loss_from_scores(scores[0], label)
+        return cast(Value, loss)
 
     def probabilities(self, x: Sequence[float]) -> list[float]:
         """Return the probability of each class for an encoded row."""
@@ -104,7 +105,7 @@ class Classifier:
     # --- The model file
 
     @property
-    def document(self) -> dict[str, Any]:
+    def document(self) -> Document:
         """The content of the model file."""
         return {
             "format": FORMAT,

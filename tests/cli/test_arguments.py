@@ -1,6 +1,10 @@
-"""Arguments: the order of options and expressions."""
+"""Arguments: their types, and the order of options and expressions."""
+
+from argparse import ArgumentTypeError
 
 import pytest
+
+from autograd_lite.cli.arguments import assignment, count, integer, options_first, rate, units
 
 
 @pytest.mark.parametrize(
@@ -20,3 +24,45 @@ def test_options_beside_an_expression_are_not_abbreviated(run, name, option):
     assert err.startswith(f"autograd-lite: argument NAME=NUMBER: ' {option}' does not give a name a value"), (
         err
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "ordered"),
+    [
+        (["draw", "-x", "x=1", "-o", "f"], ["draw", "-o", "f", " -x", "x=1"]),
+        (["explain", "x", "--latex", "--wrt=x"], ["explain", "--latex", "--wrt=x", "x"]),
+        (["table", "x", "--help"], ["table", "--help", "x"]),
+        (["draw", "x", "-o"], ["draw", "x", "-o"]),  # the parser says what is missing
+        (["train", "x", "--seed", "-1"], ["train", "x", "--seed", "-1"]),
+        ([], []),
+    ],
+)
+def test_options_stand_before_the_expression(given, ordered):
+    assert options_first(given) == ordered
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "message"),
+    [
+        (integer, "1.5", "'1.5' is not a whole number"),
+        (count, "0", "0 is below 1"),
+        (units, "-1", "-1 is below 0"),
+        (units, "f.csv", "'f.csv' is not a whole number; a file's name goes before --hidden"),
+        (rate, "x", "'x' is not a number"),
+        (rate, "0", "0 is not a positive number"),
+        (rate, "inf", "inf is not a positive number"),
+        (rate, "nan", "nan is not a positive number"),
+        (assignment, "x", "'x' does not give a name a value: write it as w=0.5"),
+        (assignment, "if=1", "'if=1' does not give a name a value: write it as w=0.5"),
+        (assignment, "x=y", "'y' is not a number, in 'x=y'"),
+    ],
+)
+def test_an_argument_of_the_wrong_type_is_named(kind, text, message):
+    with pytest.raises(ArgumentTypeError) as raised:
+        kind(text)
+    assert str(raised.value) == message
+
+
+def test_an_argument_at_its_bound_is_taken():
+    assert (count("1"), units("0"), rate("1e-300"), integer("-3")) == (1, 0, 1e-300, -3)
+    assert assignment(" ﬁ=-.5") == ("fi", -0.5)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from autograd_lite.cli.terminal import bounded, counted, short, some
+from autograd_lite.notation.columns import width
 from tests.cli.common import COMMAND, PENGUINS, QUICK
 
 
@@ -104,3 +106,23 @@ def test_error_lines_are_bounded(run):
     assert code == 0
     assert max(map(len, out.splitlines())) < 80
     assert len(out.splitlines()) < 25
+
+
+def test_a_name_is_cut_off_by_the_columns_it_takes():
+    assert short("x" * 30) == "x" * 30
+    assert short("x" * 31) == "x" * 29 + "…"
+    assert short("名" * 15) == "名" * 15
+    assert width(short("名" * 16)) <= 30
+    assert short("a\n b\x1b") == "a b\N{REPLACEMENT CHARACTER}"
+
+
+def test_a_message_keeps_its_ends():
+    assert bounded("a" * 500) == "a" * 500
+    assert bounded("a" * 300 + "b" * 100 + "c" * 190) == f"{'a' * 300} … {'c' * 190}"
+
+
+def test_of_many_names_twelve_are_shown():
+    assert some(list("abc")) == "a, b, c"
+    assert some(list("abcdefghijkl")).endswith("k, l")
+    assert some(list("abcdefghijklmn")).endswith("k, l and 2 more")
+    assert counted({"sex": 11, "is\nland": 2}) == "sex 11, is land 2"
