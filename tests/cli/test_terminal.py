@@ -1,12 +1,13 @@
 """The terminal: streams that are closed or full, and names that are long or hold control characters."""
 
+import errno
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from autograd_lite.cli.terminal import bounded, counted, short, some
+from autograd_lite.cli.terminal import Outlet, bounded, counted, short, some
 from autograd_lite.notation.columns import width
 from tests.cli.common import COMMAND, PENGUINS, QUICK
 
@@ -126,3 +127,23 @@ def test_of_many_names_twelve_are_shown():
     assert some(list("abcdefghijkl")).endswith("k, l")
     assert some(list("abcdefghijklmn")).endswith("k, l and 2 more")
     assert counted({"sex": 11, "is\nland": 2}) == "sex 11, is land 2"
+
+
+def test_an_outlet_whose_reader_has_left_takes_what_follows():
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "w") as stream:
+        outlet = Outlet(stream)
+        assert outlet.write("first") == 5
+        outlet.flush()
+        assert isinstance(outlet.failure, BrokenPipeError)
+        outlet.write("second")
+        outlet.flush()
+
+
+def test_an_outlet_of_a_stream_closed_before_the_start_takes_what_follows():
+    outlet = Outlet(None)
+    assert outlet.failure.errno == errno.EBADF
+    outlet.write("nowhere")
+    outlet.flush()
+    outlet.close()
