@@ -1,7 +1,7 @@
-"""A program over a whole batch: in one piece, or split over the workers of an executor.
+"""The sums over a batch: computed here, or in parts by the workers of an executor.
 
-Sums over samples add up, so parts of a batch may be worked on anywhere. What does not live here: how a part
-is computed (`arrays.py`, `loops.py`, `native.py`; `python.py` where there is no NumPy).
+Sums over samples add up, so any worker may compute any part. Next door: the kernels that compute one
+(`machine.py`, `interpreter.py`, `codegen/numpy_loops.py`).
 """
 
 from __future__ import annotations
@@ -10,38 +10,35 @@ import hashlib
 import math
 import os
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor, Executor
 from contextlib import suppress
 from typing import Any
 
-from autograd_lite.compiler.runtime.interface import BatchProgram
+from autograd_lite.compiler.runtime.interface import BatchProgram, Summing, Sums
 
-# Samples in a part when the result must not depend on who computes it.
-CHUNK = 512
+CHUNK = 512  # samples that are always summed together, if the result must not depend on the split
 
-_built: dict[bytes, Any] = {}
+_built: dict[bytes, BatchProgram] = {}  # in a worker: the programs it has unpacked, by their digests
 
 
 def _part(
     digest: bytes, packed: bytes, kind: str, columns: list[Any], leaves: list[float], sizes: list[int]
-) -> Any:
-    """What a worker does: the sums of consecutive parts, by a program that it builds once."""
+) -> list[Sums]:
+    """Compute a part of a batch in a worker, which unpacks and compiles each program once."""
     program = _built.get(digest)
     if program is None:
-        program, native = pickle.loads(packed)
+        unpacked, native = pickle.loads(packed)
         if native is not None:
             real, fastmath, threads = native
-            with suppress(RuntimeError):  # no compiler works here: the NumPy form runs
-                program.native(real, fastmath=fastmath, threads=threads)
-        _built[digest] = program
-    return chunk_sums(program.kernel(kind), columns, leaves, sizes)
+            with suppress(RuntimeError):  # no compiler works on this machine: NumPy runs instead
+                unpacked.native(real, fastmath=fastmath, threads=threads)
+        program = _built[digest] = unpacked
+    return _chunk_sums(program.kernel(kind), columns, leaves, sizes)
 
 
-def chunk_sums(
-    kernel: Callable[..., Any], columns: list[Any], leaves: Sequence[float], sizes: Sequence[int]
-) -> list[Any]:
-    """The sums of the value and of each gradient over consecutive parts."""
+def _chunk_sums(kernel: Summing, columns: list[Any], leaves: list[float], sizes: Sequence[int]) -> list[Sums]:
+    """Return the sums over each of some consecutive chunks with the given numbers of samples."""
     start, sums = 0, []
     for size in sizes:
         sums.append(kernel([column[start : start + size] for column in columns], leaves))
@@ -49,8 +46,8 @@ def chunk_sums(
     return sums
 
 
-def added(sums: list[Any]) -> Any:
-    """The sum of parts, rounded once, so that their order does not matter."""
+def _added(sums: list[Sums]) -> Sums:
+    """Return the sum of sums, rounded once, so that their order has no influence."""
     if len(sums) == 1:
         return sums[0]
     values = math.fsum([value for value, _ in sums])
@@ -58,14 +55,28 @@ def added(sums: list[Any]) -> Any:
 
 
 def _workers(executor: Executor) -> int:
-    """How many there are; an executor does not say, but `concurrent.futures`, MPI's pool and Dask know."""
+    """Return the number of workers, which `concurrent.futures`, MPI and Dask know, each in its own way."""
     client: Any = getattr(executor, "_client", None)
     dask = sum(client.ncores().values()) if hasattr(client, "ncores") else 0
     return dask or getattr(executor, "_max_workers", None) or os.cpu_count() or 1
 
 
-def _sizes(m: int, parts: int) -> list[int]:
-    return [m * (k + 1) // parts - m * k // parts for k in range(parts)]
+def _split(total: int, parts: int) -> list[int]:
+    """Return the sizes of parts of a total that differ by at most one."""
+    return [total * (k + 1) // parts - total * k // parts for k in range(parts)]
+
+
+def _tasks(chunks: list[int], m: int, workers: int, deterministic: bool) -> list[list[int]]:
+    """Return the sizes of the chunks of each task: whole chunks, or as many samples for every worker."""
+    parts = min(workers, m)
+    if not deterministic:
+        return [[size] for size in _split(m, parts)]
+    tasks, k = [], 0
+    for n in _split(len(chunks), parts):
+        if n:
+            tasks.append(chunks[k : k + n])
+            k += n
+    return tasks
 
 
 def split_sums(
@@ -76,30 +87,24 @@ def split_sums(
     leaves: list[float],
     executor: Executor | None,
     deterministic: bool,
-) -> Any:
-    """The sums over a batch of m samples; with `deterministic` they are the same to the bit however split."""
+) -> Sums:
+    """Return the sums over a batch of m samples; with `deterministic` no split changes a bit of them.
+
+    Raises `RuntimeError` if a worker dies, and what the program raises.
+    """
     chunks = [min(CHUNK, m - start) for start in range(0, m, CHUNK)] if deterministic else [m]
     if executor is None:
-        return added(chunk_sums(program.kernel(kind), columns, leaves, chunks))
-    parts = min(_workers(executor), m)
-    if deterministic:
-        counts = [n for n in _sizes(len(chunks), parts) if n]
-        tasks, k = [], 0
-        for n in counts:
-            tasks.append(chunks[k : k + n])
-            k += n
-    else:
-        tasks = [[size] for size in _sizes(m, parts)]
+        return _added(_chunk_sums(program.kernel(kind), columns, leaves, chunks))
     packed = program.packed
     digest = hashlib.sha256(packed).digest()
     futures, start = [], 0
     try:
-        for sizes in tasks:
+        for sizes in _tasks(chunks, m, _workers(executor), deterministic):
             end = start + sum(sizes)
             piece = [column[start:end] for column in columns]
             futures.append(executor.submit(_part, digest, packed, kind, piece, leaves, sizes))
             start = end
-        return added([part for future in futures for part in future.result()])
+        return _added([part for future in futures for part in future.result()])
     except Exception as error:
         for future in futures:
             future.cancel()

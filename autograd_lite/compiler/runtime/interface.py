@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from autograd_lite.core.value import Value
 
-Numbers: TypeAlias = "Sequence[float] | NDArray[np.float64]"
+Numbers: TypeAlias = "Sequence[float] | NDArray[np.floating[Any]]"
 # A column holds one number of every sample, shape (samples,): an array, or a list where NumPy is missing.
 Columns: TypeAlias = "Sequence[NDArray[np.float64]] | Sequence[Sequence[float]]"
 Sums: TypeAlias = "tuple[float, list[float]]"  # of the value and of each gradient
