@@ -7,9 +7,11 @@ notebook; that is not here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from autograd_lite.core.value import Value
+
+Shell: TypeAlias = Any  # IPython's `InteractiveShell`; IPython is optional
 
 
 def autolabel(namespace: Mapping[str, Any]) -> None:
@@ -32,24 +34,24 @@ def autolabel(namespace: Mapping[str, Any]) -> None:
 class _Autolabel:
     """The callback that labels values after each cell."""
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: Shell) -> None:
         self.shell = shell
 
     def after_cell(self, *_: object) -> None:
         autolabel(self.shell.user_ns)
 
 
-_loaded: dict[Any, _Autolabel] = {}
+_loaded: dict[Shell, _Autolabel] = {}
 
 
-def load_ipython_extension(shell: Any) -> None:
+def load_ipython_extension(shell: Shell) -> None:
     """Label values with the names of their variables after each cell (``%load_ext autograd_lite``)."""
     unload_ipython_extension(shell)
     _loaded[shell] = _Autolabel(shell)
     shell.events.register("post_run_cell", _loaded[shell].after_cell)
 
 
-def unload_ipython_extension(shell: Any) -> None:
+def unload_ipython_extension(shell: Shell) -> None:
     """Stop labelling (``%unload_ext autograd_lite``); labels stay."""
     if shell in _loaded:
         shell.events.unregister("post_run_cell", _loaded.pop(shell).after_cell)

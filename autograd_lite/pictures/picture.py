@@ -99,7 +99,7 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
     tree: Tree | None = None
     dark: dict[str, str]
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(self, *arguments: object, **options: object) -> None:
         super().__init__(*arguments, **options)
         self.dark = {}  # for the theme "auto": what each colour becomes
 
@@ -222,9 +222,9 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
     __repr__ = __str__
 
     def _repr_mimebundle_(
-        self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None, **_: Any
-    ) -> dict[str, Any]:
-        bundle: dict[str, Any] = {"text/plain": str(self)}
+        self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None, **_: object
+    ) -> dict[str, str]:
+        bundle: dict[str, str] = {"text/plain": str(self)}
         try:
             svg = self.pipe("svg", encoding="utf-8")
         except RuntimeError as error:

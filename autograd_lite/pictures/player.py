@@ -14,7 +14,6 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from autograd_lite.core.value import Value
 from autograd_lite.files import write_whole
@@ -168,7 +167,7 @@ class Player:
             'border:1px solid #8886;border-radius:8px"></iframe>'
         )
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         text = repr(self)
         try:
             frame, still = self.frame, base64.b64encode(self.picture.pipe("svg")).decode()
@@ -182,7 +181,7 @@ class Player:
         }
 
 
-def _slim(step: Step) -> dict[str, Any]:
+def _slim(step: Step) -> dict[str, object]:
     return {key: entry for key, entry in asdict(step).items() if entry}
 
 

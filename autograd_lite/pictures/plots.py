@@ -26,7 +26,10 @@ from autograd_lite.transforms.derivatives import value_and_grad
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Path: TypeAlias = Result | Sequence[Any]
+Point: TypeAlias = float | Sequence[float]
+Path: TypeAlias = Result | Sequence[Point]
+Function: TypeAlias = Callable[[Any], Any]  # of floats and of Values
+Model: TypeAlias = Callable[[list[float]], Any]  # to a score or a list of scores
 Losses: TypeAlias = History | Sequence[float] | Mapping[str, Sequence[float]]
 
 NO_MATPLOTLIB = "plots need Matplotlib: install autograd-lite[viz]"
@@ -56,11 +59,11 @@ def _axes(ax: Axes | None, title: str, x: str = "", y: str = "") -> Axes:
     return ax
 
 
-def _legend(ax: Axes, **options: Any) -> None:
-    ax.legend(frameon=False, labelcolor=_INK, fontsize=9, **options)
+def _legend(ax: Axes, title: str | None = None) -> None:
+    ax.legend(title=title, frameon=False, labelcolor=_INK, fontsize=9)
 
 
-def _number(result: Any) -> float:
+def _number(result: Value | float) -> float:
     return result.data if isinstance(result, Value) else float(result)
 
 
@@ -141,7 +144,7 @@ def _label_ends(ax: Axes, lines: Mapping[str, Sequence[float]]) -> None:
 
 
 def plot_boundary(
-    model: Callable[[list[float]], Any],
+    model: Model,
     X: Iterable[Sequence[float]],
     y: Iterable[float],
     ax: Axes | None = None,
@@ -197,7 +200,7 @@ def plot_boundary(
     return ax
 
 
-def _probabilities(model: Callable[[list[float]], Any], point: list[float]) -> list[float]:
+def _probabilities(model: Model, point: list[float]) -> list[float]:
     """Return the probability of each class at a point of the plane."""
     out = model(point)
     if isinstance(out, list | tuple) and len(out) > 1:
@@ -208,7 +211,7 @@ def _probabilities(model: Callable[[list[float]], Any], point: list[float]) -> l
     return [1.0 - p, p]
 
 
-def _class_number(label: Any) -> float:
+def _class_number(label: float | str) -> float:
     try:
         return float(label)
     except (TypeError, ValueError):
@@ -284,7 +287,7 @@ def _by_layer(model: Module) -> list[list[float]]:
 # --- Descent, functions ---------------------------------------------------------------------------
 
 
-def plot_descent(f: Callable[[Any], Any], path: Path | Mapping[str, Path], ax: Axes | None = None) -> Axes:
+def plot_descent(f: Function, path: Path | Mapping[str, Path], ax: Axes | None = None) -> Axes:
     """Plot a descent on the function `f`: the result of `minimize`, or a list of points.
 
     Points of two numbers are drawn over contours, which are evenly spaced on a log scale above the lowest
@@ -338,7 +341,7 @@ def plot_descent(f: Callable[[Any], Any], path: Path | Mapping[str, Path], ax: A
     return ax
 
 
-def _contours(f: Callable[[Any], Any], points: list[Sequence[float]], ax: Axes | None) -> Axes:
+def _contours(f: Function, points: list[Sequence[float]], ax: Axes | None) -> Axes:
     x, y = [_between(*_span([point[k] for point in points], 0.2), 90) for k in (0, 1)]
     heights = [[_height(f, [x1, x2]) for x1 in x] for x2 in y]
     known = [h for row in [*heights, [_height(f, list(p)) for p in points]] for h in row if math.isfinite(h)]
@@ -360,7 +363,7 @@ def _contours(f: Callable[[Any], Any], points: list[Sequence[float]], ax: Axes |
     return ax
 
 
-def _height(f: Callable[[Any], Any], point: Any) -> float:
+def _height(f: Function, point: Point) -> float:
     """Return `f` at a point, NaN where it has no value."""
     try:
         return _number(f(point))
@@ -369,7 +372,7 @@ def _height(f: Callable[[Any], Any], point: Any) -> float:
 
 
 def plot_function(
-    f: Callable[[Any], Any],
+    f: Function,
     low: float = -5.0,
     high: float = 5.0,
     at: float | None = None,
