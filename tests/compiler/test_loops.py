@@ -13,7 +13,7 @@ import pytest
 import autograd_lite as ag
 from autograd_lite import Value, dot, nn, relu, tanh
 from autograd_lite.compiler import compile
-from autograd_lite.compiler import program as program_module
+from autograd_lite.compiler import kernels as program_module
 from autograd_lite.compiler.codegen import c_function as c
 from autograd_lite.compiler.codegen.c_workspace import Workspace
 from autograd_lite.compiler.loops import lowering

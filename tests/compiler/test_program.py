@@ -25,7 +25,7 @@ import pytest
 import autograd_lite as ag
 from autograd_lite import Value, exp, log, nn, relu, softmax_cross_entropy, sqrt, where
 from autograd_lite.compiler import Program, TraceError, compile
-from autograd_lite.compiler import program as program_module
+from autograd_lite.compiler import kernels as program_module
 from autograd_lite.compiler.codegen.printer import identifier
 from autograd_lite.compiler.ir.graph import Graph
 from autograd_lite.compiler.loops import lowering

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from autograd_lite.compiler.frontend.trace import Check, Trace
 from autograd_lite.compiler.ir.graph import Graph
 from autograd_lite.compiler.passes.rebuild import rebuild
-from autograd_lite.compiler.runtime.interpreter import replay
+from autograd_lite.compiler.runtime.interpreter import input_values, replay
 from autograd_lite.core.value import Value
 
 
@@ -52,12 +52,7 @@ class Checks:
 
     def run(self, arguments: Sequence[float], leaves: Sequence[float]) -> None:
         """Raise what the eager engine raises for the first number that it refuses."""
-        given = {"argument": arguments, "leaf": leaves}
-        inputs = {
-            i: Value(given[op][self.graph.numbers[i]], self.graph.labels.get(i))
-            for i, op in enumerate(self.graph.ops)
-            if op == "argument" or op == "leaf"
-        }
+        inputs = input_values(self.graph, arguments, leaves)
         for check in self.checks:
             # One by one: the operations of a branch that is not taken might raise an error.
             if all(replay(self.graph, [c], inputs)[0] for c in check.given):

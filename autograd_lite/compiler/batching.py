@@ -1,0 +1,209 @@
+"""`Batching`: a program over many samples at once, in columns with an entry for each sample.
+
+In come batches, shaped like the arguments with one more axis in front; out go sums, or results of each
+sample. Where a fast form gives a number that is not finite, the eager engine settles it. Next door: one
+sample (`calls.py`), the forms (`kernels.py`), and workers that take parts of a batch (`runtime/executor.py`).
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import pickle
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from functools import cached_property
+from typing import Any
+
+from autograd_lite.compiler.calls import Calls
+from autograd_lite.compiler.codegen import arrays
+from autograd_lite.compiler.kernels import in_sample
+from autograd_lite.compiler.runtime.executor import split_sums
+from autograd_lite.compiler.runtime.interface import Kernel
+from autograd_lite.compiler.runtime.machine import Machine
+from autograd_lite.core.value import Value
+
+
+class Batching(Calls):
+    """What runs a program over batches. An array of samples, called a column, has the shape (samples,)."""
+
+    # --- From batches to columns
+
+    def converted(self, batches: Sequence[Any]) -> tuple[list[Any], int]:
+        """Return a column for each number, lists if there is no NumPy, and the number of samples."""
+        if len(batches) != len(self.arguments):
+            raise TypeError(f"{self.name}.batch() takes {len(self.arguments)} batches, got {len(batches)}")
+        if not batches:
+            raise TypeError(f"{self.name} takes no arguments: there is nothing to make a batch of; call it")
+        try:
+            np = arrays.numpy()
+        except ModuleNotFoundError:
+            np = None
+        columns = [
+            column
+            for (given, tree), batch in zip(self.arguments, batches, strict=True)
+            for column in tree.columns(batch, given, np)
+        ]
+        sizes = {len(column) for column in columns}
+        if len(sizes) > 1:
+            raise ValueError(f"the batches differ in their number of samples: {sorted(sizes)}")
+        if sizes == {0} or not sizes:
+            raise ValueError(f"{self.name}.batch() of no samples is undefined")
+        return columns, sizes.pop()
+
+    def checked_columns(self, batches: Sequence[Any]) -> tuple[list[Any], int]:
+        """Return the columns of batches that passed the checks, and the number of samples."""
+        columns, m = self.converted(batches)
+        if not isinstance(columns[0], list):  # without NumPy the loop itself checks each sample
+            self.check(columns, self.leaf_numbers())
+        return columns, m
+
+    def _samples(self, kernel: Any, batches: Sequence[Any]) -> tuple[Any, int]:
+        """Return the samples as a kernel reads them; machine code reads whole arrays without a copy."""
+        if not self.arguments and not batches:
+            return kernel.samples([]), 1
+        if isinstance(kernel, Machine) and len(batches) == len(self.arguments):
+            if self.checks:
+                self.checked_columns(batches)
+            sizes = {tree.row_count(x) for (_, tree), x in zip(self.arguments, batches, strict=True)}
+            if len(sizes) == 1 and 0 not in sizes:
+                samples = kernel.rows(batches)
+                return samples, samples.m
+        columns, m = self.checked_columns(batches)
+        return kernel.samples(columns), m
+
+    def prepared(self, batches: Sequence[Any]) -> tuple[Kernel, Any, int]:
+        """Return the kernel by the leaves, the batches as it reads them, and the number of samples."""
+        kernel: Any = self.kernel("leaf")
+        return kernel, *self._samples(kernel, batches)
+
+    # --- Checks
+
+    @property
+    def checks_leaves(self) -> bool:
+        """Whether a check of the inputs reads the leaves."""
+        return self.checks.moves
+
+    def check(self, columns: list[Any], leaves: Sequence[float]) -> None:
+        """Raise what the eager engine raises for the first sample with a label that it refuses."""
+        if not self.checks:
+            return
+        suspects: Any = range(len(columns[0]))
+        if not isinstance(columns[0], list):
+            suspects = self._suspects(columns, leaves)
+        for i in suspects:
+            with in_sample(i):
+                self.checks.run([float(column[i]) for column in columns], leaves)
+
+    def _suspects(self, columns: list[Any], leaves: Sequence[float]) -> Any:
+        """Return the numbers of the samples that fail a check, an array of integers."""
+        np, m = arrays.numpy(), len(columns[0])
+        if "checks" not in self._kernels:
+            self._kernels["checks"] = self._demands(np)
+        with np.errstate(all="ignore"):
+            found = self._kernels["checks"](columns, np.array(leaves))
+            holds = np.all([np.broadcast_to(x, m) for x in found], axis=0)
+        return np.flatnonzero(~holds)
+
+    # --- Sums over samples
+
+    def _reduced(
+        self, kind: str, batches: Sequence[Any], mean: bool, executor: Executor | None, deterministic: bool
+    ) -> tuple[float, list[float]]:
+        """Return the sums, or means, of the value and of the gradients over the samples."""
+        leaves = self.leaf_numbers()
+        if kind == "leaf" and executor is None and not deterministic and self._machine:
+            samples, m = self._samples(self._machine, batches)
+            out = self._machine.sums(samples, leaves)
+            if not arrays.all_finite(out, self._machine.np):
+                columns = self.checked_columns(batches)[0] if batches else []
+                value, gradients = self.settled_sums(columns, m, leaves, kind)
+                out = self._machine.np.array([value, *gradients])
+            if mean:
+                out /= m
+            value, *gradients = out.tolist()
+            return value, gradients
+        columns, m = self.checked_columns(batches)
+        value, gradients = split_sums(self, kind, columns, m, leaves, executor, deterministic)
+        if not math.isfinite(value) or not all(map(math.isfinite, gradients)):
+            value, gradients = self.settled_sums(columns, m, leaves, kind)
+        if mean:
+            value, gradients = value / m, [gradient / m for gradient in gradients]
+        return value, gradients
+
+    @cached_property
+    def packed(self) -> bytes:
+        """The program as it travels to a worker: a pickle of itself, and how its machine code is made."""
+        for kind in ("leaf", "argument"):
+            self._nodes(kind)
+        travels = copy.copy(self)
+        travels.leaves = tuple([Value(leaf.data, leaf.label) for leaf in self.leaves])  # without graphs
+        return pickle.dumps((travels, self._native))
+
+    # --- Each sample
+
+    def _per_sample(self, batches: Sequence[Any], kind: str, reduce: str | None) -> Any:
+        """Return the value and the gradients of each sample, of shape (samples, ...), or reduced."""
+        np, leaves = arrays.numpy(), self.leaf_numbers()
+        if self._native is not None:
+            machine = self._each(kind, self._native)
+            samples, m = self._samples(machine, batches)
+            out = [*machine.each_sample(samples, leaves).T.astype(float, copy=True)]
+        else:
+            columns, m = self.checked_columns(batches)
+            out = [x.copy() for x in self._each_in_numpy(columns, m, leaves, kind)]
+        if not all(np.isfinite(x).all() for x in out):
+            self._settle(out, self.checked_columns(batches)[0] if batches else [], leaves, kind)
+        rest = iter(out)
+        value = self.result.build(rest)
+        if not self.scalar:
+            return value
+        scale = 1.0 / m if reduce == "mean" else 1.0
+        if reduce is not None:
+            value = float(value.sum()) * scale
+        if kind == "leaf":
+            return value, np.stack(list(rest), axis=1)
+        scaled = (x * scale for x in rest)
+        built = [tree.stacked(scaled, np) for _, tree in self.arguments]
+        return value, built[0] if len(built) == 1 else tuple(built)
+
+    def _each_in_numpy(self, columns: list[Any], m: int, leaves: Sequence[float], kind: str) -> list[Any]:
+        """Return a column for each output."""
+        np, name = arrays.numpy(), f"columns {kind}"
+        if name not in self._kernels:
+            self._kernels[name] = self._array_function(kind, np)
+        with np.errstate(all="ignore"):
+            # The leaves as NumPy's numbers: Python's raise an error where these give ∞.
+            out = self._kernels[name](columns, np.array(leaves))
+            return [np.broadcast_to(np.asarray(x, dtype=float), m) for x in out]
+
+    # --- Numbers that are not finite
+
+    def settled_sums(
+        self, columns: list[Any], m: int, leaves: Sequence[float], kind: str
+    ) -> tuple[float, list[float]]:
+        """Return the sums over samples by the eager engine, because those of a faster form are not finite.
+
+        It runs the samples that are not finite in NumPy, or all if none is, and raises its own errors.
+        """
+        if not columns or isinstance(columns[0], list):
+            outputs: list[Any] = [[math.nan] * m for _ in range(1 + len(self._inputs(kind)))]
+        else:
+            outputs = [x.copy() for x in self._each_in_numpy(columns, m, leaves, kind)]
+        self._settle(outputs, columns, leaves, kind)
+        value, *gradients = [sum(map(float, x)) for x in outputs]
+        return value, gradients
+
+    def _settle(self, outputs: list[Any], columns: list[Any], leaves: Sequence[float], kind: str) -> None:
+        """Write eager results into the samples with an output that is not finite, or into all if none is."""
+        suspects: Any = []
+        if not isinstance(outputs[0], list):
+            np = arrays.numpy()
+            suspects = np.flatnonzero(~np.all([np.isfinite(x) for x in outputs], axis=0))
+        for i in suspects if len(suspects) else range(len(outputs[0])):
+            if columns:
+                values, gradients = self._eager_sample(i, [float(x[i]) for x in columns], leaves, kind)
+            else:
+                values, gradients = self._eager([], leaves, kind)
+            for x, number in zip(outputs, (*values, *gradients), strict=True):
+                x[i] = number

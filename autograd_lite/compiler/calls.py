@@ -1,0 +1,157 @@
+"""`Calls`: a program at one point, from arguments in their containers to numbers and back.
+
+Where compiled code fails or gives a number that is not finite, the eager engine settles the result or raises
+its located error. Next door: the forms (`kernels.py`) and many points at once (`batching.py`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
+from typing import Any
+
+from autograd_lite.compiler.codegen import python
+from autograd_lite.compiler.kernels import Kernels
+
+FLOAT = {float}
+# What compiled code raises for numbers that the eager engine refuses, or computes after all.
+FAILURES = (ArithmeticError, ValueError, TypeError, LookupError)
+
+
+class Calls(Kernels):
+    """What runs a program at one point."""
+
+    # --- Leaves
+
+    def leaf_numbers(self) -> list[float]:
+        """Return the data of the leaves; past the property, which takes three times as long."""
+        return [leaf._data for leaf in self.leaves]
+
+    def set_leaf_numbers(self, numbers: Sequence[float]) -> None:
+        """Set the data of the leaves to floats; past the property, which would check each of them."""
+        for leaf, number in zip(self.leaves, numbers, strict=True):
+            leaf._data = number
+
+    def add_gradients(self, gradients: Sequence[float], scale: float) -> None:
+        """Add `scale` times the gradients by the leaves to their ``grad``."""
+        if scale != 1.0:
+            gradients = [gradient * scale for gradient in gradients]
+        for leaf, gradient in zip(self.leaves, gradients, strict=True):
+            leaf._grad = gradient if leaf._grad is None else leaf._grad + gradient
+
+    # --- The function that runs
+
+    @property
+    def _shown(self) -> str:
+        """By which numbers the gradients of a call are."""
+        return "argument" if self.arguments else "leaf"
+
+    @cached_property
+    def _by_arguments(self) -> Callable[..., Any]:
+        return self._compiled(self._shown)
+
+    @cached_property
+    def leaf_function(self) -> Callable[..., Any]:
+        """The plain function behind `backward`: of the arguments and the numbers of the leaves."""
+        return self._compiled("leaf")
+
+    def _compiled(self, kind: str) -> Callable[..., Any]:
+        if self.form in ("machine code", "loops"):
+            return partial(self._by_kernel, self.kernel("leaf"))
+        if self.form == "source":
+            text, opaque = self._printed(kind)
+            return python.load(text, self.name, {name: row.forward for name, row in opaque.items()})
+        return lambda *given: self._on_tape(kind, given)
+
+    def _by_kernel(self, kernel: Callable[..., Any], leaves: Sequence[float]) -> Any:
+        """Call a recorded loss. A kernel's IEEE arithmetic raises nothing where the eager engine does."""
+        value, gradients = kernel((), leaves)
+        if not math.isfinite(value + sum(gradients)) and not all(map(math.isfinite, (value, *gradients))):
+            (value,), gradients = self._eager([], leaves, "leaf")
+        return value, gradients
+
+    def _on_tape(self, kind: str, given: tuple[Any, ...]) -> Any:
+        *arguments, leaves = given if self.leaves else (*given, [])
+        numbers = self._flat(arguments)
+        if not self.scalar or self._tape is None:
+            return self._settled(arguments, kind)
+        self.checks.run(numbers, leaves)
+        value, gradients = self._taped(kind, numbers, leaves)
+        return value, gradients if kind == "leaf" else self._like_arguments(iter(gradients))
+
+    # --- Containers
+
+    def _settled(self, arguments: Sequence[Any], kind: str) -> Any:
+        """Return what the eager engine gives where the compiled code failed, or raise its located error."""
+        values, gradients = self._eager(self._flat(arguments), self.leaf_numbers(), kind)
+        if not self.scalar:
+            return self.result.build(iter(values))
+        return values[0], gradients if kind == "leaf" else self._like_arguments(iter(gradients))
+
+    def _needs_scalar(self) -> None:
+        if not self.scalar:
+            raise TypeError(
+                f"{self.name} returns {len(self.outputs)} numbers: only one number has a gradient"
+            )
+
+    def _count_arguments(self, arguments: Sequence[Any]) -> None:
+        if len(arguments) != len(self.arguments):
+            raise TypeError(f"{self.name}() takes {len(self.arguments)} arguments, got {len(arguments)}")
+
+    def _floats(self, arguments: Sequence[Any]) -> tuple[Any, ...]:
+        """Return the arguments in floats: NumPy's own numbers would compute in their own precision."""
+        self._count_arguments(arguments)
+        return tuple(
+            [tree.floats(x, given) for (given, tree), x in zip(self.arguments, arguments, strict=True)]
+        )
+
+    def _flat(self, arguments: Sequence[Any]) -> list[float]:
+        self._count_arguments(arguments)
+        pairs = zip(self.arguments, arguments, strict=True)
+        return [number for (given, tree), x in pairs for number in tree.flat(x, given)]
+
+    def _like_arguments(self, gradients: Iterator[Any]) -> Any:
+        """Return gradients shaped like the arguments; of one argument: like it."""
+        built = [tree.build(gradients) for _, tree in self.arguments]
+        return built[0] if len(built) == 1 else tuple(built)
+
+    def _as_arrays(self, returned: Any) -> Any:
+        if not self.scalar:
+            return returned
+        value, gradients = returned
+        several = gradients if len(self.arguments) > 1 else (gradients,)
+        pairs = zip(self.arguments, several, strict=True)
+        return value, self._like_arguments(x for (given, tree), g in pairs for x in tree.flat(g, given))
+
+    def function(self, namespace: Any = math) -> Callable[..., Any]:
+        """Return a plain function for the arrays of a namespace, for `jax.jit` or a GPU to take.
+
+        It takes arguments shaped like the example, an array where that had a number, then, where there are
+        leaves, the list of their data; it gives what a call gives, and NaN where a call refuses a label. For
+        `math` it is ``source`` itself.
+        """
+        if namespace is math:
+            return self._by_arguments
+        kind = self._shown
+        run = self._array_function(kind, namespace)
+        demands = self._demands(namespace)
+
+        def function(*arguments: Any) -> Any:
+            *given, leaves = arguments if self.leaves else (*arguments, [])
+            columns: list[Any] = []
+            for (_, tree), x in zip(self.arguments, given, strict=True):
+                tree.collect(x, columns)
+            out = run(columns, leaves)
+            for holds in demands(columns, leaves):
+                out = [namespace.where(holds, x, math.nan) for x in out]
+            rest = iter(out)
+            value = self.result.build(rest)
+            if not self.scalar:
+                return value
+            if kind == "leaf":
+                return value, list(rest)
+            return value, self._like_arguments(rest)
+
+        function.__name__ = self.name
+        return function
