@@ -1,4 +1,4 @@
-"""A function or a recorded loss as a program: Python source, arrays, loops and machine code.
+"""The compiler: a function or a recorded loss as Python source, arrays, loops and machine code.
 
 In come functions and Values (`frontend`), which become graphs (`ir`), are differentiated (`passes`), rolled
 into loops (`loops`), printed (`codegen`) and run (`runtime`). `program.py` is the front door; out go numbers,

@@ -1,6 +1,8 @@
-"""A recorded loss as lists of integers: what a program keeps of it, in an eighth of the memory of its Values.
+"""A recorded loss as lists of integers: a node takes 32 bytes here and 233 in a `Graph`.
 
-What does not live here: the graph of a function, which is traced (`trace.py`), and what is made of both.
+These are the figures for a loss of 54,005 nodes. To list its graph takes 1.5 times as long as to record it,
+and loops (`loops/grouping.py`) are found in the lists, so most programs of a recorded loss never need the
+graph. Next door: the graph of a function, which is traced (`functions.py`, `trace.py`).
 """
 
 from __future__ import annotations
@@ -20,10 +22,10 @@ LEAF = -1
 
 @dataclass
 class Recording:
-    """Node i is ``rows[codes[i]]`` of ``counts[i]`` operands; ``operands`` are those of all nodes in turn.
+    """A list of nodes: node i is ``rows[codes[i]]`` of ``counts[i]`` operands; a leaf has the code `LEAF`.
 
-    Operands come before what is made of them; one that is -1 - k is the number ``constants[k]``. A leaf has
-    the code `LEAF`. The first rows are the linear ones, in the order of `LINEAR`.
+    ``operands`` holds those of all nodes in turn, as numbers of earlier nodes; -1 - k stands for the number
+    ``constants[k]``. The last node is the loss. The first rows are the linear ones, in the order of `LINEAR`.
     """
 
     rows: list[Primitive]
@@ -35,11 +37,11 @@ class Recording:
 
     @property
     def operations(self) -> int:
-        """The number of nodes that are no leaves."""
+        """The number of nodes that are not leaves."""
         return len(self.codes) - self.codes.count(LEAF)
 
     def graph(self) -> tuple[Graph, list[int]]:
-        """The same as a graph that shares, and its output."""
+        """Return the same as a graph that shares, and its output."""
         graph, place = Graph(), list[int]()
         at = leaves = 0
         for i, (code, count) in enumerate(zip(self.codes, self.counts, strict=True)):
@@ -57,9 +59,9 @@ class Recording:
 
 
 def recorded(root: Value) -> tuple[Recording, list[Value]]:
-    """What the Value was made from, it being the last node, and its leaves, in topological order.
+    """Return the graph of a Value, in topological order, and its leaves.
 
-    Raises `TraceError` if a recorded `where` is among it.
+    Raises `TraceError` if it contains a `where`.
     """
     rows = [*LINEAR]
     code_of = {row: code for code, row in enumerate(rows)}
@@ -73,7 +75,7 @@ def recorded(root: Value) -> tuple[Recording, list[Value]]:
     for node in order:
         row = node.primitive
         if row is None:
-            if isinstance(node, Variable):  # of a derivative within: it was made a number
+            if isinstance(node, Variable):  # of a derivative within the loss, which made it a number
                 constants.append(node.data)
                 operands.append(-len(constants))
                 codes.append(code_of[table.sum])

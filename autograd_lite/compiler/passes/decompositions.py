@@ -1,9 +1,8 @@
-"""How the rows of the table print in compiled programs: templates for each target, decompositions for the
-rest.
+"""How the rows of the table print in compiled programs: templates and decompositions.
 
-The operators are written alike everywhere, and `math` and C share the names of their functions. A row that a
-target does not have is decomposed: its value is written in terms of other rows. No derivative stands here: a
-program is differentiated by the rows' rules (`differentiate.py`).
+A row has a *template* for each target that has the operation. Any other row is decomposed: its value is
+written in terms of other rows. No derivative stands here: a program is differentiated by the rows' rules
+(`differentiate.py`). Next door: the pass that applies the decompositions (`decompose.py`).
 """
 
 from __future__ import annotations
@@ -70,8 +69,8 @@ from autograd_lite.core.rules import (
     where,
 )
 
-# The operators are written alike everywhere and `math` and C share their functions; what is left has a
-# formula.
+# --- Templates -------------------------------------------------------------------------------------
+# Operators are written alike in all targets, and `math`, NumPy and C share the names of their functions.
 
 for _row, _hole in (
     (add, "{0} + {1}"),
@@ -89,10 +88,13 @@ for _row in (
     _row.template = dict.fromkeys(("python", "array", "c"), _row.name + _holes)
 abs.template = {"python": "fabs({0})", "array": "abs({0})", "c": "fabs({0})"}
 where.template = {"python": "{1} if {0} else {2}", "array": "where({0}, {1}, {2})", "c": "{0} ? {1} : {2}"}
-# An array has these whole, where a formula would take several passes over it.
+# For arrays one function, where a decomposition would take several passes over them.
 maximum.template = {"array": "maximum({0}, {1})"}
 minimum.template = {"array": "minimum({0}, {1})"}
 relu.template = {"array": "maximum({0}, 0.0)"}
+
+
+# --- Decompositions --------------------------------------------------------------------------------
 
 
 def _sech_decomposition(x: Any) -> Any:
@@ -110,7 +112,7 @@ def _logsumexp_decomposition(*x: Any) -> Any:
     for xi in x[1:]:
         others.append(minimum(top, xi))
         top = maximum(top, xi)
-    # Of an infinite top the gaps would be NaN.
+    # If top is infinite, the gaps are NaN.
     return where(abs(top) < inf, lambda: top + log1p(sum([exp(xi - top) for xi in others])), top)
 
 
@@ -118,7 +120,7 @@ def _softmax_cross_entropy_decomposition(f_y: Any, *others: Any) -> Any:
     gaps = [f_k - f_y for f_k in others]
     top = reduce(maximum, gaps, 0.0)
     rest = sum([exp(gap - top) for gap in gaps])
-    # Of an infinite top the rest is NaN.
+    # If top is infinite, the rest is NaN.
     return where(
         top > 0.0, lambda: where(top < inf, lambda: top + log(exp(-top) + rest), top), lambda: log1p(rest)
     )
