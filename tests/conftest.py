@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,6 +39,12 @@ def _table_as_it_was():
     yield
     for name in TABLE.keys() - before:
         del TABLE[name]
+
+
+@pytest.fixture
+def no_numpy(monkeypatch):
+    """A machine without NumPy."""
+    monkeypatch.setitem(sys.modules, "numpy", None)
 
 
 @pytest.fixture(scope="session")

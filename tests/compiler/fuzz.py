@@ -5,7 +5,11 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import pytest
+
 from autograd_lite import Value, where
+from autograd_lite.compiler import compile
 from autograd_lite.core.primitive import TABLE
 from tests.sampling import call
 
@@ -91,3 +95,16 @@ def eager(program: Callable[..., Any], x: list[float]) -> tuple[float, list[floa
 
 def close(a: float, b: float, scale: float, tolerance: float) -> bool:
     return abs(a - b) <= tolerance * max(scale, abs(a)) or (math.isnan(a) and math.isnan(b))
+
+
+def agrees(f, *points):
+    """Whether source and arrays give what the eager engine gives; the source must not fail."""
+    program = compile(lambda x: f(*x), list(points[0]))
+    for point in points:
+        value, gradient = eager(lambda x: f(*x), list(point))
+        got = program.function()(list(point))
+        assert got[0] == pytest.approx(value, rel=1e-14)
+        assert got[1] == pytest.approx(gradient, rel=1e-14)
+        values, gradients = program.batch(np.array([point, point]), reduce=None)
+        assert values[1] == pytest.approx(value, rel=1e-14)
+        assert [*gradients[1]] == pytest.approx(gradient, rel=1e-14)

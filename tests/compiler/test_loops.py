@@ -12,8 +12,7 @@ import pytest
 
 import autograd_lite as ag
 from autograd_lite import Value, dot, nn, relu, tanh
-from autograd_lite.compiler import compile
-from autograd_lite.compiler import kernels as program_module
+from autograd_lite.compiler import compile, kernels
 from autograd_lite.compiler.codegen import c_function as c
 from autograd_lite.compiler.codegen.c_workspace import Workspace
 from autograd_lite.compiler.loops import lowering
@@ -774,7 +773,7 @@ def test_equal_samples_are_computed_once_and_not_told_apart():
 
 
 def test_a_large_recorded_loss_runs_by_its_loops(monkeypatch):
-    monkeypatch.setattr(program_module, "STRAIGHT_LINE", 100)
+    monkeypatch.setattr(kernels, "STRAIGHT_LINE", 100)
     _, loss, _ = next(batches())
     program = compile(loss)
     assert program.form == "loops"
