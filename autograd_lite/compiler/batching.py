@@ -22,6 +22,7 @@ from autograd_lite.compiler.runtime.executor import split_sums
 from autograd_lite.compiler.runtime.interface import Kernel
 from autograd_lite.compiler.runtime.machine import Machine
 from autograd_lite.core.value import Value
+from autograd_lite.transforms.pytrees import Column, Pytree
 
 
 class Batching(Calls):
@@ -29,7 +30,7 @@ class Batching(Calls):
 
     # --- From batches to columns
 
-    def converted(self, batches: Sequence[Any]) -> tuple[list[Any], int]:
+    def converted(self, batches: Sequence[Pytree]) -> tuple[list[Column], int]:
         """Return a column for each number, lists if there is no NumPy, and the number of samples."""
         if len(batches) != len(self.arguments):
             raise TypeError(f"{self.name}.batch() takes {len(self.arguments)} batches, got {len(batches)}")
@@ -51,14 +52,14 @@ class Batching(Calls):
             raise ValueError(f"{self.name}.batch() of no samples is undefined")
         return columns, sizes.pop()
 
-    def checked_columns(self, batches: Sequence[Any]) -> tuple[list[Any], int]:
+    def checked_columns(self, batches: Sequence[Pytree]) -> tuple[list[Column], int]:
         """Return the columns of batches that passed the checks, and the number of samples."""
         columns, m = self.converted(batches)
         if not isinstance(columns[0], list):  # without NumPy the loop itself checks each sample
             self.check(columns, self.leaf_numbers())
         return columns, m
 
-    def _samples(self, kernel: Any, batches: Sequence[Any]) -> tuple[Any, int]:
+    def _samples(self, kernel: Any, batches: Sequence[Pytree]) -> tuple[Any, int]:
         """Return the samples as a kernel reads them; machine code reads whole arrays without a copy."""
         if not self.arguments and not batches:
             return kernel.samples([]), 1
@@ -72,7 +73,7 @@ class Batching(Calls):
         columns, m = self.checked_columns(batches)
         return kernel.samples(columns), m
 
-    def prepared(self, batches: Sequence[Any]) -> tuple[Kernel, Any, int]:
+    def prepared(self, batches: Sequence[Pytree]) -> tuple[Kernel, Any, int]:
         """Return the kernel by the leaves, the batches as it reads them, and the number of samples."""
         kernel: Any = self.kernel("leaf")
         return kernel, *self._samples(kernel, batches)
@@ -84,7 +85,7 @@ class Batching(Calls):
         """Whether a check of the inputs reads the leaves."""
         return self.checks.moves
 
-    def check(self, columns: list[Any], leaves: Sequence[float]) -> None:
+    def check(self, columns: list[Column], leaves: Sequence[float]) -> None:
         """Raise what the eager engine raises for the first sample with a label that it refuses."""
         if not self.checks:
             return
@@ -95,20 +96,20 @@ class Batching(Calls):
             with in_sample(i):
                 self.checks.run([float(column[i]) for column in columns], leaves)
 
-    def _suspects(self, columns: list[Any], leaves: Sequence[float]) -> Any:
+    def _suspects(self, columns: list[Column], leaves: Sequence[float]) -> Any:
         """Return the numbers of the samples that fail a check, an array of integers."""
         np, m = arrays.numpy(), len(columns[0])
-        if "checks" not in self._kernels:
-            self._kernels["checks"] = self._demands(np)
+        if "checks" not in self._columnwise:
+            self._columnwise["checks"] = self._demands(np)
         with np.errstate(all="ignore"):
-            found = self._kernels["checks"](columns, np.array(leaves))
+            found = self._columnwise["checks"](columns, np.array(leaves))
             holds = np.all([np.broadcast_to(x, m) for x in found], axis=0)
         return np.flatnonzero(~holds)
 
     # --- Sums over samples
 
     def _reduced(
-        self, kind: str, batches: Sequence[Any], mean: bool, executor: Executor | None, deterministic: bool
+        self, kind: str, batches: Sequence[Pytree], mean: bool, executor: Executor | None, deterministic: bool
     ) -> tuple[float, list[float]]:
         """Return the sums, or means, of the value and of the gradients over the samples."""
         leaves = self.leaf_numbers()
@@ -142,7 +143,7 @@ class Batching(Calls):
 
     # --- Each sample
 
-    def _per_sample(self, batches: Sequence[Any], kind: str, reduce: str | None) -> Any:
+    def _per_sample(self, batches: Sequence[Pytree], kind: str, reduce: str | None) -> Pytree:
         """Return the value and the gradients of each sample, of shape (samples, ...), or reduced."""
         np, leaves = arrays.numpy(), self.leaf_numbers()
         if self._native is not None:
@@ -167,34 +168,38 @@ class Batching(Calls):
         built = [tree.stacked(scaled, np) for _, tree in self.arguments]
         return value, built[0] if len(built) == 1 else tuple(built)
 
-    def _each_in_numpy(self, columns: list[Any], m: int, leaves: Sequence[float], kind: str) -> list[Any]:
+    def _each_in_numpy(
+        self, columns: list[Column], m: int, leaves: Sequence[float], kind: str
+    ) -> list[Column]:
         """Return a column for each output."""
-        np, name = arrays.numpy(), f"columns {kind}"
-        if name not in self._kernels:
-            self._kernels[name] = self._array_function(kind, np)
+        np = arrays.numpy()
+        if kind not in self._columnwise:
+            self._columnwise[kind] = self._array_function(kind, np)
         with np.errstate(all="ignore"):
             # The leaves as NumPy's numbers: Python's raise an error where these give ∞.
-            out = self._kernels[name](columns, np.array(leaves))
+            out = self._columnwise[kind](columns, np.array(leaves))
             return [np.broadcast_to(np.asarray(x, dtype=float), m) for x in out]
 
     # --- Numbers that are not finite
 
     def settled_sums(
-        self, columns: list[Any], m: int, leaves: Sequence[float], kind: str
+        self, columns: list[Column], m: int, leaves: Sequence[float], kind: str
     ) -> tuple[float, list[float]]:
         """Return the sums over samples by the eager engine, because those of a faster form are not finite.
 
         It runs the samples that are not finite in NumPy, or all if none is, and raises its own errors.
         """
         if not columns or isinstance(columns[0], list):
-            outputs: list[Any] = [[math.nan] * m for _ in range(1 + len(self._inputs(kind)))]
+            outputs: list[Column] = [[math.nan] * m for _ in range(1 + len(self._inputs(kind)))]
         else:
             outputs = [x.copy() for x in self._each_in_numpy(columns, m, leaves, kind)]
         self._settle(outputs, columns, leaves, kind)
         value, *gradients = [sum(map(float, x)) for x in outputs]
         return value, gradients
 
-    def _settle(self, outputs: list[Any], columns: list[Any], leaves: Sequence[float], kind: str) -> None:
+    def _settle(
+        self, outputs: list[Column], columns: list[Column], leaves: Sequence[float], kind: str
+    ) -> None:
         """Write eager results into the samples with an output that is not finite, or into all if none is."""
         suspects: Any = []
         if not isinstance(outputs[0], list):

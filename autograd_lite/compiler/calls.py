@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
-from typing import Any
+from types import ModuleType
 
 from autograd_lite.compiler.codegen import python
 from autograd_lite.compiler.kernels import Kernels
+from autograd_lite.compiler.runtime.interface import Summing, Sums
+from autograd_lite.transforms.pytrees import Leaf, Pytree
 
 FLOAT = {float}
 # What compiled code raises for numbers that the eager engine refuses, or computes after all.
@@ -48,15 +50,15 @@ class Calls(Kernels):
         return "argument" if self.arguments else "leaf"
 
     @cached_property
-    def _by_arguments(self) -> Callable[..., Any]:
+    def _by_arguments(self) -> Callable[..., Pytree]:
         return self._compiled(self._shown)
 
     @cached_property
-    def leaf_function(self) -> Callable[..., Any]:
+    def leaf_function(self) -> Callable[..., Pytree]:
         """The plain function behind `backward`: of the arguments and the numbers of the leaves."""
         return self._compiled("leaf")
 
-    def _compiled(self, kind: str) -> Callable[..., Any]:
+    def _compiled(self, kind: str) -> Callable[..., Pytree]:
         if self.form in ("machine code", "loops"):
             return partial(self._by_kernel, self.kernel("leaf"))
         if self.form == "source":
@@ -64,14 +66,14 @@ class Calls(Kernels):
             return python.load(text, self.name, {name: row.forward for name, row in opaque.items()})
         return lambda *given: self._on_tape(kind, given)
 
-    def _by_kernel(self, kernel: Callable[..., Any], leaves: Sequence[float]) -> Any:
+    def _by_kernel(self, kernel: Summing, leaves: Sequence[float]) -> Sums:
         """Call a recorded loss. A kernel's IEEE arithmetic raises nothing where the eager engine does."""
         value, gradients = kernel((), leaves)
         if not math.isfinite(value + sum(gradients)) and not all(map(math.isfinite, (value, *gradients))):
             (value,), gradients = self._eager([], leaves, "leaf")
         return value, gradients
 
-    def _on_tape(self, kind: str, given: tuple[Any, ...]) -> Any:
+    def _on_tape(self, kind: str, given: tuple[Pytree, ...]) -> Pytree:
         *arguments, leaves = given if self.leaves else (*given, [])
         numbers = self._flat(arguments)
         if not self.scalar or self._tape is None:
@@ -82,7 +84,7 @@ class Calls(Kernels):
 
     # --- Containers
 
-    def _settled(self, arguments: Sequence[Any], kind: str) -> Any:
+    def _settled(self, arguments: Sequence[Pytree], kind: str) -> Pytree:
         """Return what the eager engine gives where the compiled code failed, or raise its located error."""
         values, gradients = self._eager(self._flat(arguments), self.leaf_numbers(), kind)
         if not self.scalar:
@@ -95,28 +97,28 @@ class Calls(Kernels):
                 f"{self.name} returns {len(self.outputs)} numbers: only one number has a gradient"
             )
 
-    def _count_arguments(self, arguments: Sequence[Any]) -> None:
+    def _count_arguments(self, arguments: Sequence[Pytree]) -> None:
         if len(arguments) != len(self.arguments):
             raise TypeError(f"{self.name}() takes {len(self.arguments)} arguments, got {len(arguments)}")
 
-    def _floats(self, arguments: Sequence[Any]) -> tuple[Any, ...]:
+    def _floats(self, arguments: Sequence[Pytree]) -> tuple[Pytree, ...]:
         """Return the arguments in floats: NumPy's own numbers would compute in their own precision."""
         self._count_arguments(arguments)
         return tuple(
             [tree.floats(x, given) for (given, tree), x in zip(self.arguments, arguments, strict=True)]
         )
 
-    def _flat(self, arguments: Sequence[Any]) -> list[float]:
+    def _flat(self, arguments: Sequence[Pytree]) -> list[float]:
         self._count_arguments(arguments)
         pairs = zip(self.arguments, arguments, strict=True)
         return [number for (given, tree), x in pairs for number in tree.flat(x, given)]
 
-    def _like_arguments(self, gradients: Iterator[Any]) -> Any:
+    def _like_arguments(self, gradients: Iterator[Leaf]) -> Pytree:
         """Return gradients shaped like the arguments; of one argument: like it."""
         built = [tree.build(gradients) for _, tree in self.arguments]
         return built[0] if len(built) == 1 else tuple(built)
 
-    def _as_arrays(self, returned: Any) -> Any:
+    def _as_arrays(self, returned: Pytree) -> Pytree:
         if not self.scalar:
             return returned
         value, gradients = returned
@@ -124,7 +126,7 @@ class Calls(Kernels):
         pairs = zip(self.arguments, several, strict=True)
         return value, self._like_arguments(x for (given, tree), g in pairs for x in tree.flat(g, given))
 
-    def function(self, namespace: Any = math) -> Callable[..., Any]:
+    def function(self, namespace: ModuleType = math) -> Callable[..., Pytree]:
         """Return a plain function for the arrays of a namespace, for `jax.jit` or a GPU to take.
 
         It takes arguments shaped like the example, an array where that had a number, then, where there are
@@ -137,9 +139,9 @@ class Calls(Kernels):
         run = self._array_function(kind, namespace)
         demands = self._demands(namespace)
 
-        def function(*arguments: Any) -> Any:
+        def function(*arguments: Pytree) -> Pytree:
             *given, leaves = arguments if self.leaves else (*arguments, [])
-            columns: list[Any] = []
+            columns: list[Leaf] = []
             for (_, tree), x in zip(self.arguments, given, strict=True):
                 tree.collect(x, columns)
             out = run(columns, leaves)

@@ -11,25 +11,27 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
+from types import ModuleType
 from typing import Any, TypeAlias
 
 from autograd_lite.compiler.codegen import arrays, python
 from autograd_lite.compiler.frontend.checks import Checks
 from autograd_lite.compiler.frontend.recording import Recording
-from autograd_lite.compiler.ir.graph import Graph
+from autograd_lite.compiler.ir.graph import Graph, Op
 from autograd_lite.compiler.loops import lowering
 from autograd_lite.compiler.loops.ir import LoopProgram
 from autograd_lite.compiler.loops.reroll import reroll
 from autograd_lite.compiler.loops.vectorize import VectorizedBatch, vectorize
 from autograd_lite.compiler.passes.differentiate import differentiate
 from autograd_lite.compiler.runtime import machine as native
+from autograd_lite.compiler.runtime.interface import Columns, Numbers, Summing, Sums
 from autograd_lite.compiler.runtime.interpreter import Tape, TapeKernel, input_values, replay
 from autograd_lite.compiler.runtime.machine import Machine
 from autograd_lite.compiler.runtime.numpy_kernel import NumpyKernel
 from autograd_lite.core.collector import collector_paused
 from autograd_lite.core.primitive import TABLE, Primitive
 from autograd_lite.core.value import Value
-from autograd_lite.transforms.pytrees import Tree
+from autograd_lite.transforms.pytrees import Column, Tree
 
 # Above this many operations straight-line code takes longer to compile, some 30 µs an operation, than a tape
 # loses by a thousand runs; measured by `python -m tests.benchmarks`.
@@ -42,6 +44,8 @@ LOOP = 6
 # To look for samples takes a quarter of a millisecond for a nest: too much for a long recurrence.
 MANY_NESTS = 3_000
 
+# A function of columns and leaves, in the arrays of a namespace, that returns a column for each output.
+ColumnFunction: TypeAlias = Callable[[Sequence[Column], Numbers], list[Column]]
 # How machine code is made: the type of its numbers, whether it may reorder sums, and the threads.
 How: TypeAlias = tuple[str, bool, int]
 
@@ -88,7 +92,7 @@ class Computation:
     def _start(self) -> None:
         """Set what is compiled again where a pickle is loaded."""
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         kept = ("_origin", "checks", "result", "arguments", "leaves", "name", "scalar", "_count", "_arrays")
         state = {slot: self.__dict__[slot] for slot in (*kept, "_operations")}
         # Gradients are nodes of the graph; that of a recorded loss is made again.
@@ -122,7 +126,7 @@ class Computation:
     def _source_size(self) -> int:
         """About how many operations the source has."""
         origin = self._origin
-        pairs: Iterator[tuple[Any, int]]
+        pairs: Iterator[tuple[Op, int]]
         if isinstance(origin, Recording):
             pairs = zip(map(origin.rows.__getitem__, origin.codes), origin.counts, strict=True)
         else:
@@ -198,7 +202,8 @@ class Kernels(Computation):
     """The forms of a computation; each is compiled when it is first asked for, and kept."""
 
     def _start(self) -> None:
-        self._kernels: dict[str, Callable[..., Any]] = {}
+        self._kernels: dict[str, Summing] = {}
+        self._columnwise: dict[str, ColumnFunction] = {}
         self._machine: Machine | None = None
         self._native: How | None = None
 
@@ -267,13 +272,13 @@ class Kernels(Computation):
 
     # --- Sums over samples
 
-    def kernel(self, kind: str) -> Callable[..., Any]:
+    def kernel(self, kind: str) -> Summing:
         """Return the function of columns and leaves that gives the sums of the value and of the gradients."""
         if kind not in self._kernels:
             self._kernels[kind] = self._kernel(kind)
         return self._kernels[kind]
 
-    def _kernel(self, kind: str) -> Callable[..., Any]:
+    def _kernel(self, kind: str) -> Summing:
         try:
             np = arrays.numpy()
         except ModuleNotFoundError:
@@ -285,7 +290,7 @@ class Kernels(Computation):
         except lowering.IrregularError:
             return TapeKernel(partial(self._taped, kind), np)
 
-    def loop(self, kind: str) -> Callable[..., Any]:
+    def loop(self, kind: str) -> Summing:
         """Return the sums as one Python function that loops over samples: the form without NumPy."""
         text, opaque = python.loop_source(
             self.graph, self._nodes(kind), name=f"{self.name}_loop", title=self._title(), n=self._count,
@@ -293,7 +298,7 @@ class Kernels(Computation):
         )  # fmt: skip
         loop = python.load(text, f"{self.name}_loop", {name: row.forward for name, row in opaque.items()})
 
-        def sums(columns: list[Any], leaves: Sequence[float]) -> Any:
+        def sums(columns: Columns, leaves: Sequence[float]) -> Sums:
             samples = list(zip(*[c.tolist() if hasattr(c, "tolist") else c for c in columns], strict=True))
             try:
                 value, *gradients = loop(samples, leaves) if self.leaves else loop(samples)
@@ -313,7 +318,7 @@ class Kernels(Computation):
     def _made(self, kind: str, how: How, each: bool) -> Machine:
         """Return machine code for sums over samples, or for the outputs of `each` sample."""
         np = arrays.numpy()
-        found: Any
+        found: LoopProgram | VectorizedBatch | tuple[Graph, list[int]]
         try:
             found = self._loops(kind, "c") if each else self._vectorized(kind, "c")
             program = found if isinstance(found, LoopProgram) else found.program
@@ -332,12 +337,12 @@ class Kernels(Computation):
 
     # --- Arrays
 
-    def _array_function(self, kind: str, namespace: Any) -> Callable[..., list[Any]]:
+    def _array_function(self, kind: str, namespace: ModuleType) -> ColumnFunction:
         """Return the outputs as a function of columns and leaves, arrays of a namespace."""
         nodes, n = self._nodes(kind), len(self.leaves)
         return arrays.array_function(self.graph, nodes, namespace, name=self.name, n=self._count, leaves=n)
 
-    def _demands(self, namespace: Any) -> Callable[..., list[Any]]:
+    def _demands(self, namespace: ModuleType) -> ColumnFunction:
         """Return the same for the checks: a function that says where the numbers pass."""
         graph, demands, n = self.checks.graph, self.checks.demands, len(self.leaves)
         return arrays.array_function(graph, demands, namespace, name=self.name, n=self._count, leaves=n)

@@ -11,7 +11,6 @@ import math
 import warnings
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import Any
 
 from autograd_lite.compiler.batching import Batching
 from autograd_lite.compiler.calls import FAILURES, FLOAT
@@ -26,10 +25,10 @@ from autograd_lite.core.collector import collector_paused
 from autograd_lite.core.numbers import real, whole
 from autograd_lite.core.primitive import TABLE, Primitive
 from autograd_lite.core.value import Value
-from autograd_lite.transforms.pytrees import flatten
+from autograd_lite.transforms.pytrees import Pytree, flatten
 
 
-def compile(function: Callable[..., Any] | Value, *example: Any, name: str | None = None) -> Program:
+def compile(function: Callable[..., Pytree] | Value, *example: Pytree, name: str | None = None) -> Program:
     """Return the `Program` of a function, traced once on arguments shaped like the `example`, or of a loss.
 
     The function takes numbers in lists, tuples, dicts or arrays and returns a number (or several: then the
@@ -63,7 +62,7 @@ def _identifier(title: str) -> str:
     return identifier("program" if title == "<lambda>" else title, {*dir(math), *TABLE})
 
 
-def _argument_names(function: Callable[..., Any], n: int) -> list[str]:
+def _argument_names(function: Callable[..., Pytree], n: int) -> list[str]:
     """Return the names of a function's parameters, and x1, x2, ... where it does not say."""
     try:
         parameters = [*inspect.signature(function).parameters.values()]
@@ -125,7 +124,7 @@ class Program(Batching):
 
     # --- Calls
 
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, *arguments: Pytree) -> Pytree:
         """Return the value and the gradients, shaped like the arguments (of one argument: like it).
 
         Without arguments the gradients are those by ``leaves``, a list. A function of several numbers has
@@ -146,7 +145,7 @@ class Program(Batching):
             return self._settled(arguments, self._shown)
         return self._as_arrays(returned) if self._arrays else returned
 
-    def backward(self, *arguments: Any, seed: float = 1.0) -> float:
+    def backward(self, *arguments: Pytree, seed: float = 1.0) -> float:
         """Add the gradient by each leaf, times `seed`, to its ``grad``; return the value."""
         self._needs_scalar()
         seed = real(seed, "the seed")
@@ -166,13 +165,13 @@ class Program(Batching):
 
     def batch(
         self,
-        *batches: Any,
+        *batches: Pytree,
         reduce: str | None = "mean",
         wrt: str | None = None,
         backward: bool = False,
         executor: Executor | None = None,
         deterministic: bool = False,
-    ) -> Any:
+    ) -> Pytree:
         """Return the value and the gradients over a batch: arrays with one more axis in front, the samples.
 
         `reduce` is "mean" or "sum"; with None all results are arrays with an entry for each sample. The
@@ -213,7 +212,9 @@ class Program(Batching):
             return value
         return value, gradients
 
-    def descend(self, *batches: Any, lr: float | Callable[[int], float] = 0.1, steps: int = 1) -> list[float]:
+    def descend(
+        self, *batches: Pytree, lr: float | Callable[[int], float] = 0.1, steps: int = 1
+    ) -> list[float]:
         """Move the leaves by `steps` steps of gradient descent on the mean over a batch; return its values.
 
         `lr` is the step size, or gives it for the number of the step, from 0. Raises `FloatingPointError`,
@@ -223,7 +224,7 @@ class Program(Batching):
         with self.descent(*batches, lr=lr) as step:
             return step.run(steps)
 
-    def descent(self, *batches: Any, lr: float | Callable[[int], float] = 0.1) -> Descent:
+    def descent(self, *batches: Pytree, lr: float | Callable[[int], float] = 0.1) -> Descent:
         """Return what takes steps of gradient descent on a batch one by one, with the parameters in an array.
 
         ``with program.descent(X, y, lr=0.1) as step:`` each call ``step()`` moves them and returns the mean

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cached_property
 from itertools import chain, islice
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import Any, NamedTuple, TypeAlias
 
 from autograd_lite.core.numbers import real
 from autograd_lite.core.value import Value
@@ -22,23 +23,27 @@ _LISTS = {list, tuple}
 _NUMBER_TYPES = {float, int}  # which `float` converts as `real` does
 _NUMBERS = "fiu"  # kinds of NumPy's types; a bool is a slip, here as elsewhere
 
+Pytree: TypeAlias = Any  # numbers, or lists, tuples, dicts and NumPy arrays of pytrees
+Leaf: TypeAlias = Any  # what stands in place of a number: a float, a Value, an array, a traced value
+Column: TypeAlias = Any  # one number of every sample: an array of shape (samples,), or a list without NumPy
+
 
 class Flat(NamedTuple):
     """A pytree taken apart: its shape, and its leaves, which are floats and Values."""
 
     tree: Tree
-    leaves: list[Any]
+    leaves: list[Leaf]
 
     @property
     def paths(self) -> list[str]:
         """Where each leaf stands, as one would write it: ``"['a'][1]"``."""
         return self.tree.paths
 
-    def around(self, leaves: Iterable[Any]) -> Any:
+    def around(self, leaves: Iterable[Leaf]) -> Pytree:
         """Return the same containers around other leaves."""
         return self.tree.build(iter(leaves))
 
-    def leaves_of(self, other: Flat, names: str) -> list[Any]:
+    def leaves_of(self, other: Flat, names: str) -> list[Leaf]:
         """Return the leaves of `other` in the order of this; `ValueError` unless their paths are the same."""
         leaves, wanted = dict(zip(other.paths, other.leaves, strict=True)), dict.fromkeys(self.paths)
         odd = [path for path in (*wanted, *leaves) if not (path in wanted and path in leaves)]
@@ -47,7 +52,7 @@ class Flat(NamedTuple):
         return [leaves[path] for path in self.paths]
 
 
-def flatten(example: Any, what: str) -> Flat:
+def flatten(example: Pytree, what: str) -> Flat:
     """Take a pytree apart. Raises `TypeError` for a leaf that is not a number, naming it from `what` on.
 
     >>> flat = flatten({"w": [1.0, 2.0], "b": 3}, "parameters")
@@ -56,7 +61,7 @@ def flatten(example: Any, what: str) -> Flat:
     >>> flat.around([4.0, 5.0, 6.0])
     {'w': [4.0, 5.0], 'b': 6.0}
     """
-    leaves: list[Any] = []
+    leaves: list[Leaf] = []
     return Flat(Tree(example, what, leaves), leaves)
 
 
@@ -68,9 +73,9 @@ class Tree:
     `leaves`.
     """
 
-    def __init__(self, example: Any, what: str, leaves: list[Any]) -> None:
+    def __init__(self, example: Pytree, what: str, leaves: list[Leaf]) -> None:
         self.kind: str | type
-        self.keys: list[Any] = []
+        self.keys: list[object] = []
         self.children: list[Tree] = []
         if isinstance(example, dict):
             self.kind, self.keys, parts = "dict", list(example), list(example.values())
@@ -111,7 +116,7 @@ class Tree:
 
     # --- Putting together
 
-    def build(self, leaves: Iterator[Any]) -> Any:
+    def build(self, leaves: Iterator[Leaf]) -> Pytree:
         """Return the containers around the next of `leaves`."""
         if self.kind == "number":
             return next(leaves)
@@ -150,7 +155,7 @@ class Tree:
 
     # --- Taking apart an argument of this shape
 
-    def flat(self, argument: Any, what: str) -> list[float]:
+    def flat(self, argument: Pytree, what: str) -> list[float]:
         """Return the numbers of an argument; `TypeError` or `ValueError` if its shape is another."""
         if self.kind == "number":
             return [real(argument, what)]
@@ -164,20 +169,20 @@ class Tree:
             for number in child.flat(part, what + step)
         ]
 
-    def _parts_of(self, argument: Any, what: str) -> list[Any]:
+    def _parts_of(self, argument: Pytree, what: str) -> list[Pytree]:
         if self.kind == "dict":
             if not isinstance(argument, dict) or set(argument) != set(self.keys):
                 raise TypeError(f"{what} must be a dict with the keys {self.keys}, got {argument!r}")
             return [argument[key] for key in self.keys]
         try:
-            parts: list[Any] = argument.tolist() if hasattr(argument, "tolist") else list(argument)
+            parts: list[Pytree] = argument.tolist() if hasattr(argument, "tolist") else list(argument)
         except TypeError:
             raise TypeError(f"{what} must hold {len(self.children)} parts, got {argument!r}") from None
         if len(parts) != len(self.children):
             raise ValueError(f"{what} must hold {len(self.children)} parts, got {len(parts)}")
         return parts
 
-    def floats(self, argument: Any, what: str) -> Any:
+    def floats(self, argument: Pytree, what: str) -> Pytree:
         """Return an argument in lists and dicts with floats for its numbers, or itself if it holds floats."""
         if self.holds_floats(argument):
             return argument
@@ -187,7 +192,7 @@ class Tree:
             return listed
         return self._in_lists(iter(self.flat(argument, what)))
 
-    def holds_floats(self, argument: Any) -> bool:
+    def holds_floats(self, argument: Pytree) -> bool:
         """Return whether an argument has this shape, in lists, tuples and dicts, and holds only floats.
 
         A look at each level at once takes 6 µs for 10 lists of 10 numbers, where taking them apart takes 40.
@@ -208,7 +213,7 @@ class Tree:
             argument = [*chain.from_iterable(argument)]
         return _FLOAT.issuperset(map(type, argument))
 
-    def _in_lists(self, numbers: Iterator[float]) -> Any:
+    def _in_lists(self, numbers: Iterator[float]) -> Pytree:
         if self.kind == "number":
             return next(numbers)
         if self._is_row:
@@ -216,7 +221,7 @@ class Tree:
         parts = [child._in_lists(numbers) for child in self.children]
         return dict(zip(self.keys, parts, strict=True)) if self.kind == "dict" else parts
 
-    def collect(self, argument: Any, leaves: list[Any]) -> None:
+    def collect(self, argument: Pytree, leaves: list[Leaf]) -> None:
         """Append what stands in `argument` where the example had its numbers: arrays, tensors, tracers."""
         if self.kind == "number":
             leaves.append(argument)
@@ -246,13 +251,13 @@ class Tree:
     def _is_row(self) -> bool:
         return self.sample_shape is not None and len(self.sample_shape) == 1
 
-    def row_count(self, batch: Any) -> int:
+    def row_count(self, batch: Pytree) -> int:
         """Return the number of samples if `batch` is an array with a row for each, else 0."""
         shape = getattr(batch, "shape", ())
         numbers = getattr(getattr(batch, "dtype", None), "kind", "f") in _NUMBERS
         return shape[0] if shape and shape[1:] == self.sample_shape and numbers else 0
 
-    def columns(self, batch: Any, what: str, numpy: Any) -> list[Any]:
+    def columns(self, batch: Pytree, what: str, numpy: ModuleType | None) -> list[Column]:
         """Return an array of shape (samples,) for each number of a sample; without `numpy`, a list.
 
         Raises `ValueError` or `TypeError`, naming the part, if the batch has another shape.
@@ -293,7 +298,7 @@ class Tree:
             for column in child.columns(array[:, k], f"{what}[{k}]", numpy)
         ]
 
-    def _columns_of_lists(self, batch: Any, what: str) -> list[Any]:
+    def _columns_of_lists(self, batch: Pytree, what: str) -> list[Column]:
         try:
             rows = list(batch)
         except TypeError:
@@ -302,7 +307,7 @@ class Tree:
             return [[real(x, what) for x in rows]]
         return self._columns_of_parts(rows, what, None) if rows else [[]] * len(self.paths)
 
-    def _columns_of_parts(self, batch: Any, what: str, numpy: Any) -> list[Any]:
+    def _columns_of_parts(self, batch: Pytree, what: str, numpy: ModuleType | None) -> list[Column]:
         try:
             parts = list(zip(*batch, strict=True))
         except (TypeError, ValueError):
@@ -315,7 +320,7 @@ class Tree:
             for column in child.columns(list(part), f"{what}[{k}]", numpy)
         ]
 
-    def stacked(self, columns: Iterator[Any], numpy: Any) -> Any:
+    def stacked(self, columns: Iterator[Column], numpy: ModuleType) -> Pytree:
         """Undo `columns`: return arrays with the samples in front, in dicts where the shape has dicts."""
         if self.kind == "number":
             return next(columns)
@@ -327,7 +332,7 @@ class Tree:
         return numpy.stack(parts, axis=1)
 
 
-def _has_bool(batch: Any) -> bool:
+def _has_bool(batch: Pytree) -> bool:
     """Return whether a list holds a bool, which NumPy would take for a number."""
     if not isinstance(batch, list | tuple):
         return False
@@ -341,7 +346,7 @@ def _has_bool(batch: Any) -> bool:
     )
 
 
-def _is_literal(key: Any) -> bool:
+def _is_literal(key: object) -> bool:
     """Return whether a key, printed as Python source, is itself again."""
     try:
         return bool(ast.literal_eval(repr(key)) == key)

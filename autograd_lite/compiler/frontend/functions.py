@@ -6,16 +6,16 @@ Next door: what happens while the function runs (`trace.py`), and a recorded los
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from autograd_lite.compiler.frontend.checks import Checks
-from autograd_lite.compiler.frontend.trace import Trace
+from autograd_lite.compiler.frontend.trace import Trace, TracedValue
 from autograd_lite.compiler.ir.graph import Graph
 from autograd_lite.compiler.passes.differentiate import pull_back
 from autograd_lite.compiler.passes.rebuild import rebuild
 from autograd_lite.core.collector import collector_paused
 from autograd_lite.core.value import Value
-from autograd_lite.transforms.pytrees import Tree, flatten
+from autograd_lite.transforms.pytrees import Pytree, Tree, flatten
 
 
 class TracedFunction(NamedTuple):
@@ -30,12 +30,12 @@ class TracedFunction(NamedTuple):
 
 
 def trace_function(
-    function: Callable[..., Any], names: Sequence[str], example: Sequence[Any]
+    function: Callable[..., Pytree], names: Sequence[str], example: Sequence[Pytree]
 ) -> TracedFunction:
     """Run a function once on traced values, in containers like those of the example; `names` name them."""
     trace = Trace(Graph(share=False), pull_back)
     trees = [flatten(x, f"the example {given}").tree for given, x in zip(names, example, strict=True)]
-    inputs: list[Any] = []
+    inputs: list[TracedValue] = []
     for given, tree in zip(names, trees, strict=True):
         tree.check_printable(f"the example {given}")
         for path in tree.paths:

@@ -15,15 +15,16 @@ import types
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import Context
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn, TypeAlias
+from typing import NamedTuple, NoReturn, TypeAlias
 
 from autograd_lite.compiler.ir.graph import Graph, Op
 from autograd_lite.core import modes
 from autograd_lite.core import rules as table
 from autograd_lite.core.numbers import is_real
-from autograd_lite.core.primitive import ATOM, Primitive, Tracer
+from autograd_lite.core.primitive import ATOM, Primitive, Scalar, Tracer
 from autograd_lite.core.value import Value, topological_order
 from autograd_lite.transforms.linear_map import Variable
+from autograd_lite.transforms.pytrees import Pytree
 
 # What a recorded `where` is refused with, here and in `recording.py`.
 BRANCH_TAKEN = (
@@ -45,8 +46,8 @@ def _refuse(what: str) -> NoReturn:
     raise TraceError(at + what)
 
 
-def _operator(row: Primitive, swapped: bool = False) -> Callable[..., Any]:
-    def method(self: TracedValue, *others: Any) -> Any:
+def _operator(row: Primitive, swapped: bool = False) -> Callable[..., Scalar]:
+    def method(self: TracedValue, *others: Scalar) -> Scalar:
         if not all(isinstance(x, Value) or is_real(x) or isinstance(x, bool) for x in others):
             return NotImplemented
         operands = (self, *others)
@@ -55,8 +56,8 @@ def _operator(row: Primitive, swapped: bool = False) -> Callable[..., Any]:
     return method
 
 
-def _comparison(name: str) -> Callable[[TracedValue, Any], Any]:
-    def method(self: TracedValue, other: Any) -> Any:
+def _comparison(name: str) -> Callable[[TracedValue, Scalar], Scalar]:
+    def method(self: TracedValue, other: Scalar) -> Scalar:
         if not isinstance(other, Value) and not is_real(other):
             return NotImplemented
         return self._node(name, (self, other))
@@ -65,7 +66,7 @@ def _comparison(name: str) -> Callable[[TracedValue, Any], Any]:
 
 
 def _unknown(what: str) -> Callable[..., NoReturn]:
-    def method(self: Any, *_: Any) -> NoReturn:
+    def method(self: object, *_: object) -> NoReturn:
         _refuse(f"{what} of a traced value is known only when the program runs")
 
     return method
@@ -87,7 +88,7 @@ class TracedValue(Value, Tracer):
         self.primitive = op if isinstance(op, Primitive) else None
 
     @property
-    def operands(self) -> tuple[Any, ...]:
+    def operands(self) -> tuple[Scalar, ...]:
         """The operands, as for any Value: traced values, floats, and Values from outside."""
         graph = self.trace.graph
         if self.primitive is None:
@@ -98,20 +99,20 @@ class TracedValue(Value, Tracer):
         return tuple([outside.get(i, x) for i, x in found])
 
     @property
-    def partials(self) -> tuple[Any, ...]:
+    def partials(self) -> tuple[Scalar, ...]:
         """NaN for each operand, because partials are not known yet; None where no derivative passes."""
         return tuple([None if isinstance(x, float | Condition) else math.nan for x in self.operands])
 
-    def _node(self, op: Any, operands: Iterable[Any]) -> Any:
+    def _node(self, op: Op, operands: Iterable[Scalar]) -> Scalar:
         return self.trace.traced(self.trace.add(op, tuple(map(self.trace.index, operands))))
 
-    def _require(self, holds: Callable[[], Any], sentence: str, refuse: Callable[[float], None]) -> None:
+    def _require(self, holds: Callable[[], Scalar], sentence: str, refuse: Callable[[float], None]) -> None:
         trace = self.trace
         branches = [(c if isinstance(c, Condition) else c != 0.0, taken) for c, taken in trace.branches]
         given = [trace.index(c if taken else ~c) for c, taken in branches]
         trace.checks.append(Check(given, trace.index(holds()), self.index, refuse, sentence))
 
-    def _branch(self, given: Any, taken: bool) -> Any:
+    def _branch(self, given: Scalar, taken: bool) -> Scalar:
         self.trace.branches.append((self, taken))
         try:
             return super()._branch(given, taken)
@@ -120,7 +121,7 @@ class TracedValue(Value, Tracer):
         finally:
             self.trace.branches.pop()
 
-    def _record(self, row: Primitive, operands: tuple[Any, ...]) -> Any:
+    def _record(self, row: Primitive, operands: tuple[Scalar, ...]) -> Scalar:
         first = 1 if row is table.where else 0  # only `where` takes a condition as one
         return self._node(row, (*operands[:first], *map(as_number, operands[first:])))
 
@@ -145,7 +146,7 @@ class TracedValue(Value, Tracer):
             "so write where(condition, x, y), or maximum, minimum, clip, relu"
         )
 
-    def _pulled(self, seeds: Iterable[tuple[Any, Any]], inputs: list[Any]) -> dict[Any, Any]:
+    def _pulled(self, seeds: Iterable[tuple[Scalar, Scalar]], inputs: list[Scalar]) -> dict[Scalar, Scalar]:
         index = self.trace.index
         terms: dict[int, list[int]] = {}
         for y, seed in seeds:
@@ -170,7 +171,7 @@ class TracedValue(Value, Tracer):
 
     __copy__ = __reduce__
 
-    def __deepcopy__(self, memo: Any) -> NoReturn:
+    def __deepcopy__(self, memo: object) -> NoReturn:
         self.__reduce__()
 
 
@@ -193,7 +194,7 @@ class Failed(Primitive):
     def __hash__(self) -> int:
         return hash(repr(self.error))
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return Failed, (self.error,)
 
 
@@ -202,29 +203,29 @@ class Condition(TracedValue):
 
     __slots__ = ()
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: Scalar) -> Scalar:
         if isinstance(other, Condition | bool):
             return self & other
         return table.where(self, other, 0.0)  # false contributes exactly zero, not 0 · ∞
 
     __rmul__ = __mul__
 
-    def __rsub__(self, other: Any) -> Any:
+    def __rsub__(self, other: Scalar) -> Scalar:
         return ~self if type(other) is float and other == 1.0 else as_number(self).__rsub__(other)
 
-    def __and__(self, other: Any) -> Any:
+    def __and__(self, other: Scalar) -> Scalar:
         return (self if other else False) if isinstance(other, bool) else self._node("and", (self, other))
 
-    def __or__(self, other: Any) -> Any:
+    def __or__(self, other: Scalar) -> Scalar:
         return (True if other else self) if isinstance(other, bool) else self._node("or", (self, other))
 
     __rand__, __ror__ = __and__, __or__
 
-    def __invert__(self) -> Any:
+    def __invert__(self) -> Scalar:
         return self._node("not", (self,))
 
 
-def as_number(x: Any) -> Any:
+def as_number(x: Scalar) -> Scalar:
     """Return 1 or 0 for a condition or a bool, everything else as it is."""
     if isinstance(x, Condition):
         return table.where(x, 1.0, 0.0)
@@ -272,7 +273,7 @@ class Trace:
         """Write an operation into the graph; return its node."""
         return self.graph.add(op, operands)
 
-    def index(self, x: Any) -> int:
+    def index(self, x: Scalar) -> int:
         """Return the node of an operand: a traced value, a number, or a Value from outside."""
         if isinstance(x, TracedValue):
             if x.trace is not self:
@@ -280,7 +281,7 @@ class Trace:
             return x.index
         return self._write(x) if isinstance(x, Value) else self.graph.constant(float(x))
 
-    def operands(self, nodes: Iterable[int]) -> list[Any]:
+    def operands(self, nodes: Iterable[int]) -> list[Scalar]:
         """Return nodes as operands for a rule: constants as floats, on which it may branch."""
         known, outside = self.graph.constants, self.outside
         return [known[i] if i in known and i not in outside else self.traced(i) for i in nodes]
@@ -312,14 +313,14 @@ class Trace:
         ]
         return self.graph.add(row, tuple(operands))
 
-    def run(self, function: Callable[..., Any], arguments: list[Any]) -> Any:
+    def run(self, function: Callable[..., Pytree], arguments: list[Pytree]) -> Pytree:
         """Return what the function returns; meanwhile comparisons of Values from outside are traced, too."""
         with self._hooked(), modes.enable_grad():  # also what is compiled within `no_grad`
             return function(*arguments)
 
     @contextlib.contextmanager
     def _hooked(self) -> Iterator[None]:
-        def hook(x: Any, name: str, other: Any) -> Any:
+        def hook(x: Scalar, name: str, other: Scalar) -> Scalar:
             hides = name in ("no_grad", "detach")
             if not running:  # a task that the function started may outlive it, and keeps its context
                 told = hides or name == "record"

@@ -9,16 +9,16 @@ program runs), "constant", and the conditions of `where`: "lt", "le", "gt", "ge"
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from autograd_lite.compiler.ir.simplify import COMMUTATIVE, simplify
 from autograd_lite.core import rules as table
-from autograd_lite.core.primitive import Primitive
+from autograd_lite.core.primitive import Primitive, Scalar
 
 Op: TypeAlias = Primitive | str
 
-COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+COMPARISONS: dict[str, Callable[[Scalar, Scalar], bool]] = {
     name: getattr(operator, name) for name in ("lt", "le", "gt", "ge", "eq", "ne")
 }
 _LOGIC = {"and", "or", "not"}
@@ -46,15 +46,15 @@ class Graph:
         self.labels: dict[int, str] = {}
         self.adjoints: dict[int, int] = {}
         self.origins: dict[int, str] = {}
-        self._known: dict[Any, int] | None = {} if share else None
+        self._known: dict[Hashable, int] | None = {} if share else None
 
     def __len__(self) -> int:
         return len(self.ops)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_known": {}}  # a graph that travels is finished
 
-    def _append(self, op: Op, operands: tuple[int, ...], key: Any = None) -> int:
+    def _append(self, op: Op, operands: tuple[int, ...], key: Hashable = None) -> int:
         if self._known is not None:
             known = self._known.get(key)
             if known is not None:
@@ -101,7 +101,7 @@ class Graph:
             return self._append(op, operands, (op, operands[::-1]))
         return self._append(op, operands, (op, operands))
 
-    def _folded(self, op: Op, numbers: list[Any]) -> int | None:
+    def _folded(self, op: Op, numbers: Sequence[Scalar]) -> int | None:
         """Return the constant that an operation on numbers gives, None if it raises: the run will say so."""
         try:
             if op in COMPARISONS:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import types
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
 
 from autograd_lite.compiler.frontend.trace import Trace, TracedValue
 from autograd_lite.compiler.ir.graph import Graph, Op
@@ -16,7 +15,7 @@ from autograd_lite.compiler.passes import decompositions
 from autograd_lite.compiler.passes.differentiate import pull_back
 from autograd_lite.compiler.passes.rebuild import rebuild
 from autograd_lite.core import rules as table
-from autograd_lite.core.primitive import TABLE, Primitive
+from autograd_lite.core.primitive import TABLE, Primitive, Scalar
 
 
 def decompose(
@@ -67,12 +66,12 @@ class Decomposer(Trace):
 class _RowsForMath:
     """Stands for `math` in a user's forward function: its functions are the rows of the table."""
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         row = TABLE.get({"fabs": "abs", "fsum": "sum"}.get(name, name))
         return getattr(math, name) if row is None else row
 
 
-def _decomposition(row: Primitive) -> Callable[..., Any] | None:
+def _decomposition(row: Primitive) -> Callable[..., Scalar] | None:
     """Return the decomposition of a row; of a user's row it may be the forward function, `math` replaced."""
     given = row.decomposition
     if not isinstance(given, types.FunctionType) or given.__module__ == decompositions.__name__:
@@ -81,7 +80,7 @@ def _decomposition(row: Primitive) -> Callable[..., Any] | None:
     return types.FunctionType(given.__code__, names, row.name, given.__defaults__, given.__closure__)
 
 
-def _sigmoid_in_python(x: Any) -> Any:
+def _sigmoid_in_python(x: Scalar) -> Scalar:
     # One e^-x serves σ(x) and σ(-x). Its overflow is an exception in Python, which the eager engine settles.
     if isinstance(x, TracedValue) and x.primitive is table.neg:
         (x,) = x.operands
@@ -90,12 +89,12 @@ def _sigmoid_in_python(x: Any) -> Any:
     return 1.0 / (1.0 + table.exp(-x))
 
 
-def _rsqrt_without_errors(x: Any) -> Any:
+def _rsqrt_without_errors(x: Scalar) -> Scalar:
     return 1.0 / abs(table.sqrt(x))  # of -0.0 as of 0.0: ∞
 
 
 # Decompositions that suit one target better than the row's own.
-_FOR_TARGET: dict[tuple[Primitive, str], Callable[..., Any]] = {
+_FOR_TARGET: dict[tuple[Primitive, str], Callable[..., Scalar]] = {
     (table.sigmoid, "python"): _sigmoid_in_python,
     (table.rsqrt, "array"): _rsqrt_without_errors,
     (table.rsqrt, "c"): _rsqrt_without_errors,

@@ -1,6 +1,6 @@
 """How the rows of the table print in compiled programs: templates and decompositions.
 
-A row has a *template* for each target that has the operation. Any other row is decomposed: its value is
+A row has a *template* for each target that has the operation. Scalar other row is decomposed: its value is
 written in terms of other rows. No derivative stands here: a program is differentiated by the rows' rules
 (`differentiate.py`). Next door: the pass that applies the decompositions (`decompose.py`).
 """
@@ -11,8 +11,8 @@ import math
 import operator
 from functools import reduce
 from math import inf, nan
-from typing import Any
 
+from autograd_lite.core.primitive import Scalar
 from autograd_lite.core.rules import (
     abs,
     acos,
@@ -97,17 +97,17 @@ relu.template = {"array": "maximum({0}, 0.0)"}
 # --- Decompositions --------------------------------------------------------------------------------
 
 
-def _sech_decomposition(x: Any) -> Any:
+def _sech_decomposition(x: Scalar) -> Scalar:
     e = exp(-abs(x))
     return 2.0 * e / (1.0 + e * e)
 
 
-def _sigmoid_decomposition(x: Any) -> Any:
+def _sigmoid_decomposition(x: Scalar) -> Scalar:
     e = exp(-abs(x))
     return where(x >= 0.0, 1.0, e) / (1.0 + e)
 
 
-def _logsumexp_decomposition(*x: Any) -> Any:
+def _logsumexp_decomposition(*x: Scalar) -> Scalar:
     top, others = x[0], []
     for xi in x[1:]:
         others.append(minimum(top, xi))
@@ -116,7 +116,7 @@ def _logsumexp_decomposition(*x: Any) -> Any:
     return where(abs(top) < inf, lambda: top + log1p(sum([exp(xi - top) for xi in others])), top)
 
 
-def _softmax_cross_entropy_decomposition(f_y: Any, *others: Any) -> Any:
+def _softmax_cross_entropy_decomposition(f_y: Scalar, *others: Scalar) -> Scalar:
     gaps = [f_k - f_y for f_k in others]
     top = reduce(maximum, gaps, 0.0)
     rest = sum([exp(gap - top) for gap in gaps])
@@ -126,7 +126,7 @@ def _softmax_cross_entropy_decomposition(f_y: Any, *others: Any) -> Any:
     )
 
 
-def _dot_decomposition(*operands: Any) -> Any:
+def _dot_decomposition(*operands: Scalar) -> Scalar:
     n = len(operands) // 2
     return sum([*map(operator.mul, operands[:n], operands[n:]), *operands[2 * n :]])
 

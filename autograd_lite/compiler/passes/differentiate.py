@@ -9,12 +9,11 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from autograd_lite.compiler.frontend.trace import Condition, Trace, TracedValue, as_number
 from autograd_lite.compiler.ir.graph import Graph
 from autograd_lite.core import rules as table
-from autograd_lite.core.primitive import Primitive
+from autograd_lite.core.primitive import Primitive, Scalar
 from autograd_lite.core.value import Value
 
 
@@ -88,7 +87,7 @@ class _Sweep:
             if self.depends[k] and not (type(partial) is float and partial == 0.0):
                 self.contribute(k, adjoint, partial, holds)
 
-    def partials(self, i: int, row: Primitive, operands: tuple[int, ...]) -> Sequence[Any]:
+    def partials(self, i: int, row: Primitive, operands: tuple[int, ...]) -> Sequence[Scalar]:
         """Return the partials of a node: nodes as integers, traced values or floats."""
         key = row, len(operands)
         if key not in self._known:
@@ -106,7 +105,7 @@ class _Sweep:
             )
         return partials
 
-    def contribute(self, k: int, adjoint: int, partial: Any, holds: int | None) -> None:
+    def contribute(self, k: int, adjoint: int, partial: Scalar, holds: int | None) -> None:
         """Add the term adjoint · partial to node k, under the condition `holds`."""
         graph, reaches = self.graph, holds
         if isinstance(partial, Condition):

@@ -24,7 +24,7 @@ Sums: TypeAlias = "tuple[float, list[float]]"  # of the value and of each gradie
 class Summing(Protocol):
     """A function that returns the sums of the value and of each gradient over samples."""
 
-    def __call__(self, columns: Columns, leaves: Numbers, /) -> Sums:
+    def __call__(self, columns: Columns, leaves: Sequence[float], /) -> Sums:
         """Return the sums over the samples in `columns`, at the numbers in `leaves`."""
 
 

@@ -7,13 +7,19 @@ In come a graph and numbers, out go the outputs or the adjoints. Next door: loop
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, TypeAlias
 
 from autograd_lite.compiler.ir.graph import COMPARISONS, CONDITIONS, Graph, Op
+from autograd_lite.compiler.runtime.interface import Columns, Numbers
 from autograd_lite.core import modes
 from autograd_lite.core import rules as table
-from autograd_lite.core.primitive import Primitive
+from autograd_lite.core.primitive import Primitive, Scalar
 from autograd_lite.core.value import Value
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def input_values(graph: Graph, arguments: Sequence[float], leaves: Sequence[float]) -> dict[int, Value]:
@@ -27,9 +33,9 @@ def input_values(graph: Graph, arguments: Sequence[float], leaves: Sequence[floa
 
 
 @modes.enable_grad()
-def replay(graph: Graph, outputs: Sequence[int], inputs: dict[int, Value]) -> list[Any]:
+def replay(graph: Graph, outputs: Sequence[int], inputs: dict[int, Value]) -> list[Scalar]:
     """Return the outputs, recorded by the eager engine; of a `where` only the branch that is taken runs."""
-    known: dict[int, Any] = dict(inputs)
+    known: dict[int, Scalar] = dict(inputs)
     stack = [*reversed(outputs)]
     while stack:
         i = stack[-1]
@@ -57,13 +63,17 @@ def replay(graph: Graph, outputs: Sequence[int], inputs: dict[int, Value]) -> li
     return [known[i] for i in outputs]
 
 
-def _applied(op: Op, x: list[Any]) -> Any:
+def _applied(op: Op, x: list[Scalar]) -> Scalar:
     if isinstance(op, Primitive):
         node = next((xi for xi in x if isinstance(xi, Value)), None)
         return op.forward(*x) if node is None else node._record(op, tuple(x))
     if op in COMPARISONS:
         return COMPARISONS[op](*x)
     return not x[0] if op == "not" else all(x) if op == "and" else any(x)
+
+
+_Forward: TypeAlias = Callable[..., float]
+_Rule: TypeAlias = Callable[..., tuple[float, ...]]
 
 
 class Tape:
@@ -76,7 +86,9 @@ class Tape:
         self.inputs: list[tuple[int, str, int]] = []
         self.output = output
         self.start = [0.0] * len(graph)
-        self.steps: list[tuple[int, Any, Any, tuple[int, ...]]] = []
+        self.steps: list[
+            tuple[int, Callable[..., float], Callable[..., tuple[float, ...]], tuple[int, ...]]
+        ] = []
         for i in graph.live([output]):
             op = graph.ops[i]
             if isinstance(op, Primitive):
@@ -114,21 +126,25 @@ class TapeKernel:
     """Sums over samples by the tape, one sample after the other, for a graph too irregular for loops."""
 
     def __init__(
-        self, run: Callable[[Sequence[float], Sequence[float]], tuple[float, list[float]]], numpy: Any
+        self, run: Callable[[Sequence[float], Sequence[float]], tuple[float, list[float]]], numpy: ModuleType
     ) -> None:
         self.run, self.np = run, numpy
 
-    def samples(self, columns: Sequence[Any]) -> Any:
+    def samples(self, columns: Columns) -> NDArray[np.float64]:
         """Return the samples as rows, shape (samples, arguments)."""
-        return self.np.stack(columns, axis=1) if columns else self.np.zeros((1, 0))
+        rows: NDArray[np.float64] = self.np.stack(columns, axis=1) if columns else self.np.zeros((1, 0))
+        return rows
 
-    def sums(self, samples: Any, leaves: Any) -> Any:
+    def sums(self, samples: NDArray[np.float64], leaves: Numbers) -> NDArray[np.float64]:
         """Return the sums of the value and of the gradients over the samples, shape (1 + inputs,)."""
         given = leaves.tolist() if hasattr(leaves, "tolist") else leaves
         rows = [self.run(sample, given) for sample in samples.tolist()]
-        return self.np.array([[value, *gradients] for value, gradients in rows]).sum(axis=0)
+        sums: NDArray[np.float64] = self.np.array([[value, *gradients] for value, gradients in rows]).sum(
+            axis=0
+        )
+        return sums
 
-    def __call__(self, columns: Sequence[Any], leaves: Sequence[float]) -> tuple[float, list[float]]:
+    def __call__(self, columns: Columns, leaves: Sequence[float]) -> tuple[float, list[float]]:
         """Return the sums over the samples of the value and of the gradients."""
         value, *gradients = self.sums(self.samples(columns), leaves).tolist()
         return value, gradients
