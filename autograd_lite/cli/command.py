@@ -1,7 +1,7 @@
 """The command as a whole: `main`, which runs one of the commands, and the parser of its arguments.
 
-An error that the user can mend arrives here as `DataError`, printed as one line, or as `ExpressionError`,
-printed under the expression. Next door: `train.py`, `predict.py` and `expression.py` are the commands.
+Mistakes of the user arrive here: a `DataError` is printed as one line, an `ExpressionError` under the
+expression. Next door: `train.py`, `predict.py` and `expression.py` are the commands.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with the arguments `argv` (None: those of the process) and return its exit code.
 
     - 0: the work is done
-    - 2: the user can mend it; stderr says what is wrong, in one line, or below the expression with the place
-      marked, and no file is written
+    - 2: a mistake in the arguments or in a file. One line on stderr says what is wrong; a mistake in an
+      expression is marked below it. No file is written.
     - 130: Ctrl-C
     - 141: the reader of stdout has left; 2 if stdout cannot be written for another reason. A closed or full
       stdout or stderr does not stop the work.

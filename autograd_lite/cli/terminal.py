@@ -1,7 +1,7 @@
 """What reaches the terminal: streams that may close, messages on one line, texts that fit.
 
-Names and texts of a file are strange to us: they may be long, span lines or hold control characters. Every
-command prints them through `one_line`, `short` or `bounded`.
+Names and texts from files may be long, span lines or hold control characters. Every command prints them
+through `one_line`, `short` or `bounded`.
 """
 
 from __future__ import annotations

@@ -185,7 +185,7 @@ def _check_input(column: Input) -> None:
     elif not (abs(column.mean) <= GREATEST and LEAST <= column.scale <= GREATEST):
         raise ValueError(
             f"input {column.name!r:.60} has the mean {column.mean:g} and the scale {column.scale:g}: "
-            f"no column of numbers below {GREATEST:g} standardises so"
+            f"no column of numbers below {GREATEST:g} has these"
         )
 
 

@@ -36,7 +36,7 @@ _CONTROLS = {
 
 
 class DataError(ValueError):
-    """A file or a request that the user can mend; the message says how in one sentence."""
+    """A mistake in a file or in the arguments; the message says in one sentence what is wrong."""
 
 
 @contextmanager
