@@ -221,6 +221,24 @@ def test_what_json_cannot_hold_is_not_written(tmp_path, number):
         read_json(path)
 
 
+def test_a_key_that_stands_twice_is_an_error(tmp_path):
+    path = tmp_path / "model.json"
+    path.write_text('{"parameters": {"w": 1.0, "b": 0.0, "w": 2.0}}')
+    with pytest.raises(
+        ValueError, match=r"model\.json is damaged .*: the key 'w' stands 2 times in one object"
+    ):
+        read_json(path)
+
+
+def test_what_is_not_an_object_is_not_a_model(tmp_path):
+    path = tmp_path / "model.json"
+    path.write_text("[1.0]")
+    with pytest.raises(
+        ValueError, match=r"model\.json does not hold a saved model: a JSON object was expected"
+    ):
+        read_json(path)
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
     path = tmp_path / "model.json"
     path.write_text("before")

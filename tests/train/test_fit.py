@@ -7,8 +7,8 @@ import random
 import numpy as np
 import pytest
 
-from autograd_lite import Value, exp, log, mean, sqrt
-from autograd_lite.nn import MLP, Module
+from autograd_lite import exp, log, mean, sqrt
+from autograd_lite.nn import MLP
 from autograd_lite.nn.losses import cross_entropy, half_squared_error
 from autograd_lite.train import Adam, GradientDescent, History, Momentum, fit
 
@@ -26,47 +26,6 @@ def fitted(seed=0, batch_size=2, epochs=3, model=None, **options):
     if "optimizer" not in options:
         options["optimizer"] = Momentum(model.parameters(), lr=0.05)
     return model, fit(model, X, y, epochs=epochs, batch_size=batch_size, seed=seed, **options)
-
-
-class Frozen(Module):
-    """Its forward pass reads a parameter as a plain number, which a program would keep for ever."""
-
-    def __init__(self):
-        self.w = Value(0.5, "w")
-
-    def __call__(self, x):
-        return self.w * x[0] * self.w.data
-
-
-def test_fit_leaves_models_of_others_to_the_engine():
-    histories = []
-    for compiled in (None, False):
-        model = Frozen()
-        optimizer = GradientDescent(model.parameters(), lr=0.1)
-        histories.append(fitted(model=model, optimizer=optimizer, compiled=compiled)[1])
-    assert histories[0].loss == histories[1].loss
-    assert {history.form for history in histories} == {"engine"}
-
-
-def test_fit_compiles_another_model_on_request_and_checks_the_program():
-    class Line(Frozen):
-        def __call__(self, x):
-            return self.w * x[0]
-
-    class Noisy(Frozen):
-        calls = 0
-
-        def __call__(self, x):
-            self.calls += 1
-            return self.w * x[0] * float(self.calls)
-
-    forms = {}
-    for kind in (Line, Noisy):
-        model = kind()
-        optimizer = GradientDescent(model.parameters(), lr=0.01)
-        forms[kind] = fitted(model=model, optimizer=optimizer, compiled=True)[1].form
-    assert forms[Line] in {"Python", "NumPy", "machine code"}
-    assert forms[Noisy] == "engine"
 
 
 def test_fit_says_that_the_data_are_to_blame_before_any_step():
@@ -231,6 +190,15 @@ def test_an_error_inside_carries_its_epoch_and_batch():
     assert caught.value.__notes__ == ["in epoch 1, batch 1"]
     with pytest.raises(OverflowError) as caught:
         fitted(loss=lambda p, t: exp(1e9 + p), validation=(X, y))
+    assert caught.value.__notes__ == ["in epoch 1, batch 1"]
+
+
+@pytest.mark.parametrize("compiled", [None, False])
+def test_an_error_of_the_model_carries_its_epoch_and_batch(compiled):
+    model = MLP(2, [1], rng=0)
+    options = {"loss": half_squared_error, "optimizer": Adam(model.parameters()), "compiled": compiled}
+    with pytest.raises(ValueError, match="2 inputs were expected and 1 came") as caught:
+        fit(model, [[1.0], [2.0]], [1.0, 2.0], epochs=1, progress=False, **options)
     assert caught.value.__notes__ == ["in epoch 1, batch 1"]
 
 
