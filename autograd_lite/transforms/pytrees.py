@@ -70,7 +70,7 @@ class Tree:
 
     ``kind`` is "number", "dict", "array", "0-d array", `list`, `tuple` or the class of a named tuple;
     ``children`` are the trees inside, ``keys`` those of a dict. The leaves of the example are appended to
-    `leaves`.
+    `leaves`. The class is long because everything that distinguishes the containers stands in it.
     """
 
     def __init__(self, example: Pytree, what: str, leaves: list[Leaf]) -> None:

@@ -142,7 +142,7 @@ class TracedValue(Value, Tracer):
 
     def __bool__(self) -> bool:  # noqa: PLE0304 - it only raises
         _refuse(
-            "a branch on a traced value: which way it goes is known only when the program runs, "
+            "a branch on a traced value: which way it goes is known when the program runs, "
             "so write where(condition, x, y), or maximum, minimum, clip, relu"
         )
 
