@@ -7,6 +7,7 @@ the outputs (forward mode). Next door: `derivatives.py` records the graphs. The 
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
@@ -138,7 +139,10 @@ def partials_as_values(node: Value) -> Partials:
     row, operands = node.primitive, node.operands
     assert row is not None
     if isinstance(node, Tracer):  # while a function is traced there is no data yet
-        return row.rule(node, *operands)
+        try:
+            return row.rule(node, *operands)
+        except (ArithmeticError, ValueError):  # of constants among the operands: the node fails as well
+            return (math.nan * node,) * len(operands)
     numbers = [x.data if isinstance(x, Value) else x for x in operands]
     try:
         out = row.forward(*numbers)

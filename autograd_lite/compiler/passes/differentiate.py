@@ -95,10 +95,11 @@ class _Sweep:
         known = self._known[key]
         if known is not None:
             return [operands[p] if type(p) is int else p for p in known]
+        node = self.trace.traced(i)
         try:
-            partials = row.rule(self.trace.traced(i), *self.trace.operands(operands))
-        except (ArithmeticError, ValueError):  # of constants among the operands: the value fails as well
-            partials = (math.nan,) * len(operands)
+            partials = row.rule(node, *self.trace.operands(operands))
+        except (ArithmeticError, ValueError):  # of constants among the operands: the node fails as well
+            partials = (math.nan * node,) * len(operands)
         if len(partials) != len(operands):
             raise TypeError(
                 f"the rule of {row.name} gave {len(partials)} partials for {len(operands)} operands"

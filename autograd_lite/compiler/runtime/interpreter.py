@@ -34,7 +34,11 @@ def input_values(graph: Graph, arguments: Sequence[float], leaves: Sequence[floa
 
 @modes.enable_grad()
 def replay(graph: Graph, outputs: Sequence[int], inputs: dict[int, Value]) -> list[Scalar]:
-    """Return the outputs, recorded by the eager engine; of a `where` only the branch that is taken runs."""
+    """Return the outputs, recorded by the eager engine.
+
+    Only what is needed is run: of a `where` the branch that is taken, of `and` and `or` the second operand if
+    the first does not decide.
+    """
     known: dict[int, Scalar] = dict(inputs)
     stack = [*reversed(outputs)]
     while stack:
@@ -46,20 +50,25 @@ def replay(graph: Graph, outputs: Sequence[int], inputs: dict[int, Value]) -> li
         if op == "constant":
             known[i] = graph.numbers[i]
             continue
-        if op is table.where:
-            needed = operands[0]
-            if needed in known:
-                needed = operands[1] if known[needed] else operands[2]
-                if needed in known:
-                    known[i] = known[needed]
-                    continue
-            stack.append(needed)
+        if op is table.where or op in ("and", "or"):
+            first, *others = operands
+            if first not in known:
+                stack.append(first)
+                continue
+            if op is table.where:
+                taken = others[0] if known[first] else others[1]
+            else:  # the second may have no value where the first one decides
+                taken = first if bool(known[first]) == (op == "or") else others[0]
+            if taken in known:
+                known[i] = known[taken]
+            else:
+                stack.append(taken)
             continue
         missing = [k for k in operands if k not in known]
         if missing:
             stack += missing
         else:
-            known[i] = _applied(op, [known[k] for k in operands])
+            known[i] = not x[0]
     return [known[i] for i in outputs]
 
 

@@ -238,3 +238,17 @@ def test_steps_of_descent_where_features_repeat():
     want = [leaf.data - 0.5 * leaf.grad for leaf in program.leaves]
     assert program.descend(lr=0.5) == [pytest.approx(loss.data, rel=1e-14)]
     assert [leaf.data for leaf in program.leaves] == pytest.approx(want, rel=1e-13)
+
+
+@pytest.mark.parametrize("seed", [412534, 413048])
+def test_what_fails_in_a_branch_not_taken_is_not_run_by_its_second_derivative(seed):
+    """A division by a constant 0 ; an inner condition that decides together with an outer one."""
+    group = nested_choices.Group(range(seed, seed + 1), second=True)
+    assert [*group.forms(machine_code=False)] == []
+
+
+def test_a_derivative_within_a_program_of_a_division_by_a_constant_0():
+    program = compile(ag.grad(lambda x: where(x > 0.0, lambda: x * x, lambda: x / 0.0)), 1.0)
+    assert program(3.0) == (6.0, 2.0)
+    with pytest.raises(ZeroDivisionError):
+        program(-3.0)
