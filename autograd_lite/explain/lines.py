@@ -27,7 +27,7 @@ def record_lines() -> Iterator[None]:
 
     ``node.line`` holds them, and `why` quotes them with the operation that it blames. The line is the
     innermost one outside this package: for the nodes of a model it is the line that called the model.
-    Recording takes about three times as long within the block, and no longer than usual outside it. A block
+    Recording takes about twice as long within the block (measured), and no longer outside it. A block
     holds for all threads.
 
     >>> with record_lines():
