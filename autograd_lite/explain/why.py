@@ -33,17 +33,17 @@ class Diagnosis(Shown):
 
     value: Value
     cause: str
-    sentences: str
+    told: str
 
     @property
     def text(self) -> str:
         """The diagnosis as text."""
-        return self.sentences
+        return self.told
 
     @property
     def html(self) -> str:
         """The diagnosis as a paragraph, which wraps in a narrow window."""
-        return f"<p>{escape(self.sentences)}</p>"
+        return f"<p>{escape(self.told)}</p>"
 
 
 def why(value: Value, output: Value | None = None) -> Diagnosis:
