@@ -68,7 +68,7 @@ def replay(graph: Graph, outputs: Sequence[int], inputs: dict[int, Value]) -> li
         if missing:
             stack += missing
         else:
-            known[i] = not x[0]
+            known[i] = _applied(op, [known[k] for k in operands])
     return [known[i] for i in outputs]
 
 
@@ -76,9 +76,7 @@ def _applied(op: Op, x: list[Scalar]) -> Scalar:
     if isinstance(op, Primitive):
         node = next((xi for xi in x if isinstance(xi, Value)), None)
         return op.forward(*x) if node is None else node._record(op, tuple(x))
-    if op in COMPARISONS:
-        return COMPARISONS[op](*x)
-    return not x[0] if op == "not" else all(x) if op == "and" else any(x)
+    return COMPARISONS[op](*x) if op in COMPARISONS else not x[0]
 
 
 _Forward: TypeAlias = Callable[..., float]
