@@ -20,7 +20,7 @@ from autograd_lite.compiler.frontend.functions import trace_function
 from autograd_lite.compiler.frontend.recording import recorded
 from autograd_lite.compiler.loops.show import show_loops
 from autograd_lite.compiler.runtime.descent import Descent
-from autograd_lite.compiler.runtime.machine import NoCompilerError
+from autograd_lite.compiler.runtime.toolchain import NoCompilerError
 from autograd_lite.core.collector import collector_paused
 from autograd_lite.core.numbers import real, whole
 from autograd_lite.core.primitive import TABLE, Primitive

@@ -22,15 +22,12 @@ from autograd_lite.compiler.ir.graph import Graph
 from autograd_lite.compiler.loops.ir import ARGUMENT, CONSTANT, NESTS, PARAMETER, Access, LoopProgram
 from autograd_lite.compiler.loops.vectorize import VectorizedBatch
 from autograd_lite.compiler.runtime import library, toolchain
-from autograd_lite.compiler.runtime.toolchain import NoCompilerError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     Floats: TypeAlias = NDArray[np.floating[Any]]  # of the machine's own precision
-
-__all__ = ["IRREGULAR", "Machine", "NoCompilerError", "Samples", "Steps"]
 
 # A C compiler takes some 0.3 ms for a loop. A program with more loops than this runs as bytecode.
 IRREGULAR = 1000
@@ -88,7 +85,8 @@ class Machine:
         """Compile loops, a recorded batch, or a graph with its outputs, which runs as bytecode.
 
         With `each` the outputs are returned for each sample, otherwise their sums. `arguments` are names and
-        how many numbers each has in a sample.
+        how many numbers each has in a sample; `leaves` is how many leaves the program has. `real` is "float64"
+        or "float32".
         """
         self.recorded = found if isinstance(found, VectorizedBatch) else None
         if self.recorded:
