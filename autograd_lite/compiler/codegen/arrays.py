@@ -1,7 +1,7 @@
-"""A program printed for whole arrays: each number of the program is one array, with an entry per sample.
+"""A graph printed for whole arrays: each node becomes one array, with an entry for each sample.
 
-The text names functions only; `functions` finds them in NumPy, `jax.numpy`, PyTorch, CuPy and their like.
-What does not live here: expressions (`code.py`), loops (`loops.py`).
+The text names functions only; `functions` finds them in NumPy, `jax.numpy`, PyTorch, CuPy and the like. Next
+door: `printer.py` prints the expressions, `numpy_loops.py` prints loop nests.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ ARRAY = Language(
     {"and": "({0}) & ({1})", "or": "({0}) | ({1})", "not": "~({0})"},
     (ATOM, (CHOICE, CHOICE, CHOICE)),
 )
-_OLDER = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "pow": "power"}
-_OLDER |= {"asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh"}
+_NUMPY_NAMES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "pow": "power"}
+_NUMPY_NAMES |= {"asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh"}
 
 
 def numpy() -> Any:
-    """NumPy; `ModuleNotFoundError` says what to install."""
+    """Return NumPy. Raises `ModuleNotFoundError` with what to install."""
     try:
         import numpy as module
     except ModuleNotFoundError:
@@ -36,7 +36,7 @@ def numpy() -> Any:
 
 
 def _one_by_one(function: Callable[..., float]) -> Callable[..., Any]:
-    """A function of numbers applied to each entry, for what a namespace lacks; errors are NaN, as in IEEE."""
+    """Return a function of arrays that calls a function of numbers on each entry; errors become NaN."""
 
     def safe(*x: float) -> float:
         try:
@@ -64,11 +64,14 @@ def _special(namespace: Any, name: str) -> Callable[..., Any] | None:
 
 
 def functions(namespace: Any, names: Iterable[str], opaque: dict[str, Primitive]) -> dict[str, Any]:
-    """The functions of a namespace under the names that programs use."""
+    """Return the functions of a namespace under the names that programs use.
+
+    A function that the namespace lacks is called on each entry. `opaque` rows always are.
+    """
     found: dict[str, Any] = {"inf": math.inf, "nan": math.nan}
     torch = namespace.__name__ == "torch"
     for name in names:
-        function = getattr(namespace, name, None) or getattr(namespace, _OLDER.get(name, name), None)
+        function = getattr(namespace, name, None) or getattr(namespace, _NUMPY_NAMES.get(name, name), None)
         function = function or _special(namespace, name)
         if name in opaque:
             function = _one_by_one(opaque[name].forward)
@@ -76,7 +79,7 @@ def functions(namespace: Any, names: Iterable[str], opaque: dict[str, Primitive]
             function = lambda x: namespace.sign(x) * namespace.abs(x) ** (1.0 / 3.0)  # noqa: E731
         elif function is None and name in TABLE:
             function = _one_by_one(TABLE[name].forward)
-        if torch and name not in found:  # its functions take tensors alone
+        if torch and name not in found:  # PyTorch's functions take only tensors
             function = _of_tensors(namespace, function)  # type: ignore[arg-type]
         found.setdefault(name, function)
     return found
@@ -98,9 +101,11 @@ def _of_tensors(torch: Any, function: Callable[..., Any]) -> Callable[..., Any]:
 def array_source(
     graph: Graph, outputs: Sequence[int], *, name: str, n: int, leaves: int
 ) -> tuple[str, Printer]:
-    """The text of a function of the columns of the arguments and of the leaves."""
+    """Return the text of a function of the columns of the arguments and of the leaves, and its printer."""
     low, out = decompose(graph, list(outputs), "array")
-    printer = Printer(low, out, ARRAY, {*TABLE, *_OLDER.values(), name, "arguments", "leaves", "inf", "nan"})
+    printer = Printer(
+        low, out, ARRAY, {*TABLE, *_NUMPY_NAMES.values(), name, "arguments", "leaves", "inf", "nan"}
+    )
     place = {
         (low.ops[i], low.numbers[i]): printer.names[i]
         for i in printer.live
@@ -119,13 +124,16 @@ def array_source(
 def array_function(
     graph: Graph, outputs: Sequence[int], namespace: Any, *, name: str, n: int, leaves: int
 ) -> Callable[..., list[Any]]:
-    """A function of the columns and the leaves that gives the outputs, for arrays of a namespace."""
+    """Return a function of the columns and the leaves that gives the outputs, for arrays of a namespace."""
     text, printer = array_source(graph, outputs, name=name, n=n, leaves=leaves)
     bound = functions(namespace, printer.called, printer.opaque)
     return load(text, name, bound)
 
 
 def all_finite(numbers: Any, np: Any) -> bool:
-    """Whether all numbers of an array are finite: their squares add up to a finite one, or each is asked."""
+    """Return whether all numbers of an array are finite.
+
+    If the sum of their squares is finite, they are; otherwise each is tested.
+    """
     # `dot` does the same, but warns where the squares overflow.
     return math.isfinite(np.vdot(numbers, numbers)) or bool(np.isfinite(numbers).all())

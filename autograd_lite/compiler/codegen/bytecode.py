@@ -1,16 +1,15 @@
-"""Operations as instructions for an interpreter in C, for programs of too many loops to compile each.
+"""Bytecode and its interpreter in C, for programs of too many loops to compile each.
 
-The text of the interpreter depends on which operations there are, and on little else: it is compiled once for
-all programs that use the same. An instruction is an operation, how often it follows itself, and where the
-operands are.
-
-What does not live here: loops as C of their own (`c.py`), which run several times as fast.
+The interpreter depends on little more than the set of operations: it is compiled once for all programs that
+use the same. An instruction is an operation, how many consecutive nodes it makes, and where their operands
+are. Next door: `c_function.py` prints loops as C of their own, which runs several times as fast.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple
 
 from autograd_lite.compiler.codegen.c_function import Layout
 from autograd_lite.compiler.codegen.c_text import LANGUAGE, check_row, types
@@ -19,13 +18,17 @@ from autograd_lite.compiler.passes.decompose import decompose
 from autograd_lite.core import rules as table
 from autograd_lite.core.primitive import Primitive
 
-KEPT = {table.sum, table.dot}  # which are added up by a loop of the interpreter's own
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+KEPT = {table.sum, table.dot}  # the interpreter has a loop of its own for these
 
 
 def layout(
     graph: Graph,
     outputs: Sequence[int],
-    numpy: Any,
+    numpy: ModuleType,
     *,
     added: bool,
     name: str,
@@ -33,57 +36,24 @@ def layout(
     leaves: int,
     lanes: int,
     real: str,
-) -> tuple[Layout, list[Any]]:
-    """The interpreter, and the arrays that it takes after the samples: the instructions and the constants.
+) -> tuple[Layout, list[NDArray[np.int32] | NDArray[np.float64]]]:
+    """Return the interpreter, and the arrays that it takes after the samples: the bytecode and the constants.
 
-    The outputs are added up over the samples, or given for each of them.
+    The outputs are summed over the samples if `added`, otherwise given for each of them.
     """
     low, ends = decompose(graph, list(outputs), "c", keep=KEPT)
-    places: dict[Op, int] = {}
-    sources: dict[str, list[int]] = {"argument": [], "leaf": [], "constant": []}  # nodes, and their places
-    counted = {"argument": sum(size for _, size in arguments), "leaf": leaves}
-    constants: list[float] = []
-    code: list[int] = []
-    last: Any = None  # an operation, where its instruction begins, and where the next node would be
-    for i in low.live(ends):
-        op, operands = low.ops[i], low.operands[i]
-        if op == "constant":
-            sources["constant"] += [i, len(constants)]
-            constants.append(low.numbers[i])
-        elif op in sources:
-            if not 0 <= low.numbers[i] < counted[op]:
-                raise ValueError(
-                    f"a program reads {op} {low.numbers[i]}: it was changed since it was compiled"
-                )
-            sources[op] += [i, low.numbers[i]]
-        else:
-            if op in KEPT:
-                n = len(operands) // 2 if op is table.dot else 0
-                code += [0, i, n, len(operands) - 2 * n, *operands]
-                last = None
-                continue
-            check_row(op)
-            if last is not None and last[0] == op and last[2] == i:
-                code[last[1] + 1] += 1
-                code += operands
-                last = (op, last[1], i + 1)
-            else:
-                last = (op, len(code), i + 1)
-                code += [places.setdefault(op, len(places) + 1), 1, i, *operands]
+    code = _encoded(low, ends, sum(size for _, size in arguments), leaves)
     lane = "[l]" if lanes > 1 else ""
-    arity = {op: len(low.operands[i]) for i, op in enumerate(low.ops) if op in places}
+    arity = {op: len(low.operands[i]) for i, op in enumerate(low.ops) if op in code.opcodes}
     cases = [
-        f"        case {place}: /* {op.name if isinstance(op, Primitive) else op} */\n"
+        f"        case {opcode}: /* {op.name if isinstance(op, Primitive) else op} */\n"
         f"            for (int i = 0; i < size; i++, t++, p += {arity[op]})\n"
         f"                for (int l = 0; l < {lanes}; l++)\n"
         f"                    (*t){lane} = "
         + LANGUAGE.template(op).format(*[f"v[p[{j}]]{lane}" for j in range(arity[op])])
         + ";\n            break;"
-        for op, place in places.items()
+        for op, opcode in code.opcodes.items()
     ]
-    counts = [len(found) // 2 for found in sources.values()]
-    head = [len(ends), *counts, *ends, *[k for found in sources.values() for k in found]]
-    tables = [numpy.array([*head, *code, -1], numpy.int32), numpy.array(constants)]
     given = [(a, size, k) for a, (_, size) in enumerate(arguments) for k in range(size)]
     text = _TEXT.format(
         name=name,
@@ -98,7 +68,52 @@ def layout(
         results=len(low),
         outputs=len(ends) if added else 0,
     )
+    tables = [numpy.array(code.numbers, numpy.int32), numpy.array(code.constants)]
     return Layout(text, lanes * (len(low) + len(ends)), "m" if arguments else "1"), tables
+
+
+class _Bytecode(NamedTuple):
+    """A program as numbers: the outputs and the inputs first, then the instructions, then -1."""
+
+    numbers: list[int]
+    constants: list[float]
+    opcodes: dict[Op, int]
+
+
+def _encoded(graph: Graph, ends: list[int], arguments: int, leaves: int) -> _Bytecode:
+    """Return the bytecode of a graph. Raises `ValueError` if it reads an input that does not exist."""
+    opcodes: dict[Op, int] = {}
+    inputs: dict[str, list[int]] = {"argument": [], "leaf": [], "constant": []}  # nodes, and their places
+    counts = {"argument": arguments, "leaf": leaves}
+    constants: list[float] = []
+    code: list[int] = []
+    last: tuple[Op, int, int] | None = None  # an operation, where its instruction begins, the node after it
+    for i in graph.live(ends):
+        op, operands = graph.ops[i], graph.operands[i]
+        if op == "constant":
+            inputs["constant"] += [i, len(constants)]
+            constants.append(graph.numbers[i])
+        elif isinstance(op, str) and op in inputs:
+            if not 0 <= graph.numbers[i] < counts[op]:
+                raise ValueError(
+                    f"a program reads {op} {graph.numbers[i]}: it was changed since it was compiled"
+                )
+            inputs[op] += [i, graph.numbers[i]]
+        elif op in KEPT:
+            n = len(operands) // 2 if op is table.dot else 0
+            code += [0, i, n, len(operands) - 2 * n, *operands]
+            last = None
+        elif last is not None and last[0] == op and last[2] == i:
+            code[last[1] + 1] += 1
+            code += operands
+            last = (op, last[1], i + 1)
+        else:
+            check_row(op)
+            last = (op, len(code), i + 1)
+            code += [opcodes.setdefault(op, len(opcodes) + 1), 1, i, *operands]
+    sizes = [len(found) // 2 for found in inputs.values()]
+    head = [len(ends), *sizes, *ends, *[k for found in inputs.values() for k in found]]
+    return _Bytecode([*head, *code, -1], constants, opcodes)
 
 
 _TEXT = """/* {name}: an interpreter of the instructions that follow the samples. */

@@ -9,7 +9,7 @@ from autograd_lite.compiler.codegen.c_function import Layout
 
 
 def descent(layout: Layout, name: str, real: str, leaves: int, lanes: int) -> str:
-    """The text of ``name_descend``, which takes steps of gradient descent with ``name`` on one batch."""
+    """Return the text of ``name_descend``, which takes steps of gradient descent by ``name``."""
     return _DESCENT.format(
         name=name,
         real=real,
@@ -22,8 +22,8 @@ def descent(layout: Layout, name: str, real: str, leaves: int, lanes: int) -> st
 
 _DESCENT = """
 /* Takes `steps` steps of gradient descent on the mean over the samples, step k of size lr[k], on `w`;
-   the mean before step k goes to values[k]. It returns the number of steps that were taken: less than `steps`
-   where the value or a derivative was not finite. */
+   the mean before step k goes to values[k]. Returns the number of steps taken: fewer than `steps` if the
+   value or a derivative was not finite. */
 long {name}_descend(long steps, const {real} *lr, long m, const {real} *const *samples, {real} *w,
         {real} *values, {real} *out, {real} *work)
 {{

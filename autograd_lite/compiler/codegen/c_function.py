@@ -140,11 +140,11 @@ def _results(program: LoopProgram, space: Workspace, scale: str) -> list[str]:
 
 
 def _with_results(program: LoopProgram, numpy: ModuleType) -> LoopProgram:
-    """The same with outputs that are all results of nests: what is an input itself is copied."""
+    """Return the program with outputs that are all results of nests: nests of their own copy inputs."""
     nests, outputs, each = [*program.nests], [*program.outputs], [*program.each]
 
     def copied(places: list[tuple[int, int]], space: int, varies: bool) -> None:
-        """Replace the places in this space by those of a nest that copies them."""
+        """Replace the outputs in a space by the results of a nest that copies them."""
         found = [i for i, (of, _) in enumerate(places) if of == space]
         if found:
             index = numpy.array([[places[i][1]] for i in found])
@@ -171,7 +171,7 @@ def _with_results(program: LoopProgram, numpy: ModuleType) -> LoopProgram:
 def _samples(
     arguments: Sequence[tuple[str, int]], sizes: list[int], lanes: int, in_vectors: int, each: int
 ) -> str:
-    """The loops over the samples: what is left over of whole vectors first, then blocks of vectors."""
+    """Return the loops over the samples: first the remainder of a vector, then blocks of vectors."""
     blocks = ""
     lane = "[l]" if lanes > 1 else ""
 
@@ -190,7 +190,7 @@ def _samples(
     if lanes > 1:
         blocks += f"""
     const int left = (int)(m % {lanes});
-    if (left) {{ /* the vector is filled up with copies that do not count */
+    if (left) {{ /* the vector is padded with copies that do not count */
         M counts;
         for (int l = 0; l < {lanes}; l++)
             counts[l] = l < left ? -1 : 0;
@@ -223,7 +223,7 @@ def _samples(
 
 
 def _turn(lanes: int, real: str, columns: bool) -> str:
-    """`turn`, which transposes a square of numbers in registers, in steps that exchange halves of vectors."""
+    """Return `turn`, which transposes a square of numbers in registers by exchanging halves of vectors."""
     lines = []
     half = lanes // 2
     while half:
@@ -242,7 +242,7 @@ def _turn(lanes: int, real: str, columns: bool) -> str:
     return text + (_COLUMNS.format(lanes=lanes) if columns else "")
 
 
-# That products and sums are not fused elsewhere is a flag (`native.py`): there is no portable way to say so.
+# Elsewhere -ffp-contract=off (`runtime/toolchain.py`) keeps products and sums apart: C has no portable way.
 _PARTS = """
 #if defined(__clang__)
 #define PART __attribute__((noinline))
@@ -285,7 +285,8 @@ _TEXT = """/* {name}: the sums over samples of a value and its gradient.
    w        the {leaves} leaves
    out      {outputs} sums: the value, then the derivatives{each}
    work     room for {work} numbers{aligned}
-   C99; it needs libm and nothing else. */
+   C99; it needs libm and nothing else. To round exactly as written, compile with -ffp-contract=off:
+   otherwise compilers may fuse a product with a sum. */
 {types}
 {turn}
 {data}

@@ -22,7 +22,7 @@ def c_number(x: float) -> str:
     return "NAN" if x != x else "INFINITY" if x > 0.0 else "-INFINITY"
 
 
-# What the function cannot be called: words of C, and names that the text has for something else.
+# Names that a function cannot have: words of C, and names that the text uses for something else.
 TAKEN = WORDS | {
     "V",
     "M",
@@ -43,13 +43,13 @@ LANGUAGE = Language(
 
 
 def function_name(title: str) -> str:
-    """A name in C for a title."""
+    """Return a name in C for a title."""
     name = identifier(title.encode("ascii", "replace").decode(), {*TAKEN})
     return f"{name}_" if re.fullmatch(r"table_\d+", name) else name
 
 
 def check_row(op: Op | None) -> None:
-    """Raise `ValueError` if a row has no form in C."""
+    """Raise `ValueError` if an operation has no template for C."""
     if isinstance(op, Primitive) and "c" not in op.template:
         raise ValueError(
             f"{op.name} has no form in C: give it one by a formula written with other rows, "
@@ -58,7 +58,7 @@ def check_row(op: Op | None) -> None:
 
 
 def types(real: str, lanes: int) -> str:
-    """The header, and the type of the numbers of several samples."""
+    """Return the header, and the type of a vector of numbers."""
     if lanes == 1:
         vector = f"typedef {real} V;"
     else:
@@ -78,7 +78,7 @@ typedef {integer} M __attribute__((vector_size({size}), aligned({bits}), may_ali
 
 
 def round_up(n: int, lanes: int) -> int:
-    """n rounded up to whole vectors."""
+    """Return `n` rounded up to whole vectors."""
     return -(-n // max(lanes, 1)) * max(lanes, 1)
 
 
@@ -96,7 +96,7 @@ def loop_heads(extents: Sequence[int], letter: str = "i") -> list[str]:
 
 
 def nested(heads: list[str], body: list[str]) -> list[str]:
-    """The body in a nest of loops, or in a block of its own."""
+    """Return a body inside nested loops, or in a block of its own."""
     return [*heads[:-1], (heads[-1] + " {") if heads else "{", *[f"    {line}" for line in body], "}"]
 
 
@@ -106,7 +106,7 @@ def indented(lines: list[str]) -> str:
 
 
 def shifted(text: str, letter: str, by: int) -> str:
-    """The text for the node that comes so many after this one."""
+    """Return a text with a loop variable moved forward."""
     return re.sub(rf"\b{letter}\b", f"({letter} + {by})", text)
 
 
@@ -143,7 +143,7 @@ def row_major(extents: Sequence[int]) -> list[int]:
 
 
 def copy_runs(places: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int, int]]:
-    """Runs of neighbours: (i, k, j) followed by (i + 1, k, j + 1) and so on, and how many."""
+    """Return runs of neighbours, (i, k, j), (i + 1, k, j + 1), ..., each by its first and its length."""
     runs: list[tuple[int, int, int, int]] = []
     for i, k, j in places:
         if runs:
@@ -156,7 +156,7 @@ def copy_runs(places: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, in
 
 
 def copies(to: str, pairs: list[tuple[int, int]], source: str, table: str, factor: str = "") -> list[str]:
-    """Statements for ``to[i] = source[j]`` of each pair: as few runs of neighbours as there are."""
+    """Return statements for ``to[i] = source[j]`` of each pair, run by run of neighbours."""
     runs = [(i, j, n) for i, _, j, n in copy_runs([(i, 0, j) for i, j in pairs])]
     if not runs:
         return []

@@ -1,7 +1,7 @@
-"""Words of C: what a function in C cannot be called without hiding, or being, something else.
+"""Words of C: names that a generated function must not have, because they mean something else in C.
 
-The names of the standard library and of macros are among them, also those of headers that `c.py` does not
-include: the program around the function may.
+Among them are keywords, macros and the functions of the standard library, also of headers that the generated
+text does not include: the program around it may. Next door: `c_text.py` chooses the name of a function.
 """
 
 _LANGUAGE = """

@@ -1,6 +1,6 @@
-"""A program written as mathematics: an equation for each number that has a name or is used more than once.
+"""A graph written as mathematics: an equation for each node that has a name or is used more than once.
 
-What does not live here: how rows and numbers look (`latex.py`), names of variables (`names.py`).
+Next door: `notation/writing.py` writes rows of the table and numbers, `notation/names.py` names of variables.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def _name(label: str) -> str:
 
 
 def equations(graph: Graph, outputs: Sequence[int], values: int, name: str, inputs: Sequence[str]) -> str:
-    r"""The ``aligned`` equations of a program: the first `values` outputs, then the derivatives by `inputs`.
+    r"""Return the ``aligned`` equations of a program: `values` outputs, then the derivatives by `inputs`.
 
-    Numbers without a name that are used more than once are v₁, v₂, ...
+    Nodes without a name that are used more than once are called v₁, v₂, ...
     """
     live = graph.live(outputs)
     uses: dict[int, int] = {}

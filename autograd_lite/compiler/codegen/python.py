@@ -1,6 +1,7 @@
-"""A program printed as Python, for a person to read and for the interpreter to run.
+"""A graph printed as Python, for people to read and for the interpreter to run.
 
-The text needs nothing but `math`. What does not live here: expressions (`code.py`).
+The text needs nothing but `math`. Next door: `printer.py` prints the expressions, `arrays.py` the same
+program for whole arrays.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from autograd_lite.compiler.codegen.printer import PYTHON, Printer, Region, Statement, decided
+from autograd_lite.compiler.codegen.printer import PYTHON, Printer, Statement
+from autograd_lite.compiler.codegen.regions import Region, decided
 from autograd_lite.compiler.frontend.checks import Checks
 from autograd_lite.compiler.ir.graph import Graph
 from autograd_lite.compiler.passes.decompose import Decomposer
@@ -28,7 +30,7 @@ _WORD = re.compile(r"""(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^\s'"])+""")
 
 
 def _filled(text: str, margin: str) -> list[str]:
-    """The text on lines of at most 100 characters where it may be: broken at spaces that are in no string."""
+    """Return the text on lines of at most 100 characters, broken at spaces outside strings."""
     lines = [margin]
     for word in _WORD.findall(text):
         if lines[-1] == margin:
@@ -41,7 +43,7 @@ def _filled(text: str, margin: str) -> list[str]:
 
 
 def _wrapped(line: str) -> Iterator[str]:
-    """A statement on lines of at most 100 characters, in parentheses where that takes several."""
+    """Yield a statement on lines of at most 100 characters, in parentheses if there are several."""
     if len(line) <= 100:
         yield line
         return
@@ -112,11 +114,11 @@ def function_source(
     named: bool,
     checks: Checks,
 ) -> tuple[str, dict[str, Primitive]]:
-    """The text of a function of the arguments and of the numbers of the leaves; the rows that it calls.
+    """Return the text of a function of the arguments and the numbers of the leaves, and the rows it calls.
 
-    The first `forward` outputs are the values; the rest is the backward half. With `named` every output has
-    a line and a name, for a reader; without, those used nowhere else stand where they are returned, which
-    saves a small network's gradient 4 % of its time.
+    The first `forward` outputs are the values; the others are the backward half. With `named`, for readers,
+    every output has a line and a name. Without it, outputs that are used nowhere else are written where they
+    are returned, which saves 4 % of the time of a small network's gradient.
     """
     low, out, demands = _lowered(graph, outputs, checks)
     taken = {*dir(math), "math", name, "leaves"}
@@ -147,7 +149,7 @@ def function_source(
 
 
 def _lowered(graph: Graph, outputs: Sequence[int], checks: Checks) -> tuple[Graph, list[int], list[int]]:
-    """One graph for the outputs and for what is asked of the numbers."""
+    """Return one graph for the outputs and for the checks of the inputs."""
     writer = Decomposer("python")
     out, demands = writer.write(graph, outputs), writer.write(checks.graph, checks.demands)
     low = writer.graph
@@ -195,7 +197,7 @@ def _unpacked(printer: Printer, arguments: Sequence[tuple[str, Tree]], leaves: i
 
 
 def _wrapped_pattern(line: str) -> list[str]:
-    """A line that unpacks into names in brackets, which it may break within."""
+    """Return a line that unpacks into names in brackets, broken within the brackets if it is long."""
     if len(line) <= 100:
         return [line]
     margin = " " * (len(line) - len(line.lstrip()) + 4)
@@ -206,7 +208,7 @@ def _wrapped_pattern(line: str) -> list[str]:
 def loop_source(
     graph: Graph, outputs: Sequence[int], *, name: str, title: str, n: int, leaves: int, checks: Checks
 ) -> tuple[str, dict[str, Primitive]]:
-    """The text of a function that adds the outputs up over samples, each a flat tuple of `n` numbers."""
+    """Return the text of a function that sums the outputs over samples, each a flat tuple of `n` numbers."""
     low, out, demands = _lowered(graph, outputs, checks)
     totals = [f"total_{k}" for k in range(len(out))]
     printer = Printer(low, out + demands, PYTHON, {*dir(math), "math", name, "samples", "leaves", *totals})
@@ -233,7 +235,7 @@ def loop_source(
 
 
 def _grouped(printer: Printer, out: list[int], totals: list[str]) -> Iterator[list[str]]:
-    """The additions, those of products with one factor together: where it is 0 they are passed over."""
+    """Yield the additions; those of products with a common factor are skipped together where it is 0."""
     graph = printer.graph
     common: dict[int, list[str]] = {}
     for i, total in zip(out, totals, strict=True):
@@ -250,12 +252,12 @@ def _grouped(printer: Printer, out: list[int], totals: list[str]) -> Iterator[li
 
 
 def load(text: str, name: str, opaque: dict[str, Any]) -> Callable[..., Any]:
-    """The function in the text; `linecache` knows its lines, for tracebacks and debuggers."""
+    """Return the function defined by a text; `linecache` gets its lines, for tracebacks and debuggers."""
     file = f"<autograd_lite program {next(_numbers)}: {name}>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     names: dict[str, Any] = {"__name__": name, **opaque}
     code = compile(text, file, "exec")
     first = next(x for x in code.co_consts if isinstance(x, types.CodeType))
-    weakref.finalize(first, linecache.cache.pop, file, None).atexit = False  # lines of what is gone
+    weakref.finalize(first, linecache.cache.pop, file, None).atexit = False  # the lines go with the function
     exec(code, names)
     return names[name]  # type: ignore[no-any-return]
