@@ -85,8 +85,8 @@ class Machine:
         """Compile loops, a recorded batch, or a graph with its outputs, which runs as bytecode.
 
         With `each` the outputs are returned for each sample, otherwise their sums. `arguments` are names and
-        how many numbers each has in a sample; `leaves` is how many leaves the program has. `real` is "float64"
-        or "float32".
+        how many numbers each has in a sample; `leaves` is how many leaves the program has. `real` is
+        "float64" or "float32".
         """
         self.recorded = found if isinstance(found, VectorizedBatch) else None
         if self.recorded:
