@@ -160,7 +160,7 @@ class Computation:
 
     def _nests(self, kind: str, target: str) -> LoopProgram:
         np = arrays.numpy()
-        if isinstance(self._origin, Recording):
+        if isinstance(self._origin, Recording) and lowering.derives_recording(self._origin):
             return lowering.lower_recording(self._origin, target, np)
         if self.scalar and lowering.derives(self.graph):
             count = self._count if kind == "argument" else len(self.leaves)
@@ -219,6 +219,8 @@ class Kernels(Computation):
     @cached_property
     def _has_few_loops(self) -> bool:
         """Whether NumPy runs a recorded loss as loops in less time than the tape runs its nodes."""
+        if isinstance(self._origin, Recording) and not lowering.derives_recording(self._origin):
+            return False  # a chain has a loop in every step
         kernel = None if self.arguments or not self.leaves else self.kernel("leaf")
         if not isinstance(kernel, NumpyKernel):
             return False

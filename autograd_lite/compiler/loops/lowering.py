@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 from autograd_lite.compiler.frontend.recording import Recording
@@ -30,6 +31,7 @@ from autograd_lite.compiler.loops.ir import (
     PARAMETER,
     LoopProgram,
 )
+from autograd_lite.compiler.loops.recurrences import is_chain, lower_recurrence
 from autograd_lite.compiler.loops.templates import Template, TemplateClasses, kept_rows, partials_of_product
 from autograd_lite.compiler.passes.decompose import decompose
 from autograd_lite.core import rules as table
@@ -369,6 +371,10 @@ def lower_to_loops(graph: Graph, outputs: Sequence[int], target: str, np: Any) -
     """The loops of a graph as it is, in the operations of a target."""
     with collector_paused():
         low, out = decompose(graph, list(outputs), target, kept_rows(target))
+        if is_chain(low.operands):
+            leaves = 1 + max([low.numbers[i] for i, op in enumerate(low.ops) if op == "leaf"], default=-1)
+            if (found := lower_recurrence(low, out, leaves, np)) is not None:
+                return found
         lowering = Lowering(target, np, derives=False)
         nodes, went = groups.of_graph(low, out, lowering.write)
         ends = [went[i] for i in out]
@@ -404,5 +410,15 @@ def _with_gradient(lowering: Lowering, nodes: Nodes, root: int, by: int, count: 
 
 
 def derives(graph: Graph) -> bool:
-    """Whether `lower_gradient` knows the derivatives: no choice decides which of them there are."""
-    return not any(op in CONDITIONS or op is table.where for op in graph.ops)
+    """Whether `lower_gradient` is the way to the derivatives.
+
+    It is not where a choice decides which of them there are, and of a long chain.
+    """
+    return not any(op in CONDITIONS or op is table.where for op in graph.ops) and not is_chain(graph.operands)
+
+
+def derives_recording(recording: Recording) -> bool:
+    """Whether `lower_recording` is the way to the derivatives: it is not for a long chain."""
+    ends = accumulate(recording.counts)
+    operands = recording.operands.tolist()
+    return not is_chain(operands[end - n : end] for n, end in zip(recording.counts, ends, strict=True))

@@ -10,7 +10,6 @@ What does not live here: where the nests come from (`lift.py`), what they look l
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,7 +23,7 @@ FEWEST = 4  # blocks that are worth a loop
 
 def reroll(program: LoopProgram, np: Any) -> LoopProgram:
     """The same program, with repeated blocks of nests as loops."""
-    if len(program.nests) < 2 * FEWEST:
+    if len(program.nests) < 2 * FEWEST or any(nest.start for nest in program.nests):
         return program
     with collector_paused():
         return _Rolls(program, np).run()
@@ -141,7 +140,7 @@ class _Rolls:
         blocks = self.read(k, p, steps)
         if not self.fits(blocks):
             return False
-        order = [*_components(p, blocks.inner)]
+        order = components([[found[0] for found in own if found] for own in blocks.inner])
         for j in [j for part in order for j in part]:
             blocks.place[j] = len(self.new) + len(blocks.place)
         for part in order:
@@ -283,21 +282,39 @@ def _coefficients(run: ProductTerms, n: int, np: Any) -> Any:
     return np.ones((n, run.terms)) if run.coefficient is None else run.coefficient
 
 
-def _components(p: int, inner: list[list[tuple[int, int] | None]]) -> Iterator[list[int]]:
-    """The nests that hand on to each other from step to step, in an order that can be run."""
-    reads = [{found[0] for found in each if found} for each in inner]
-    reach = [sum(1 << i for i in each) for each in reads]  # what a nest reads, at last: bits
-    for k in range(p):
-        for j in range(p):
-            if reach[j] >> k & 1:
-                reach[j] |= reach[k]
-    left = [*range(p)]
-    while left:
-        part = next(
-            part
-            for j in left
-            for part in [[i for i in left if i == j or (reach[i] >> j & 1 and reach[j] >> i & 1)]]
-            if not any(reach[i] >> other & 1 for i in part for other in left if other not in part)
-        )
-        yield part
-        left = [j for j in left if j not in part]
+def components(reads: list[list[int]]) -> list[list[int]]:
+    """Return the strongly connected components of a graph, in an order that can be run (Tarjan, without recursion).
+
+    ``reads[j]`` are the nodes that node j reads.
+
+    >>> components([[0], [0, 2], [1]])
+    [[0], [1, 2]]
+    """
+    order: dict[int, int] = {}  # of each node: when it was found
+    lowest = [0] * len(reads)
+    open_nodes: list[int] = []
+    done: set[int] = set()
+    found: list[list[int]] = []
+    for root in range(len(reads)):
+        stack = [(root, iter(reads[root]))] if root not in order else []
+        while stack:
+            j, rest = stack[-1]
+            if j not in order:
+                order[j] = lowest[j] = len(order)
+                open_nodes.append(j)
+            for k in rest:
+                if k not in order:
+                    stack.append((k, iter(reads[k])))
+                    break
+                if k not in done:
+                    lowest[j] = min(lowest[j], order[k])
+            else:
+                stack.pop()
+                if stack:
+                    lowest[stack[-1][0]] = min(lowest[stack[-1][0]], lowest[j])
+                if lowest[j] == order[j]:
+                    at = open_nodes.index(j)
+                    found.append(sorted(open_nodes[at:]))
+                    done.update(open_nodes[at:])
+                    del open_nodes[at:]
+    return found

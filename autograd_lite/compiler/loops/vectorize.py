@@ -339,6 +339,8 @@ def vectorize(program: LoopProgram, numpy: Any) -> VectorizedBatch | None:
     None if no samples are found, or if they are not computed alike.
     """
     np = numpy
+    if any(nest.start for nest in program.nests):
+        return None  # a recurrence is not a batch
     start = np.cumsum([0, *[nest.size for nest in program.nests]])
     candidates: dict[int, list[tuple[int, int, ProductTerms]]] = {}
     for k, nest in enumerate(program.nests):
