@@ -43,6 +43,8 @@ MANY_NUMBERS = 64
 # Groups take a tenth of a millisecond each: a graph with more of them is no regular one, or a chain so long
 # that the tape has run it a hundred times before its loops are found.
 MOST_GROUPS = 10_000
+# In a chain every node is a class, in which no steps were found.
+MOST_OF_A_CHAIN = 5_000
 # A form takes a fifth of a millisecond for each operand: `logsumexp` of 1, 2, 3, ... values has one for each.
 MOST_OPERANDS = 5_000
 
@@ -375,6 +377,8 @@ def lower_to_loops(graph: Graph, outputs: Sequence[int], target: str, np: Any) -
             leaves = 1 + max([low.numbers[i] for i, op in enumerate(low.ops) if op == "leaf"], default=-1)
             if (found := lower_recurrence(low, out, leaves, np)) is not None:
                 return found
+            if len(low) > MOST_OF_A_CHAIN:
+                raise IrregularError(f"no steps repeat in a chain of {len(low):,} operations")
         lowering = Lowering(target, np, derives=False)
         nodes, went = groups.of_graph(low, out, lowering.write)
         ends = [went[i] for i in out]

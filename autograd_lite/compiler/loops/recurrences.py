@@ -43,6 +43,7 @@ WIDE = 8  # operations at one depth: a graph of more has classes of several node
 NEAR = 32  # operations: where nearer ones are read, blocks that are alike read them at one distance
 PERIODS = 4  # distances that are tried for sequences of one length
 LONGEST_PERIOD = 2_000  # operations in a block
+LAYERS = 3  # of operations before and after the steps
 MOST_NESTS = 2_000
 _SPACES = {"argument": ARGUMENT, "leaf": PARAMETER, "constant": CONSTANT}
 
@@ -93,8 +94,8 @@ class _Recurrence:
     def __init__(self, graph: Graph, outputs: Sequence[int], np: Any) -> None:
         self.graph, self.outputs, self.np = graph, outputs, np
         live = graph.live(outputs)
-        operations = [i for i in live if graph.operands[i]]
         n = len(graph)
+        self.ahead, operations, self.behind = self.layers(live)
         self.order: Integers = np.array(operations, dtype=np.int64)
         self.position: Integers = np.full(n, -1)
         self.position[self.order] = np.arange(len(operations))
@@ -118,11 +119,65 @@ class _Recurrence:
                 if op == "constant":
                     self.constants.append(graph.constants[i])
             else:
-                self.varies[i] = any([self.varies[k] for k in graph.operands[i]])
+                self.varies[i] = any(self.varies[k] for k in graph.operands[i])
+
+    def layers(self, live: list[int]) -> tuple[list[list[int]], list[int], list[list[int]]]:
+        """Divide operations into the first layers, those of the steps, and the last layers.
+
+        Products of inputs with numbers that depend on the time are among the first, terms of sums over all
+        steps among the last. Where numbers of two steps are equal they are shared: no block is like another.
+        """
+        operands = self.graph.operands
+        depth, height = dict.fromkeys(live, 0), dict.fromkeys(live, 0)
+        for i in live:
+            if operands[i]:
+                depth[i] = 1 + max([depth[k] for k in operands[i]])
+        for i in reversed(live):
+            for k in operands[i]:
+                height[k] = max(height[k], height[i] + 1)
+        ahead: list[list[int]] = [[] for _ in range(LAYERS)]
+        behind: list[list[int]] = [[] for _ in range(LAYERS)]
+        steps = []
+        for i in live:
+            if not operands[i]:
+                continue
+            if depth[i] <= LAYERS:
+                ahead[depth[i] - 1].append(i)
+            elif height[i] < LAYERS:
+                behind[LAYERS - 1 - height[i]].append(i)
+            else:
+                steps.append(i)
+        return ahead, steps, behind
+
+    def write_layer(self, layer: list[int]) -> None:
+        """Write operations that do not read each other: those that read the same nests are one nest."""
+        alike: dict[Any, list[int]] = {}
+        for i in layer:
+            spaces = [int(self.space[k]) for k in self.graph.operands[i]]
+            alike.setdefault((self.graph.ops[i], self.varies[i], *spaces), []).append(i)
+        for members in alike.values():
+            operands = [
+                Access(int(self.space[read[0]]), self.row[list(read)][:, None])
+                for read in zip(*[self.graph.operands[i] for i in members], strict=True)
+            ]
+            self.space[members], self.row[members] = NESTS + len(self.nests), self.np.arange(len(members))
+            self.nests.append(self.nest(members[0], len(members), operands))
 
     def lower(self, leaves: int) -> LoopProgram | None:
-        """Write the nests, stretch after stretch, and what stands between them one by one."""
-        np, at, end = self.np, 0, len(self.order)
+        """Write the nests: the first layers, stretches and what stands between them, the last layers."""
+        for layer in self.ahead:
+            self.write_layer(layer)
+        if not self.write_steps():
+            return None
+        for layer in self.behind:
+            self.write_layer(layer)
+        ends = [(int(self.space[i]), int(self.row[i])) for i in self.outputs]
+        constants = self.np.array(self.constants)
+        return LoopProgram(self.nests, self.np.arange(leaves), constants, ends)
+
+    def write_steps(self) -> bool:
+        """Write stretch after stretch, and what stands between them one by one; return whether few are."""
+        at, end = 0, len(self.order)
         for first, period, steps in self.repeats():
             if first < at:
                 steps -= -(-(at - first) // period)
@@ -131,20 +186,20 @@ class _Recurrence:
                 if (stretch := self.stretch(first, period, steps, at)) is None:
                     break
                 if not self.one_by_one(at, stretch.first):
-                    return None
+                    return False
                 self.roll(stretch)
                 at = stretch.first + stretch.period * stretch.steps
                 steps -= (at - first) // period
                 first = at
-        if not self.one_by_one(at, end):
-            return None
-        ends = [(int(self.space[i]), int(self.row[i])) for i in self.outputs]
-        return LoopProgram(self.nests, np.arange(leaves), np.array(self.constants), ends)
+        return self.one_by_one(at, end)
 
     # --- Where blocks repeat
 
-    def kinds(self) -> Integers:
-        """Return a number for each operation: equal for those that are made alike."""
+    def kinds(self, near: int) -> Integers:
+        """Return a number for each operation: equal for those that are made alike.
+
+        Of those that read less than `near` operations before them the distance is equal as well.
+        """
         known: dict[Any, int] = {}
         space, position, graph = self.space.tolist(), self.position.tolist(), self.graph
         kinds = []
@@ -152,9 +207,10 @@ class _Recurrence:
             reads = []
             for k in graph.operands[i]:
                 behind = at - position[k]
-                reads.append(space[k] if space[k] >= 0 else -behind if behind < NEAR else -NEAR)
+                reads.append(space[k] if space[k] >= 0 else -behind if behind < near else -near)
             kinds.append(known.setdefault((graph.ops[i], self.varies[i], *reads), len(known)))
-        return self.np.array(kinds, dtype=self.np.int64)
+        found: Integers = self.np.array(kinds, dtype=self.np.int64)
+        return found
 
     def periods(self, kinds: Integers) -> set[int]:
         """Return the distances at which sequences of operations are most often followed by the same ones."""
@@ -171,19 +227,37 @@ class _Recurrence:
 
     def repeats(self) -> list[tuple[int, int, int]]:
         """Return first position, period and number of the blocks of alike operations, in their order."""
-        np, kinds = self.np, self.kinds()
+        np, kinds = self.np, self.kinds(NEAR)
+        n = len(kinds)
+        if n < FEWEST:
+            return []
         found = []
         for period in self.periods(kinds):
             differs = np.flatnonzero(kinds[:-period] != kinds[period:])
-            bounds = np.concatenate([[-1], differs, [len(kinds) - period]])
+            bounds = np.concatenate([[-1], differs, [n - period]])
             lengths = np.diff(bounds) - 1
             for k in np.flatnonzero(lengths >= (FEWEST - 1) * period).tolist():
-                found.append((int(bounds[k]) + 1, period, int(lengths[k]) // period + 1))
+                found.append((int(bounds[k]) + 1, int(bounds[k + 1]) + period, period))
         kept: list[tuple[int, int, int]] = []
-        for first, period, steps in sorted(found, key=lambda each: (-each[1] * each[2], each[1])):
-            if all(first >= a + p * t or first + period * steps <= a for a, p, t in kept):
-                kept.append((first, period, steps))
-        return sorted(kept)
+        for first, end, period in sorted(
+            found, key=lambda each: (-((each[1] - each[0]) // each[2] * each[2]), each[2])
+        ):
+            if all(first >= other_end or end <= other for other, other_end, _ in kept):
+                kept.append((first, end, period))
+        kept.sort()
+        # Where a stretch begins, operations may read near ones that are far for the later blocks.
+        kinds = self.kinds(1)
+        blocks, before = [], 0
+        for (first, end, period), (after, _, _) in zip(kept, [*kept[1:], (n, n, 0)], strict=True):
+            differs = (
+                np.flatnonzero(kinds[before : after - period] != kinds[before + period : after]) + before
+            )
+            k = int(np.searchsorted(differs, first))
+            first = int(differs[k - 1]) + 1 if k else before
+            end = int(differs[k]) + period if k < len(differs) else after
+            blocks.append((first, period, (end - first) // period))
+            before = end
+        return blocks
 
     def stretch(self, first: int, period: int, steps: int, at: int) -> _Stretch | None:
         """Return the longest run of these blocks that read alike, if it is long enough."""
@@ -222,7 +296,11 @@ class _Recurrence:
             own = int(self.order[stretch.first + j])
             for b in range(1, lag + 1):
                 at = stretch.first + j - b * stretch.period
-                if at < 0 or self.graph.ops[own] in CONDITIONS or self.graph.ops[int(self.order[at])] in CONDITIONS:
+                if (
+                    at < 0
+                    or self.graph.ops[own] in CONDITIONS
+                    or self.graph.ops[int(self.order[at])] in CONDITIONS
+                ):
                     return False
                 if self.varies[int(self.order[at])] != self.varies[own]:
                     return False

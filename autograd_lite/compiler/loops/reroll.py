@@ -283,9 +283,9 @@ def _coefficients(run: ProductTerms, n: int, np: Any) -> Any:
 
 
 def components(reads: list[list[int]]) -> list[list[int]]:
-    """Return the strongly connected components of a graph, in an order that can be run (Tarjan, without recursion).
+    """Return the strongly connected components of a graph, in an order that can be run.
 
-    ``reads[j]`` are the nodes that node j reads.
+    ``reads[j]`` are the nodes that node j reads. This is Tarjan's algorithm without recursion.
 
     >>> components([[0], [0, 2], [1]])
     [[0], [1, 2]]

@@ -255,21 +255,6 @@ def test_loops_show_the_steps():
     assert shown.count("\n") < 80
 
 
-def test_a_chain_of_2000_steps_is_two_loops():
-    x, w = Value(0.5), Value(1.1)
-    y = x
-    for k in range(2_000):
-        y = tanh(y * w + k * 1e-3)
-    program = compile(y)
-    found = program._loops("leaf", "array")
-    assert len(found.nests) <= 20
-    assert [nest.steps for nest in found.nests if nest.steps] == [1_999] * 3
-    y.backward()
-    kernel = NumpyKernel(found, np)
-    got = kernel.sums(np.zeros((0, 1)), np.array([leaf.data for leaf in program.leaves]))
-    agree(got.tolist(), [y.data, *[leaf.grad for leaf in program.leaves]])
-
-
 def test_what_only_looks_alike_is_left_alone():
     """Blocks of one kind that read each other at random are no loop."""
     choose = random.Random(6)
