@@ -110,6 +110,7 @@ class Program(Batching):
     def c_source(self) -> str:
         """The sums over samples as plain C99, one documented function that needs only libm.
 
+        Compile it with ``-ffp-contract=off``: otherwise compilers may fuse a product with a sum.
         It does not check labels: one that a loss refuses gives a wrong number. All other forms refuse it.
         """
         np = arrays.numpy()
