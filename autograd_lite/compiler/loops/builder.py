@@ -1,4 +1,9 @@
-"""The builder of loop nests: numbers the results, and makes each number once."""
+"""`Builder` writes loop nests: it orders their rows by what they read, and makes equal numbers once.
+
+Rows in this order lay layers and batches out contiguously, in whatever order they were written. Leaves are
+numbered at their first use, so that a weight matrix stands in order. Next door: `lowering.py` decides which
+nests there are.
+"""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""A graph as integers, and its nodes in groups that are made alike: what loops are made of.
+"""Congruence classes: a graph as integers, and its nodes in groups that are made alike.
 
-`Nodes` lists the operations of a recorded loss or of a `Graph`, the operands of all of them in one list.
-`grouped` writes sums and products as sums of products, gives each node that is left a *shape*, its operation
-and the shapes of its operands, and collects the nodes of one shape.
-
-What does not live here: numbers for the nodes, derivatives, and the nests of loops (`lift.py`).
+`Nodes` lists the operations of a recording or of a `Graph`, with the operands of all of them in one list.
+`grouped` writes sums and products as sums of products, gives each remaining node a *shape*, which is its
+operation and the shapes of its operands, and collects the nodes of one shape. Next door: `lowering.py` turns
+groups into loop nests.
 """
 
 from __future__ import annotations

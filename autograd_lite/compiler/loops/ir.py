@@ -1,8 +1,8 @@
-"""Loops: nests of nodes that are made alike, and the addresses that they read.
+"""The data structures of loops: a `LoopProgram` of `LoopNest`s, whose operands are `Access`es to arrays.
 
-Addresses that advance by constant strides (`affine`) are loops over dimensions; others are looked up in a
-table. What does not live here: where nests come from (`groups.py`, `lift.py`), and what they are printed in
-(`nests.py`, `c.py`).
+A nest holds nodes that are made alike; an access says for each of them which number of which space it reads.
+Next door: `strides.py` finds addresses that advance by constant steps, `lowering.py` makes the nests, and
+`show.py` writes them as text.
 """
 
 from __future__ import annotations

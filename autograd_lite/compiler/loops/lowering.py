@@ -9,7 +9,7 @@ An operation that is not linear is a `Template`: its value and its partials, by 
 and rule into a graph of a few nodes, each of which stands for a whole group. An adjoint sums up what the
 groups that use a node pass back to it; nodes that are passed back the same kinds of terms are one nest again.
 
-What does not live here: how groups are found (`groups.py`), what nests look like (`loops.py`).
+Next door: `grouping.py` finds the groups, `templates.py` holds the operations, `builder.py` writes the nests.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Loops as text: nested ``for`` loops to read, not to run."""
+"""Loops as text: nested ``for`` loops to read, not to run. `Program.loops` returns them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strides: addresses that advance by constant steps are loops over dimensions, others are looked up."""
+"""Strides: addresses that advance by constant steps become loops; others are looked up in a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Templates: an operation and its partials as a small graph, run once for a whole class of nodes."""
+"""Templates: the value and the partials of an operation as a small graph, for a whole class of nodes.
+
+The table's own decomposition and rule write the graph once; each of its nodes then stands for all nodes of
+the class. Next door: `lowering.py` applies templates, `grouping.py` finds the classes.
+"""
 
 from __future__ import annotations
 

@@ -1,14 +1,15 @@
-"""The samples of a recorded batch found again: a loss of them all as a loop over the program of one.
+"""Vectorising over samples: the recorded loss of a batch becomes a loop over the program of one sample.
 
-A loss that was recorded as a sum over samples holds the same operations for each of them. Its gradients are
-sums with as many terms as there are samples. Such a sum says which nodes belong to which sample; from there
-the samples spread to what these nodes are made of and to what is made of them (`_Labels`). Then one sample's
-nodes are laid beside the others': if they are the same but for numbers, these numbers are the data, and the
-program runs as one that is given samples. What comes after the sums, as a penalty on weights, stays behind.
-Leaves that only one sample uses, as the inputs that a layer made Values of, are data as well: they are read
-at each call, and the derivatives by them are results of their sample.
+A loss that was recorded as a sum over samples holds the same operations for each of them, and its gradients
+are sums with as many terms as there are samples. Such a sum says which nodes belong to which sample. From
+there the labels spread to operands and to users (`_Labels`). Then the nodes of the samples are laid beside
+each other: if they differ in numbers alone, these numbers become the data of the batch. Nodes that follow
+the sums, as a penalty on weights, run once after them. Leaves that only one sample uses, as inputs that a
+layer made Values of, are data as well: they are read at each call, and their derivatives are results of
+their sample.
 
-What does not live here: how programs of samples run (`nests.py`, `c.py`).
+It buys: NumPy runs a recorded batch of 50 samples in 81 µs, not in 296 µs. Machine code gains nothing on a
+batch of this size (37 and 34 µs). Next door: `reroll.py` finds loops over steps.
 """
 
 from __future__ import annotations
