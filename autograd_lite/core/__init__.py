@@ -1,7 +1,7 @@
 """The engine, in one sitting: the table of derivative rules, the node, and how an operation makes a node.
 
-Read `rules.py`, `value.py`, `recording.py` in this order. In come numbers; out go Values with their graphs
-and gradients. Next door: `transforms` differentiates functions; everything else walks the graph.
+Read `rules.py`, `value.py` and `recording.py`, in this order. Numbers go in; Values with their graphs and
+gradients come out. Next door: `transforms` differentiates functions; everything else walks the graph.
 """
 
 from autograd_lite.core.modes import Line, no_grad, scope

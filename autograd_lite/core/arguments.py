@@ -1,7 +1,7 @@
-"""From what a caller writes to the flat tuple of operands that a node holds.
+"""Turn the arguments of a call into the flat tuple of operands that a node holds.
 
 `dot(w, x, b)` becomes ``(*w, *x, b)``. Each function is the ``arguments`` of a row in `rules.py`. A label or
-a condition may be a `Tracer`, whose number is not known yet: the operands are then right for every number.
+a condition may be a `Tracer`, whose number is not known yet. The operands then hold for every number.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from autograd_lite.core.primitive import TABLE, Operands, Scalar, Tracer
 
 
 def several(name: str, least: int = 0) -> Callable[..., Operands]:
-    """Return the ``arguments`` of a row of several values: an iterable of at least `least` operands."""
+    """Return the ``arguments`` function of a row that takes an iterable of at least `least` values."""
 
     def arguments(values: Iterable[Scalar]) -> Operands:
         operands = tuple(values)
@@ -35,7 +35,7 @@ def factors(w: Sequence[Scalar], x: Sequence[Scalar], b: Scalar = None) -> Opera
 
 def branches(condition: Scalar, x: Scalar, y: Scalar) -> Operands:
     """Return the condition, as 1.0 or 0.0, and both branches of a `where`."""
-    # A branch given as a function runs only if it is taken. What stands for the other is never used.
+    # A branch given as a function runs only if it is taken. The 0.0 in place of the other is never used.
     if isinstance(condition, Tracer):
         return condition, condition._branch(x, True), condition._branch(y, False)
     if isinstance(condition, str | list | tuple | dict | None):
@@ -48,7 +48,7 @@ def branches(condition: Scalar, x: Scalar, y: Scalar) -> Operands:
 
 
 def class_number(label: object, classes: int) -> int:
-    """Return `label` as an int from 0 to `classes` − 1; `TypeError` or `ValueError` if it is not one."""
+    """Return `label` as an int; `TypeError` or `ValueError` unless it is a class from 0 to `classes` − 1."""
     try:
         y = operator.index(label if type(label) is not bool else "a bool")  # type: ignore[arg-type]
     except TypeError:
@@ -59,15 +59,15 @@ def class_number(label: object, classes: int) -> int:
 
 
 def refuse_label(classes: int, number: float) -> None:
-    """Raise what `class_number` raises for a label that is a float, as programs hold it."""
+    """Raise the error of `class_number` for a label given as a float, which is how programs hold it."""
     class_number(int(number) if number.is_integer() else number, classes)
 
 
 def scores_with_the_right_one_first(scores: Iterable[Scalar], label: int) -> Operands:
-    """Return the scores of all classes, that of the class `label` first."""
+    """Return the scores of all classes, with the score of the class `label` first."""
     operands = list(scores)
     if isinstance(label, Tracer) and operands:
-        # The right score first, then all of them, where the right one is −∞ and so counts nothing.
+        # The right score comes first, then all of them with the right one replaced by −∞, which adds nothing.
         right = [label == k for k in range(len(operands))]
         sentence = f"the label must be a class number, from 0 to {len(operands) - 1}"
         refuse = partial(refuse_label, len(operands))

@@ -1,4 +1,4 @@
-"""A pause for Python's cyclic garbage collector, which finds nothing in graphs and takes long to look."""
+"""Pause Python's cyclic garbage collector, which spends a long time on graphs and finds nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Within ``with collector_paused():`` Python's cyclic garbage collector is off; then as it was before.
+    """Turn Python's cyclic garbage collector off within ``with collector_paused():``, then restore it.
 
     Graphs hold no cycles and are freed by reference counting, but the collector keeps searching them as
     they grow, which takes more than half the time of recording. `fit` uses this.

@@ -1,7 +1,7 @@
 """How a graph is copied and pickled: whole and without recursion, so depth is no limit.
 
-It knows the slots of a node; what they mean is said in `value.py`. Attributes that a subclass of `Value` adds
-are not copied.
+It copies the slots of a node, which `value.py` explains. Attributes that a subclass of `Value` adds are not
+copied.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def reduced(node: Value, topological_order: Callable[[Value], Sequence[Value]]) 
 
 
 class _Listed:
-    """The ids of the nodes that a running pickle saves before the node that it was asked for.
+    """The ids of the nodes that a running pickle saves ahead of the node it was asked for.
 
-    The thread knows of it by a weak reference, so that it is forgotten with a pickle that fails.
+    The thread holds it by a weak reference, so a pickle that fails leaves nothing behind.
     """
 
     def __init__(self, nodes: Sequence[Value]) -> None:
@@ -58,7 +58,7 @@ class _Listed:
         _running.listed = weakref.ref(self)
 
     def __reduce__(self) -> tuple[object, ...]:
-        self.ids.clear()  # it is saved after the nodes: they are done
+        self.ids.clear()  # saved after the nodes, which are done by now
         return tuple, ()
 
 

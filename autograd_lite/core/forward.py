@@ -1,6 +1,7 @@
-"""Values of rows on floats, where `math` has no function that is stable or that says what is meant.
+"""Forward functions of rows for which `math` has no function, or no stable one.
 
-Each is the `forward` of the row of its name in `rules.py`, where the derivative stands. Only floats come in.
+Each is the `forward` of the row of the same name in `rules.py`, which holds the derivative. They take floats
+only.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def pow(x: float, y: float) -> float:
 
 
 def relu(x: float) -> float:
-    return 0.0 if x <= 0.0 else x  # a NaN stays one
+    return 0.0 if x <= 0.0 else x  # NaN stays NaN
 
 
 def softplus(x: float) -> float:
@@ -54,7 +55,7 @@ def heaviside(x: float) -> float:
 
 
 def maximum(x: float, y: float) -> float:
-    return x if x > y or x != x else y  # `max` would drop a NaN that stands second
+    return x if x > y or x != x else y  # `max` would drop a NaN in second place
 
 
 def minimum(x: float, y: float) -> float:
@@ -82,7 +83,7 @@ def logsumexp(*x: float) -> float:
 
 
 def softmax_cross_entropy(f_y: float, *others: float) -> float:
-    # -log P_y = log(1 + Σ e^(f_k - f_y)): as long as the right class leads, no term is lost beside the 1.
+    # -log P_y = log(1 + Σ e^(f_k - f_y)): while the right class leads, log1p keeps every term.
     gaps = [f_k - f_y for f_k in others]
     top = max(gaps, default=0.0)
     if top <= 0.0:

@@ -1,4 +1,4 @@
-"""What holds while code runs: `no_grad`, the open `scope`, who answers comparisons, which passes ran.
+"""State of the running code: `no_grad`, the open `scope`, the comparison hook, the latest backward passes.
 
 All but the log of passes are context variables, with a value of their own in each thread and task.
 Next door: `recording.py` asks here at every operation, `value.py` at every comparison and backward pass.
@@ -13,20 +13,21 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple
 from weakref import ref
 
-# The latest backward passes, for questions that come after the fact (`ledger`): the root's id, its data, the
-# seed. The float object tells the root from a later node at the same address, and keeps no graph alive.
+# The latest backward passes, which `ledger` reports: the root's id, its data and the seed. The data object
+# tells the root from a later node at the same address without keeping the root's graph alive.
 backward_log: deque[tuple[int, float, float]] = deque(maxlen=1000)
 
-# While a function is traced (`compiler`) the answer to a comparison of Values is not known yet: this hook is
-# asked. It also hears of `no_grad` and `detach`, because every node of a program passes derivatives on.
+# While a function is traced (`compiler`), the result of a comparison of Values is not known yet, so the
+# comparison calls this hook. `no_grad` and `detach` call it, too: a program cannot honour them, because each
+# of its nodes passes derivatives on.
 comparison_hook: ContextVar[Callable[[Any, str, Any], Any] | None] = ContextVar(
     "autograd_lite_comparison_hook", default=None
 )
 
 # --- no_grad ---------------------------------------------------------------------------------------
-# Recording asks at every operation, and a context variable takes ten times as long to answer as a global: so
-# `pauses` says whether any context may know of a pause. A copied context does for longer than its block is
-# open.
+# Every operation asks whether recording is paused, and a context variable takes ten times as long to read as
+# a global. `pauses` is that global: it is empty if no context can hold a pause. A copied context can hold one
+# after its block has ended.
 
 _paused: ContextVar[frozenset[_Pause]] = ContextVar("autograd_lite_paused", default=frozenset())
 pauses: set[ref[_Pause]] = set()
@@ -67,7 +68,7 @@ def no_grad() -> Iterator[None]:
     try:
         yield
     finally:
-        others = _paused.get() - {pause}  # generators end in any order, so not what was before
+        others = _paused.get() - {pause}  # generators end in any order
         try:
             _paused.reset(token)
         except ValueError:  # in another context, where the collector ends an asynchronous generator
@@ -90,11 +91,11 @@ def enable_grad() -> Iterator[None]:
 
 _scope: ContextVar[scope | None] = ContextVar("autograd_lite_scope", default=None)
 _left: ContextVar[frozenset[scope]] = ContextVar("autograd_lite_left", default=frozenset())  # out of order
-provenance: Callable[[], scope | Line | None] | None = None  # gives what a new node keeps, once anything does
+provenance: Callable[[], scope | Line | None] | None = None  # returns what a new node keeps; None: nothing
 
 
 class scope:  # noqa: N801 - it is used like a function
-    """Make the nodes within ``with scope("name"):`` parts of one named thing; scopes nest.
+    """Group the nodes made within ``with scope("name"):`` under one name; scopes nest.
 
     Modules open one for each call, and pictures draw it as a box. ``parent`` is the scope around it, or None.
     Raises `TypeError` if the name is not text, `RuntimeError` if the scope is already open.
@@ -144,7 +145,7 @@ class scope:  # noqa: N801 - it is used like a function
 
 
 class Line(NamedTuple):
-    """Where an operation was written, with the scope that it belongs to."""
+    """The source line of an operation, and the scope it belongs to."""
 
     scope: scope | None
     file: str
@@ -152,7 +153,7 @@ class Line(NamedTuple):
 
 
 class Label(NamedTuple):
-    """The name of a node, with what it keeps besides."""
+    """The name of a node, and its scope or line."""
 
     text: str
     provenance: scope | Line | None
@@ -164,6 +165,6 @@ def current_scope() -> scope | None:
 
 
 def keep_provenance(source: Callable[[], Line] | None) -> None:
-    """Have each new node keep what `source` returns (`record_lines`), or with None its scope alone."""
+    """Make each new node keep the result of `source` (`record_lines`); with None, only its scope."""
     global provenance
     provenance = source or _scope.get

@@ -1,4 +1,4 @@
-"""What counts as a number: a number that a user hands in passes through `real`, a count through `whole`.
+"""Checks of the numbers that users pass in: `real` checks a number, `whole` a count.
 
 Next door: `primitive.py` calls `real` for the operands of a row, `value.py` for data and seeds. Layers and
 training loops call `whole` for their sizes.
@@ -16,7 +16,7 @@ _EXACT = 2**53  # whole numbers up to here are floats exactly
 
 
 def is_real(number: object) -> TypeGuard[Real]:
-    """Return whether `number` is a real number. A bool is one to Python, but a slip here."""
+    """Return whether `number` is a real number. Python counts a bool as one; here it is a mistake."""
     return isinstance(number, Real | Decimal) and not isinstance(number, bool)
 
 
@@ -31,7 +31,7 @@ def real(number: object, what: str = "an operand") -> float:
     """
     if type(number) is float:
         return number
-    if type(number) is int and -_EXACT <= number <= _EXACT:  # common, and quicker than what follows
+    if type(number) is int and -_EXACT <= number <= _EXACT:  # the common case, checked quickly
         return float(number)
     if is_real(number):
         try:
@@ -55,7 +55,7 @@ def whole(number: object, what: str, least: int = 1, most: float = math.inf) -> 
     3
     """
     try:
-        if isinstance(number, bool):  # a whole number to Python, but a slip here
+        if isinstance(number, bool):  # Python counts a bool as a whole number; here it is a mistake
             raise TypeError
         converted = operator.index(number)  # type: ignore[arg-type]
     except TypeError:

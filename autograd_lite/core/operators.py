@@ -18,7 +18,7 @@ from autograd_lite.core.primitive import Operands, Primitive, Scalar, Traceable
 if TYPE_CHECKING:
     from autograd_lite.core.value import Operand, Value
 
-# `recording.py` sets these: an operator records, recording makes a Value, and a Value has operators.
+# `recording.py` sets these. Importing it here would be a cycle: it makes Values, which inherit this class.
 record = cast("Callable[[Primitive, Operands], Scalar]", None)
 unary = cast("Callable[[Primitive, Scalar], Value]", None)
 binary = cast("Callable[[Primitive, Scalar, Scalar], Value]", None)
@@ -27,7 +27,7 @@ _ASCII = str.maketrans({"−": "-", "×": "*", "÷": "/"})
 
 
 class Operators(Traceable):
-    """What can be done with a Value; every operation records a node."""
+    """The operations of a Value; each records a node."""
 
     __slots__ = ()
 
@@ -196,10 +196,10 @@ class Operators(Traceable):
         return rules.maximum(self, other)  # type: ignore[no-any-return]
 
     def minimum(self, other: Operand) -> Value:
-        """The less of self and other."""
+        """The lesser of self and other."""
         return rules.minimum(self, other)  # type: ignore[no-any-return]
 
-    # NumPy's names, by which its functions work on arrays of Values
+    # NumPy calls these names on the entries of an array of Values.
     arcsin, arccos, arctan, arctan2 = asin, acos, atan, atan2
     arcsinh, arccosh, arctanh = asinh, acosh, atanh
 

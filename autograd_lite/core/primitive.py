@@ -1,4 +1,4 @@
-"""`Primitive`: a row of the table of derivative rules, and the function that it is.
+"""`Primitive`: a row of the table of derivative rules, which is also a function.
 
 `rules.py` fills the table with `primitive`, which is also how a user adds a row. `recording.py` turns a row
 that is applied to Values into a node. How rows print in compiled programs is registered by `compiler/`.
@@ -23,7 +23,7 @@ SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4
 
 
 class Traceable:
-    """What a row looks for among its operands: an object that records the operation itself."""
+    """An operand that records the operations applied to it: a `Value`, or a `Tracer`."""
 
     __slots__ = ()
 
@@ -32,15 +32,15 @@ class Traceable:
 
 
 class Tracer(Traceable):
-    """An operand whose number is not known yet: what a function is traced with (`compiler`)."""
+    """An operand whose number is not known yet: `compiler` traces functions with these."""
 
     __slots__ = ()
 
     def _require(self, holds: Callable[[], Scalar], sentence: str, refuse: Callable[[float], None]) -> None:
-        """Note a condition on the number. `refuse` raises for a number that does not fulfil it."""
+        """Note a condition on the number. `refuse` raises the error for a number that violates it."""
 
     def _branch(self, given: object, taken: bool) -> Scalar:
-        """Return the branch of a `where` with this condition: `given`, or what that returns."""
+        """Return one branch of a `where` with this condition: `given`, or its result if it is a function."""
         return given() if callable(given) else given
 
     def _pulled(self, seeds: Iterable[tuple[Scalar, Scalar]], inputs: list[Scalar]) -> dict[Scalar, Scalar]:
@@ -58,12 +58,13 @@ class Primitive:
     ``(*w, *x, b)``. ``arity`` is their number, None if it varies.
 
     ``symbol`` and ``latex`` print it. ``precedence`` says how tightly the printed formula holds: first as a
-    whole, then what each operand needs to stand without parentheses. ``domain`` is where the value exists,
-    ``edges`` what is chosen at kinks and at the ends of the domain. A row that ``masks`` takes one of its
-    operands; the others contribute exactly zero, even where 0 · ∞ would be NaN.
+    whole, then what each operand needs to stand without parentheses. ``domain`` says where the value exists,
+    ``edges`` which derivative is chosen at kinks and at the ends of the domain. A row that ``masks`` selects
+    one of its operands; the others contribute exactly zero, even where 0 · ∞ would be NaN.
 
     ``template`` prints it in a compiled program, for each target that has the operation: "python", "array" or
-    "c". ``decomposition`` is its value in terms of other rows, with no branch but `where`, for the rest.
+    "c". ``decomposition`` is its value in terms of other rows, with no branch but `where`, for all other
+    targets.
     """
 
     name: str
@@ -184,12 +185,12 @@ def primitive(
 
 
 def close_table() -> None:
-    """Make the rows of now the built-in table, whose names are taken."""
+    """Declare the present rows the built-in table, whose names a user cannot take."""
     _built_in.update(TABLE)
 
 
 def _check_results(row: Primitive) -> None:
-    """Check what the functions of a user's row return, each time they are called."""
+    """Wrap the functions of a user's row to check every result."""
     forward, rule, name = row.forward, row.rule, row.name
 
     def checked_rule(out: float, *operands: float) -> tuple[float, ...]:
@@ -200,4 +201,4 @@ def _check_results(row: Primitive) -> None:
 
     row.forward = lambda *operands: real(forward(*operands), f"the value of {name}")
     row.rule_on_floats = checked_rule
-    row.decomposition = row.decomposition or forward  # which may do as one, with rows for `math`
+    row.decomposition = row.decomposition or forward  # `compiler` tries to trace it

@@ -16,16 +16,16 @@ from autograd_lite.core.numbers import is_real, real
 from autograd_lite.core.primitive import Operands, Primitive, Scalar, Tracer
 from autograd_lite.core.value import Value
 
-_new = object.__new__  # past `Value.__init__`, which checks what is known to be right here
+_new = object.__new__  # skips the checks of `Value.__init__`, which are not needed here
 _FIRST_ALONE = (1.0, None)
 
 
 def record(row: Primitive, operands: Operands) -> Scalar:
-    """Apply `row` to operands, Values and real numbers, and return the node that remembers it.
+    """Apply `row` to `operands` (Values and real numbers) and return the node that remembers it.
 
     The local partials are computed here and now, as floats: the gradient is that of the computation as
-    recorded, whatever happens to ``.data`` later. The partial is None where no derivative flows, which is for
-    a constant and for a branch that a `where` did not take.
+    recorded, whatever happens to ``.data`` later. A partial is None where no derivative flows: for a
+    constant, and for the branch that a `where` did not take.
 
     Raises `TypeError` if an operand is neither a Value nor a real number. Outside the row's domain it raises
     what the row's forward function raises, with the operation, its operands and their labels in the message.
@@ -68,7 +68,7 @@ def _node(data: float, row: Primitive, operands: Operands, partials: tuple[float
 def failed(row: Primitive, operands: Operands, error: Exception) -> Scalar:
     """Raise `error` with the operation, its operands and their labels.
 
-    While a function is traced, record the operation in its program instead, which reads data when it runs.
+    While a function is traced, record the operation in its program instead: the program reads the data later.
     """
     if (hook := modes.comparison_hook.get()) and (node := hook(row, "record", operands)) is not None:
         return node
@@ -174,7 +174,7 @@ def linear(
                 node._note = note
             nodes.append(node)
         return nodes
-    except (AttributeError, ArithmeticError, ValueError):  # constants, tracers; or an error to be located
+    except (AttributeError, ArithmeticError, ValueError):  # constants, tracers, or an error to be located
         return [row(w, x, None if b is None else b[i]) for i, w in enumerate(W)]
 
 

@@ -62,28 +62,28 @@ def _clip_rule(out: Scalar, x: Scalar, low: Scalar, high: Scalar) -> Operands:
 
 
 def _prod_rule(out: Scalar, *x: Scalar) -> Operands:
-    # The product of the others, from the left and from the right: no division, so zeros are no trouble.
+    # The product of the others, from the left and from the right: no division, so zeros need no special case.
     before = accumulate(x[:-1], operator.mul, initial=1.0)
     after = list(accumulate(x[:0:-1], operator.mul, initial=1.0))
     return tuple(map(operator.mul, before, reversed(after)))
 
 
 def dot_rule(w: Operands, x: Operands, b: Operands) -> Operands:
-    """The local partials of `dot` by its vectors: of each factor the other."""
+    """Return the local partials of `dot`: for each factor, the other factor."""
     return x + w + _ONES[len(b)]
 
 
 def _softmax_cross_entropy_rule(out: Scalar, f_y: Scalar, *others: Scalar) -> Operands:
-    # P_k = e^(f_k - f_y - out); P_y - 1 as minus the sum of the others, which cancels nothing.
+    # P_k = e^(f_k - f_y - out); P_y - 1 is minus the sum of the others, which avoids cancellation.
     p = [exp(f_k - f_y - out) for f_k in others]
     return (-sum(p), *p)
 
 
 # --- The table -------------------------------------------------------------------------------------
-# name · value on floats · local partials, then how it prints, where it exists, what its edges are.
+# First line: name · value on floats · local partials. Then: printing, domain, edges.
 # fmt: off
 
-# Rows that rules name before their own turn.
+# Rows that appear in rules above their own definition.
 cos: Primitive
 cosh: Primitive
 heaviside: Primitive
@@ -245,7 +245,7 @@ softmax_cross_entropy = primitive("softmax_cross_entropy", forward.softmax_cross
 def _bind_rules_to_floats() -> None:
     """Give each row its ``rule_on_floats``: the same code, in which other rows' names mean their float functions.
 
-    Those need not ask what they were given, which saves a third of the time of recording.
+    The float functions skip the check of operand types, which saves a third of the time of recording.
     """
 
     def on_floats(row: Primitive) -> Callable[..., float]:
@@ -255,7 +255,7 @@ def _bind_rules_to_floats() -> None:
     names = {**globals(), **{name: on_floats(row) for name, row in TABLE.items()}, "where": forward.where}
     for row in TABLE.values():
         row.rule_on_floats = FunctionType(row.rule.__code__, names)
-        if row.arguments is not None:  # Python counts a call's arguments, and names the function in the error
+        if row.arguments is not None:  # the name in Python's error for a wrong call
             row.arguments.__qualname__ = row.name
 
 

@@ -22,7 +22,7 @@ from autograd_lite.core.primitive import Operands, Primitive, Scalar
 Operand: TypeAlias = "Value | float"
 
 _traversal = threading.RLock()  # the marks and adjoints of nodes serve one traversal at a time
-if hasattr(os, "register_at_fork"):  # a child must not begin with the lock of a thread that it does not have
+if hasattr(os, "register_at_fork"):  # a forked child must not inherit a lock held by a thread that it lacks
     os.register_at_fork(
         before=_traversal.acquire, after_in_parent=_traversal.release, after_in_child=_traversal.release
     )
@@ -134,7 +134,7 @@ class Value(Operators):
 
     @property
     def operands(self) -> tuple[Operand, ...]:
-        """What the operation was applied to, in order: Values, and floats for constants."""
+        """The operands of the operation, in order: Values, and floats for constants."""
         return self._operands
 
     @property
@@ -204,7 +204,7 @@ class Value(Operators):
 def topological_order(*roots: Value) -> list[Value]:
     """Return every node the roots were made from, roots included, each after all of its operands.
 
-    It takes no recursion, so depth is no limit, and the order depends on the graph alone.
+    There is no recursion, so depth is no limit. The order depends on the graph alone.
 
     >>> a = Value(2.0, "a")
     >>> b = a * a
@@ -217,13 +217,13 @@ def topological_order(*roots: Value) -> list[Value]:
 
 def _ordered(roots: Iterable[Value], not_taken: list[Value] | None = None) -> list[Value]:
     # Depth first. Each traversal has marks of its own, so one that was interrupted leaves nothing behind.
-    # With `not_taken`, the operands of branches that were not taken are put there and not followed.
+    # With `not_taken`, the operands of branches that were not taken are listed there and not followed.
     opened, listed = object(), object()
     order: list[Value] = []
     stack: list[Any] = [*roots]
     while stack:
         node = stack.pop()
-        if node._mark is opened:  # all that it was made from is listed
+        if node._mark is opened:  # all its operands are listed
             node._mark = listed
             order.append(node)
         elif node._mark is not listed:

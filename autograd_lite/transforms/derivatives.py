@@ -1,14 +1,14 @@
 """Derivatives of functions: `grad`, `jacobian`, `hessian`, `jvp`, `vjp`, `hvp`, and `gradients` of a graph.
 
 A function is run once, on fresh Values for the numbers in its arguments. The recorded graph is a linear map
-(`linear_map.py`), which is applied forward or in reverse. No two derivatives share a variable, so nested
-derivatives cannot confuse theirs, and composing them gives any order.
+(`linear_map.py`), which is applied forward or in reverse. Each derivative has variables of its own, so nested
+derivatives do not interfere, and composing them gives any order.
 
 Arguments and results are *pytrees* (`pytrees.py`): numbers, or lists, tuples, dicts and NumPy arrays of
 pytrees. Derivatives come back in the same containers, as floats. They are recorded Values if the result
 depends on Values from outside, such as the variable of an outer derivative or the weights of a model, because
 the derivatives then depend on these, too. A leaf that the function itself makes, for example by `detach`,
-cannot be told from one of these, and counts as one.
+looks the same, so it counts as one.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Run:
             self.linear.record()
 
     def value(self) -> Pytree:
-        """Return what the function returned, as floats unless the derivatives are recorded."""
+        """Return the function's result, as floats unless the derivatives are recorded."""
         return self.result.around(floats_or_values(self.result.leaves, self.linear.recorded))
 
     def like_arguments(self, leaves: Sequence[Scalar]) -> Pytree:

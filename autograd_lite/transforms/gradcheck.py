@@ -1,4 +1,4 @@
-"""`gradcheck`: every derivative in a computation, compared with differences.
+"""`gradcheck`: compare every derivative in a computation with finite differences.
 
 A function and a point go in; True comes out, or an error that names the wrong operation. Next door:
 `derivatives.py` runs the function.
@@ -23,7 +23,7 @@ class GradcheckError(AssertionError):
 
 
 def gradcheck(f: Function, *point: Pytree) -> bool:
-    """Compare every derivative in ``f(*point)`` with differences: each operation's rule, then the whole.
+    """Compare every derivative in ``f(*point)`` with finite differences: each rule, then the whole.
 
     Returns True. Raises `GradcheckError` for the first derivative that is further off than the differences'
     own estimate of their error allows, and names the operation and the operand: a primitive with a wrong rule

@@ -37,7 +37,7 @@ class LinearMap:
     - ``live``: whether the outputs depend on the variable of a derivative that is under way
     - ``foreign``: whether they depend on leaves that no derivative made
 
-    With `within`, ``live`` and ``foreign`` do not look behind the inputs.
+    With `within`, the search for ``live`` and ``foreign`` stops at the inputs.
     """
 
     def __init__(self, outputs: Sequence[Scalar], inputs: list[Value], within: bool) -> None:
@@ -86,7 +86,7 @@ class LinearMap:
     def pull(self, seeds: Iterable[tuple[Scalar, Scalar]]) -> list[Scalar]:
         """Reverse mode, from outputs to inputs: adjoint(x) = Σ adjoint(node) · ∂node/∂x."""
         tracer = next((node for node in self.order if isinstance(node, Tracer)), None)
-        if tracer is not None:  # a trace knows under which conditions an adjoint reaches a node
+        if tracer is not None:  # only a trace knows the conditions under which an adjoint arrives
             return self._finished(self.inputs, tracer._pulled(seeds, self.inputs))
         adjoints: dict[Scalar, Scalar] = {}
         for y, seed in seeds:
@@ -108,7 +108,9 @@ class LinearMap:
         return self._finished(self.outputs, tangents)
 
     def _finished(self, nodes: Sequence[Scalar], found: dict[Scalar, Scalar]) -> list[Scalar]:
-        recorded = self.recorded or any(isinstance(x, Value) for x in found.values())  # through the seeds
+        recorded = self.recorded or any(
+            isinstance(x, Value) for x in found.values()
+        )  # the seeds may be Values
         return floats_or_values([found.get(x, 0.0) for x in nodes], recorded)
 
 
@@ -141,7 +143,7 @@ def partials_as_values(node: Value) -> Partials:
     if isinstance(node, Tracer):  # while a function is traced there is no data yet
         try:
             return row.rule(node, *operands)
-        except (ArithmeticError, ValueError):  # of constants among the operands: the node fails as well
+        except (ArithmeticError, ValueError):  # from constants among the operands: the node itself fails, too
             return (math.nan * node,) * len(operands)
     numbers = [x.data if isinstance(x, Value) else x for x in operands]
     try:
@@ -164,7 +166,7 @@ def described(node: Value) -> str:
 
 
 def _numbers(partials: Partials) -> list[float | None]:
-    """Return what the partials are now; None for one that does not exist, or is not known while tracing."""
+    """Return the present numbers of partials; None for one that is missing or, while tracing, unknown."""
     return [None if isinstance(p, Tracer) else p.data if isinstance(p, Value) else p for p in partials]
 
 
