@@ -22,15 +22,15 @@ from typing import Any
 
 from autograd_lite.compiler.frontend.recording import Recording
 from autograd_lite.compiler.ir.graph import CONDITIONS, LINEAR, Graph, Op
-from autograd_lite.compiler.loops import grouping as groups
 from autograd_lite.compiler.loops.builder import Builder, Products, Vector
-from autograd_lite.compiler.loops.grouping import DOT, SUM, Group, Nodes, Writing
+from autograd_lite.compiler.loops.grouping import Group, grouped
 from autograd_lite.compiler.loops.ir import (
     ARGUMENT,
     CONSTANT,
     PARAMETER,
     LoopProgram,
 )
+from autograd_lite.compiler.loops.nodes import DOT, SUM, Nodes, Writing, nodes_of_graph, nodes_of_recording
 from autograd_lite.compiler.loops.recurrences import is_chain, lower_recurrence
 from autograd_lite.compiler.loops.templates import Template, TemplateClasses, kept_rows, partials_of_product
 from autograd_lite.compiler.passes.decompose import decompose
@@ -99,7 +99,7 @@ class Lowering:
         """Find the groups, and write the nests of their values."""
         np = self.np
         self.nodes = nodes
-        self.grouped = groups.grouped(nodes, [i for i in outputs if i >= 0], np)
+        self.grouped = grouped(nodes, [i for i in outputs if i >= 0], np)
         if self.grouped.lost:
             raise IrregularError("loops would multiply constants whose product is beyond a float's range")
         if len(self.grouped.groups) > MOST_GROUPS:
@@ -380,7 +380,7 @@ def lower_to_loops(graph: Graph, outputs: Sequence[int], target: str, np: Any) -
             if len(low) > MOST_OF_A_CHAIN:
                 raise IrregularError(f"no steps repeat in a chain of {len(low):,} operations")
         lowering = Lowering(target, np, derives=False)
-        nodes, went = groups.of_graph(low, out, lowering.write)
+        nodes, went = nodes_of_graph(low, out, lowering.write)
         ends = [went[i] for i in out]
         lowering.values(nodes, ends, _leaves(nodes))
         return lowering.finished(ends, [])
@@ -390,7 +390,7 @@ def lower_gradient(graph: Graph, output: int, kind: str, count: int, target: str
     """The loops of a node of a graph and of its derivatives by the `count` inputs of a kind."""
     with collector_paused():
         lowering = Lowering(target, np, derives=True)
-        nodes, went = groups.of_graph(graph, [output], lowering.write)
+        nodes, went = nodes_of_graph(graph, [output], lowering.write)
         return _with_gradient(
             lowering, nodes, went[output], ARGUMENT if kind == "argument" else PARAMETER, count
         )
@@ -400,7 +400,7 @@ def lower_recording(recording: Recording, target: str, np: Any) -> LoopProgram:
     """The loops of a recorded loss and of its derivatives by its leaves."""
     with collector_paused():
         lowering = Lowering(target, np, derives=True)
-        nodes = groups.of_recording(recording, lowering.write, np)
+        nodes = nodes_of_recording(recording, lowering.write, np)
         return _with_gradient(lowering, nodes, len(nodes) - 1, PARAMETER, len(nodes.place))
 
 

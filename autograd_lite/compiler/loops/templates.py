@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd_lite.compiler.ir.graph import LINEAR, Graph, Op
-from autograd_lite.compiler.loops import grouping as groups
-from autograd_lite.compiler.loops.grouping import SUM, Group, Writing
+from autograd_lite.compiler.loops.grouping import Group, grouped
 from autograd_lite.compiler.loops.ir import CONSTANT, NESTS
+from autograd_lite.compiler.loops.nodes import SUM, Writing, nodes_of_graph
 from autograd_lite.compiler.passes.decompose import decompose
 from autograd_lite.compiler.passes.differentiate import differentiate
 from autograd_lite.core import rules as table
@@ -93,11 +93,11 @@ class TemplateClasses:
         shapes = {i: shape for i, shape in zip(form.arguments, given, strict=True) if i is not None}
         own = shapes[form.adjoint] = max([*given, CONSTANT]) + 1
         outputs = [form.out] if wanted is None else [form.gradients[j] for j in wanted]
-        self.nodes, self.went = groups.of_graph(form.graph, outputs, self._write, shapes)
+        self.nodes, self.went = nodes_of_graph(form.graph, outputs, self._write, shapes)
         self.outputs = [self.went[i] for i in outputs]
         if wanted is not None:  # each as a sum of terms, which go into the sum that is the adjoint
             self.outputs = [self.nodes.node(SUM, [i]) for i in self.outputs]
-        self.grouped = groups.grouped(self.nodes, self.outputs, np)
+        self.grouped = grouped(self.nodes, self.outputs, np)
         depends = {own}
         self.before: list[Group] = []  # what does not depend on the adjoint
         self.after: list[Group] = []
