@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     Floats = NDArray[numpy.float64]
     Booleans = NDArray[numpy.bool_]
 
-# From this many terms of one kind on, a sum is a loop and may be added up in any order. Shorter sums and sums of
-# unlike terms are added up as they are written. `sum` and `dot` round once and have no order.
+# From this many terms of one kind on, a sum is a loop and may be added up in any order. Shorter sums and sums
+# of unlike terms are added up as they are written. `sum` and `dot` round once and have no order.
 LOOP = 8
 
 # The code of the operation; the shapes of the operands, or the kinds of the terms of a sum; and whether the
