@@ -16,7 +16,7 @@ from pathlib import Path
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write `content` to the file `path`: all of it, or nothing, and then the old file stays.
+    """Write `content` to the file `path`: all of it, or nothing: then the old file stays.
 
     A reader never sees half a file. A pipe or a device is written to directly. Raises `OSError`, with `path`
     as its file name, if the file cannot be written.
@@ -39,24 +39,24 @@ def check_writable(path: str | os.PathLike[str], size: int) -> None:
 
 @contextmanager
 def _beside(path: str | os.PathLike[str], content: bytes) -> Iterator[tuple[Path | None, Path]]:
-    """Yield a temporary file with `content` in the folder of `path`, and the file that `path` leads to.
+    """Yield a temporary file with `content` in the folder of `path`, and the file that `path` points to.
 
     The temporary file is removed at the end. It is None where `path` is not a regular file, because a rename
     would replace a device by a file.
     """
     temporary = None
     try:
-        target = Path(os.path.realpath(path))  # a link leads to its target
+        target = Path(os.path.realpath(path))  # follow a link to its target
         if target.is_dir():
             raise OSError(errno.EISDIR, "it is a folder")
         if not target.exists() or target.is_file():
-            # A short name of its own: the target's may be as long as names can be.
+            # A short name, because the target's may already have the greatest length.
             beside = target.with_name(f".autograd-lite-{secrets.token_hex(8)}")
             with beside.open("xb") as file:
                 temporary = beside
                 file.write(content)
                 file.flush()
-                os.fsync(file.fileno())  # some file systems find out late that they are full
+                os.fsync(file.fileno())  # some file systems notice late that they are full
             if target.exists():
                 shutil.copymode(target, temporary)
         yield temporary, target

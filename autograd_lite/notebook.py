@@ -1,7 +1,7 @@
 """Labels for values from the variables that hold them, on request or after each cell of a notebook.
 
-``%load_ext autograd_lite`` calls `load_ipython_extension`. Values, modules and pictures show themselves in a
-notebook; that is not here.
+``%load_ext autograd_lite`` calls `load_ipython_extension`. How Values, modules and pictures display in a
+notebook is defined in their own modules.
 """
 
 from __future__ import annotations

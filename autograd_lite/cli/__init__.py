@@ -1,6 +1,6 @@
 """The command `autograd-lite`: train, predict, draw, explain, table.
 
-In come arguments and CSV files; out go text, pictures, reports and model files. Next door: `datasets` holds
+Arguments and CSV files go in; text, pictures, reports and model files come out. Next door: `datasets` holds
 the tables and the classifier, `train` the training loop, `pictures` what is drawn.
 """
 

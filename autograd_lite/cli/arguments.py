@@ -1,6 +1,6 @@
 """Arguments of the command: the parser that reports errors as `DataError`, and the types of arguments.
 
-`command.py` puts the parser together from the commands, which are next door, each on a page of its own.
+`command.py` assembles the parser from the commands, each of which has a module of its own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NoReturn, TypeAlias
 
 from autograd_lite.datasets import DataError
 
-Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # what commands are added to
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # the object to which commands are added
 OUTPUT, WRT = ("-o", "--output"), "--wrt"  # options of the commands that take an expression
 
 
@@ -43,11 +43,11 @@ def count(text: str) -> int:
 
 
 def units(text: str) -> int:
-    """Return a whole number from 0. A file's name here was meant for DATA.csv."""
+    """Return a whole number from 0. A file name here was probably meant as DATA.csv."""
     try:
         number = integer(text)
     except argparse.ArgumentTypeError as error:
-        raise argparse.ArgumentTypeError(f"{error}; a file's name goes before --hidden") from None
+        raise argparse.ArgumentTypeError(f"{error}; put the file name before --hidden") from None
     if number < 0:
         raise argparse.ArgumentTypeError(f"{number} is below 0")
     return number

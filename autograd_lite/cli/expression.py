@@ -59,7 +59,7 @@ def run_draw(arguments: Namespace) -> None:
     if output is not None:
         try:
             content = _picture(value, output.suffix.lower())
-        except (RuntimeError, ValueError) as error:  # without Graphviz the tree has to do
+        except (RuntimeError, ValueError) as error:  # without Graphviz the tree is all there is
             raise DataError(error) from None
         with file_errors("write", output):
             write_whole(output, content)

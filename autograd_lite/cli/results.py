@@ -1,4 +1,4 @@
-"""What ``train`` shows: the problem, how well the classifier does, its mistakes, and the report's page."""
+"""The output of ``train``: the problem, the classifier's accuracy, its mistakes, and the report."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REPORT = "report.html"
 
 
 def print_problem(problem: Problem) -> None:
-    """Print what is predicted from which columns and rows, and what is left out."""
+    """Print the target, the columns and rows it is predicted from, and those left out."""
     item("predicts", f"{short(problem.target)}: {some(list(map(short, problem.classes)))}")
     shown = [
         short(column.name) + (f" ({len(column.texts)} texts)" if isinstance(column, Category) else "")

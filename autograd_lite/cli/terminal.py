@@ -1,4 +1,4 @@
-"""What reaches the terminal: streams that may close, messages on one line, texts that fit.
+"""Output to the terminal: streams that may close, one-line messages, texts cut to fit.
 
 Names and texts from files may be long, span lines or hold control characters. Every command prints them
 through `one_line`, `short` or `bounded`.
@@ -20,7 +20,7 @@ WIDTH = 79  # some terminals wrap a line that is as long as they are wide
 
 
 class Outlet:
-    """A stream that remembers why it cannot be written and then writes nowhere, so that the work goes on."""
+    """A stream that remembers why it cannot be written and discards the rest: the work goes on."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self.failure: OSError | None = None
@@ -35,7 +35,7 @@ class Outlet:
         return len(text)
 
     def flush(self) -> None:
-        """Hand what is buffered to the system."""
+        """Hand buffered text to the system."""
         self._try(self._stream.flush)
 
     def _try(self, action: Callable[[], object]) -> None:
@@ -43,7 +43,7 @@ class Outlet:
             action()
         except OSError as error:
             self.failure = error
-            with open(os.devnull, "wb") as nowhere:  # takes what is still buffered
+            with open(os.devnull, "wb") as nowhere:  # takes the text still buffered
                 os.dup2(nowhere.fileno(), self._stream.fileno())
 
     def __getattr__(self, name: str) -> Any:
@@ -56,7 +56,7 @@ def say(message: object) -> None:
 
 
 def one_line(text: object) -> str:
-    """Return `text` on one line, and without characters that a terminal would obey."""
+    """Return `text` on one line, without control characters."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(str(text).split()))
 
 
@@ -72,7 +72,7 @@ def short(name: str) -> str:
 
 
 def some(names: list[str]) -> str:
-    """Return the first twelve of `names`, and how many there are besides."""
+    """Return the first twelve of `names`, and the number of the others."""
     return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 

@@ -1,4 +1,4 @@
-"""The command ``train``: learn the classes of a table, print how well, save the model and a report.
+"""The command ``train``: train a classifier on a table, print its accuracy, save the model and a report.
 
 Next door: `results.py` prints and reports, `datasets` holds the table and the classifier.
 """
@@ -41,7 +41,7 @@ def add_to(commands: Commands) -> None:
     """Add the command ``train`` and its arguments."""
     command = commands.add_parser(
         "train",
-        help="learn to tell classes apart from the rows of a CSV file",
+        help="learn to predict classes from the rows of a CSV file",
         description="Learn to predict a column of classes from the other columns of a CSV file. Numbers are "
         "standardised, texts become one-hot inputs. A fifth of the rows is held out to measure the accuracy. "
         "Two classes without hidden layers make a logistic regression; otherwise the scores go through a "
@@ -93,7 +93,7 @@ def add_to(commands: Commands) -> None:
 
 
 def _add_outputs(command: ArgumentParser) -> None:
-    """Add the arguments that say what is written besides the text on stdout."""
+    """Add the arguments for everything that is written besides the text on stdout."""
     add = command.add_argument
     add("--save", metavar="MODEL.json", type=Path, help="write the trained model here")
     add(
@@ -170,7 +170,7 @@ def _new_model(problem: Problem, arguments: Namespace) -> Classifier:
 
 
 def _kind(model: Classifier) -> str:
-    """Return what the network is called."""
+    """Return the kind of network, in words."""
     outputs = len(model.network.layers[-1].neurons)
     return "logistic regression" if outputs == 1 else "the softmax network"
 
@@ -233,7 +233,7 @@ def _check_apart(arguments: Namespace) -> None:
 
 
 def _check_places(model: Classifier, arguments: Namespace) -> None:
-    """Raise `DataError` now, before the work, if a file could not be written after it."""
+    """Raise `DataError` before the work if a file could not be written after it."""
     if arguments.save is not None:
         with file_errors("write", arguments.save):
             check_writable(arguments.save, 2 * len(as_json(model.document)))
@@ -247,7 +247,7 @@ def _check_places(model: Classifier, arguments: Namespace) -> None:
 
 
 def _save(model: Classifier, path: Path | None) -> None:
-    """Save the model where asked to, else in a temporary folder: a failed write must not lose a training."""
+    """Save the model to the given path, else to a temporary folder, so a failed write loses no training."""
     if path is None:
         return
     try:

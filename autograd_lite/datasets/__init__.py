@@ -1,7 +1,7 @@
 """Data and models that the command uses: tables, the penguins, classifiers and their files.
 
-In come CSV files and model files; out go examples as numbers, and classifiers. Next door: `nn` has the
-networks, `train` trains them, `cli` prints what comes of it.
+CSV files and model files go in; examples as numbers, and classifiers, come out. Next door: `nn` has the
+networks, `train` trains them, `cli` prints the results.
 """
 
 from autograd_lite.datasets.penguins import penguins

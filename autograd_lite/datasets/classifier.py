@@ -1,4 +1,4 @@
-"""`Classifier`: a network with its encoding and its classes, what it predicts, and its model file.
+"""`Classifier`: a network with its encoding, its classes, its predictions and its model file.
 
 Next door: `encoding.py` turns a table into examples, `closed_form.py` checks a classifier's gradient.
 """
@@ -35,7 +35,7 @@ _PARTS: dict[str, tuple[type, str]] = {  # of a model file, after its format
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a classifier does on examples: the mean ``loss``, and the (true, predicted) class of each."""
+    """The result of a classifier on examples: the mean ``loss``, and the (true, predicted) class of each."""
 
     loss: float
     pairs: list[tuple[int, int]]
@@ -63,7 +63,8 @@ class Classifier:
     def loss(self, scores: list[Value], label: int) -> Value:
         """Return −log of the probability of the class `label`.
 
-        (Document 001, equation 1; for a single score document 000, equation 3.)
+        The formula is that of the cross-entropy, or for a single score of the log loss (document 001,
+        equation 1; document 000, equation 3).
         """
         loss = cross_entropy(scores, label) if len(scores) > 1 else log_loss_from_scores(scores[0], label)
         return cast(Value, loss)
@@ -154,7 +155,7 @@ class Classifier:
 def _probabilities(scores: list[float]) -> list[float]:
     """Return the softmax of the scores; σ of a single score is the probability of the second class.
 
-    (Document 000, equation 2.)
+    A score that is not finite raises `OverflowError` (document 000, equation 2).
     """
     if not all(map(math.isfinite, scores)):
         raise OverflowError(f"a score is {next(s for s in scores if not math.isfinite(s))}")
@@ -193,6 +194,6 @@ def _check_names(texts: Sequence[str], what: str) -> None:
     """Raise `ValueError` unless `texts` are names that a table can have, each once."""
     for text, count in Counter(texts).items():
         if count > 1:
-            raise ValueError(f"{text!r:.60} stands {count} times among {what}")
+            raise ValueError(f"{text!r:.60} occurs {count} times among {what}")
         if not text or any(unicodedata.category(c) == "Cc" and c not in "\t\n\r" for c in text):
             raise ValueError(f"{text!r:.60} among {what} is not a text that a table can hold")

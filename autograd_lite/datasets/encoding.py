@@ -15,8 +15,8 @@ from typing import TypeAlias
 
 from autograd_lite.datasets.table import DataError, Table
 
-TARGETS = ("target", "class", "label", "species")  # what a column of classes is called, in any case
-LEAST = 1e-100  # deviation of a column: below it, a number of another table could overflow in its units
+TARGETS = ("target", "class", "label", "species")  # usual names of a column of classes, in any case
+LEAST = 1e-100  # deviation of a column; divided by a smaller one, a number of another table could overflow
 MOST_TEXTS = 50  # different texts in a column of categories
 MOST_NUMBERS = 20  # different numbers in a column of classes
 
@@ -49,7 +49,7 @@ def class_names(table: Table, target: str) -> list[str]:
 
 
 def left_out(table: Table, target: str) -> dict[str, str]:
-    """Return the columns that tell a classifier nothing, each with the reason.
+    """Return the columns that are useless to a classifier, each with the reason.
 
     They are mostly missing, constant, or identify the row.
     """

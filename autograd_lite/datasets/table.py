@@ -25,7 +25,7 @@ from autograd_lite.files import read_whole
 if TYPE_CHECKING:
     import _csv
 
-MISSING = {"", "?", "n/a", "na", "nan", "null"}  # how files write a missing field, in any case
+MISSING = {"", "?", "n/a", "na", "nan", "null"}  # spellings of a missing field, in upper or lower case
 LARGEST = 100_000_000  # bytes of a file
 GREATEST = 1e100  # magnitude of a number: beyond it, a mean of squares may overflow
 
@@ -104,7 +104,7 @@ class Table:
             number = float(field.replace(",", ".") if self.decimal_comma else field)
         except ValueError:
             return None
-        # Python reads 1_000 and inf as numbers; data files mean something else by them.
+        # Python reads 1_000 and inf as numbers; in data files they mean something else.
         return number if "_" not in field and math.fabs(number) < GREATEST else None
 
     def _hint(self, name: str) -> str:
@@ -148,7 +148,7 @@ def _text(path: Path | Traversable) -> str:
     with file_errors("read", path):
         try:
             content = read_whole(path, LARGEST)
-        except ValueError as error:  # it is too long
+        except ValueError as error:  # the file is too long
             raise DataError(f"cannot read {str(path)!r}: {error}") from None
     try:
         text = content.decode("utf-8-sig")

@@ -1,7 +1,7 @@
 """Neurons, layers and networks of Values, their losses and their files.
 
-Numbers and Values go in; Values come out, for the rooms above to train, compile, explain and draw. Next door:
-`core` with the operations, `train` with the optimizers.
+Numbers and Values go in; Values come out, to be trained, compiled, explained and drawn by other packages.
+Next door: `core` with the operations, `train` with the optimizers.
 """
 
 from autograd_lite.nn import losses

@@ -1,4 +1,4 @@
-"""JSON files that give every float back exactly; a reader never sees half of one.
+"""JSON files that give every float back exactly and are never left half written.
 
 Documents (dicts) go in and come out. What a model puts in its document is decided next door, in `modules.py`
 (the parameters) and `layers.py` (the shape of an MLP).
@@ -37,8 +37,8 @@ def as_json(document: Mapping[str, Any]) -> bytes:
 def read_json(path: str | os.PathLike[str]) -> Document:
     """Return the JSON object in the file `path`.
 
-    Raises `ValueError` if the file is damaged: not JSON, not an object, a key twice, an infinity or a NaN, or
-    more than a gigabyte; and `OSError` if it cannot be read.
+    Raises `ValueError` if the file is damaged: not JSON, not an object, or longer than a gigabyte, or if it
+    has a duplicate key, an infinity or a NaN. Raises `OSError` if it cannot be read.
     """
 
     def refuse(token: str) -> None:
@@ -48,7 +48,7 @@ def read_json(path: str | os.PathLike[str]) -> Document:
         found = dict(pairs)
         if len(found) < len(pairs):
             ((key, count),) = Counter([key for key, _ in pairs]).most_common(1)
-            raise ValueError(f"the key {key!r:.60} stands {count} times in one object")
+            raise ValueError(f"the key {key!r:.60} occurs {count} times in one object")
         return found
 
     try:

@@ -1,6 +1,6 @@
 """`Neuron`, `Layer` and `MLP`: networks of Values, with their activations and their first weights.
 
-Numbers and Values go in; Values come out, whose graph is one `dot` node a neuron and one for its activation.
+Numbers and Values go in; Values come out. A neuron records one `dot` node and one node for its activation.
 Next door: how a module finds and keeps its parameters (`modules.py`), the losses (`losses.py`).
 """
 
@@ -60,7 +60,7 @@ def _takes_one(row: Primitive) -> bool:
 
 
 def _resolve(activation: Activation) -> tuple[str | Function, Function | None]:
-    """Return what names an activation (its name, else the function itself), and the function to call."""
+    """Return the name of an activation (without one, the function itself) and the function to call."""
     if activation is None or activation == "linear":
         return "linear", None
     name = activation if isinstance(activation, str) else getattr(activation, "name", None)
@@ -228,7 +228,7 @@ class Layer(Module):
         with scope(self._title):
             for neuron in neurons:
                 if type(neuron) is not Neuron or neuron._activation != activation or neuron.b is None:
-                    # `linear` takes neurons of one kind, with biases: call each by itself.
+                    # `linear` needs neurons of one kind, with biases. Call these one by one.
                     out = [neuron(x) for neuron in neurons]
                     break
                 W.append(neuron.w)
@@ -299,8 +299,8 @@ class MLP(Module):
     def architecture(self) -> Document | None:
         """The arguments that build this shape again, ``MLP(**model.architecture)``.
 
-        None where no arguments in a file can: an activation is a function that is not a row of the table, or
-        a layer or neuron was replaced by one of another kind.
+        None if a file cannot hold such arguments: an activation is a function that is not a row of the table,
+        or a layer or neuron was replaced by one of another kind.
         """
         shape = self._shape
         named = (
@@ -350,7 +350,7 @@ class MLP(Module):
         try:
             widths = [architecture["inputs"], *architecture["sizes"]]
             bias = bool(architecture.get("bias", True))
-            # A wrong digit must not build a network of millions.
+            # A wrong digit in a damaged file must not build a network of millions of parameters.
             if sum((n + bias) * m for n, m in pairwise(widths)) > len(state):
                 raise ValueError(f"{len(state)} parameters are too few for {architecture}")
             model = cls(**architecture)

@@ -25,7 +25,7 @@ def half_squared_error(predictions: Scalars, targets: Scalars, reduction: Reduct
 
     The shape is () for one number, (m,) for m examples, (m, C) for m examples with C numbers each. The mean
     divides by m: for vectors it is (1/m) Σ ½‖ŷ − y‖². Raises `ValueError` if the shapes differ or are empty,
-    and `TypeError` for what is not a number (document 002, equation 6; document 003, equations 4 and 5).
+    and `TypeError` if an entry is not a number (document 002, equation 6; document 003, equations 4 and 5).
 
     >>> half_squared_error([0.5, 2.0], [1.0, 0.0])
     2.125
@@ -42,8 +42,8 @@ def log_loss(probabilities: Scalars, targets: Scalars, reduction: Reduction = "s
     from the pre-activation; prefer it, because it stays exact where p is rounded to 0 or 1.
 
     Raises `ValueError` if the shapes differ or are empty, if a number is not between 0 and 1, or if a
-    probability of exactly 0 or 1 is wrong, where the loss is infinite. Raises `TypeError` for what is not a
-    number (document 000, equation 3).
+    probability of exactly 0 or 1 is wrong, where the loss is infinite. Raises `TypeError` if an entry is not
+    a number (document 000, equation 3).
 
     >>> log_loss([0.5, 1.0], [0, 1]) == log(2.0)
     True
@@ -72,7 +72,7 @@ def log_loss_from_scores(scores: Scalars, targets: Scalars, reduction: Reduction
 
     A score is the output neuron's value before σ. Scores and labels y from 0 to 1 have one shape, (), (m,) or
     (m, C), and the mean divides by m. ∂/∂z = σ(z) − y is exact even at |z| = 700. Raises `ValueError` if the
-    shapes differ or are empty, or if a target is not between 0 and 1, and `TypeError` for what is not a
+    shapes differ or are empty, or if a target is not between 0 and 1, and `TypeError` if an entry is not a
     number (document 000, equations 3 and 9).
 
     >>> log_loss_from_scores(40.0, 1) == exp(-40.0)
@@ -134,7 +134,7 @@ def softmax(scores: Iterable[Scalar]) -> list[Scalar]:
     operands = list(scores)
     if not operands:
         raise ValueError("softmax of no scores is undefined: give it at least one")
-    # Made from the loss -log P_k, whose rule has 1 - P_k as the sum of the others: nothing is rounded away.
+    # Computed from the loss -log P_k. Its rule writes 1 - P_k as a sum, so no digits are lost.
     return [exp(-softmax_cross_entropy(operands, k)) for k in range(len(operands))]
 
 

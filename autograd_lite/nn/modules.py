@@ -23,7 +23,7 @@ KeyPath: TypeAlias = tuple[Any, Any] | None
 
 
 def find_parameters(part: object) -> dict[Value, KeyPath]:
-    """Return the parameters in a module and in all that it holds, each with its path."""
+    """Return the parameters in a module and everything it holds, each with its path."""
     found: dict[Value, KeyPath] = {}
     _search(part, None, {}, found)
     return found
@@ -85,9 +85,7 @@ class Module:
         for parameter, path in find_parameters(self).items():
             name = ".".join(map(str, path_keys(path)))
             if name in names:
-                raise ValueError(
-                    f"two parameters are named {name!r}: give the entries of the dict other keys"
-                )
+                raise ValueError(f"two parameters are named {name!r}: rename a key of a dict in the model")
             names.add(name)
             yield name, parameter
 
@@ -131,7 +129,7 @@ class Module:
 
     @property
     def architecture(self) -> Document | None:
-        """The arguments that build a model of this shape, for its file; None if it cannot say. `MLP` can."""
+        """The arguments that build a model of this shape, for its file. None by default; `MLP` has them."""
         return None
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -155,12 +153,12 @@ class Module:
         self.load_document(read_json(path), path)
 
     def load_document(self, document: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
-        """Set the parameters from what `read_json` returned; errors are those of `load` and name `path`."""
+        """Set the parameters from the result of `read_json`; errors are those of `load` and name `path`."""
         state, theirs, ours = document.get("parameters"), document.get("architecture"), self.architecture
         if not isinstance(state, dict):
             raise ValueError(f'{path} does not hold a saved model: it has no "parameters"')
         if ours and theirs and ours != theirs:
-            raise ValueError(f"{path} holds another model than {self!r}: its architecture is {theirs}")
+            raise ValueError(f"{path} does not fit {self!r}: its architecture is {theirs}")
         try:
             self.load_state_dict(state)
         except ValueError as error:

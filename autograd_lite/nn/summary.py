@@ -1,6 +1,6 @@
-"""The table that a module shows of itself: its parts, and the sizes of their parameters and gradients.
+"""The table that a module shows in Jupyter: its parts, and the norms of their parameters and gradients.
 
-A module goes in; text or HTML comes out. Next door: modules (`modules.py`). Plots of gradients are in
+A module goes in; text or HTML comes out. Next door: `modules.py`. Plots of gradients are in
 `pictures/plots.py`.
 """
 
@@ -14,12 +14,12 @@ from autograd_lite.core.value import Value
 from autograd_lite.notation.columns import aligned, html_table
 from autograd_lite.notation.names import short
 
-_ROWS = 20  # a longer table loses its middle
+_ROWS = 20  # longer tables are cut in the middle
 _HEADINGS = ("part", "what", "parameters", "‖θ‖", "‖∇‖")
 
 
 class Model(Protocol):
-    """What the table needs of a model; `Module` imports this file, so it cannot be named here."""
+    """The part of `Module` that the table uses. `Module` imports this file, so it cannot be imported here."""
 
     def named_parameters(self) -> Iterable[tuple[str, Value]]:
         """Yield each parameter with its dotted name."""

@@ -1,4 +1,4 @@
-"""`CompiledLoss`: the mean loss of a batch and its gradient as a program, in the fastest form there is.
+"""`CompiledLoss`: the mean loss of a batch and its gradient as a program, in the fastest form available.
 
 A model, a loss and examples go in; a function that takes the numbers of some examples comes out. Next door:
 `steps.py` decides when `fit` uses it.
@@ -30,7 +30,8 @@ class CompiledLoss:
     """The mean loss of some examples; a call adds its gradient to ``grad`` of the parameters.
 
     ``form`` says what runs: "machine code", "NumPy" or "Python". Raises `TraceError` if only the eager engine
-    can run the loss, because it branches on numbers or is not the same each time, and what the loss raises.
+    can run the loss, because it branches on numbers or changes from call to call. Errors of the loss pass
+    through.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class CompiledLoss:
         self.form = "Python" if isinstance(self.columns[0], list) else "NumPy"
         work = sum(map(len, self.program.graph.operands)) * len(inputs) * steps
         if self.form == "NumPy" and work > WORTH_COMPILING:
-            # NumPy runs if there is no compiler, none that works, or a row without a form in C.
+            # NumPy takes over if there is no working compiler, or if a row has no form in C.
             with warnings.catch_warnings(), suppress(RuntimeError, ValueError):
                 warnings.simplefilter("ignore", RuntimeWarning)
                 self.program.native()
@@ -63,12 +64,12 @@ class CompiledLoss:
         self.kernel = self.program.kernel("leaf")
 
     def check(self, inputs: Sequence[Example] | None = None, targets: Sequence[Example] = ()) -> None:
-        """Raise what the loss raises for the first example that it refuses, of its own or of those given."""
+        """Raise the error of the loss for the first example that it refuses, own or given."""
         columns = self.columns
         if inputs is not None:
             try:
                 columns, _ = self.program.converted((inputs, targets))
-            except (ValueError, TypeError):  # of another shape, which the engine may take
+            except (ValueError, TypeError):  # another shape, which the engine may accept
                 return
         self.program.check(columns, self.program.leaf_numbers())
 

@@ -57,8 +57,8 @@ def fit(
 
     Each step descends the gradient of the mean of ``loss(model(x), target)`` over a batch. Without
     `batch_size` a batch is all examples, in the order given. With it the examples are shuffled before each
-    epoch, by `seed`. `validation` is a pair like ``(X, y)`` that takes no part in training. A bar is shown on
-    stderr unless ``progress=False``. Returns the `History`.
+    epoch, by `seed`. `validation` is a pair like ``(X, y)`` that takes no part in training. A progress bar is
+    shown on stderr unless ``progress=False``. Returns the `History`.
 
     A model made of `nn`'s neurons with a loss from `losses` is compiled to a program. Other models may do
     what a program made once cannot repeat (draw random numbers, count calls, read ``.data``), so the engine

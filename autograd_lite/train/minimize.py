@@ -48,8 +48,8 @@ def minimize(
 
     x ← x − lr · ∇f(x), until no number in x changes by more than `precision` in a step, or after `max_steps`
     steps. `precision` bounds the last step, not the distance to the minimum. `previous`, a number or a point
-    with the containers of `start`, is the point before the start, from which the first change is measured;
-    with None the first step is always taken. (The document sets it to 0, and so never leaves a start at 0.)
+    with the containers of `start`, is the point before the start, from which the first change is measured.
+    With None the first step is always taken. (The document sets it to 0, and so never leaves a start at 0.)
     `progress` shows a bar on stderr.
 
     Raises `FloatingPointError`, with the step, if x becomes infinite or NaN. Raises `ValueError` if

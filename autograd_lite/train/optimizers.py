@@ -94,7 +94,7 @@ class Optimizer:
         for i, x, new in moved:
             if not all(map(math.isfinite, new)):
                 raise FloatingPointError(
-                    f"the step of parameter {i} ({x!r}) leads out of the finite numbers: "
+                    f"the step of parameter {i} ({x!r}) is not finite: "
                     f"try a smaller loss, or a step size below {self.lr!r}"
                 )
         for i, x, (data, *memory) in moved:

@@ -1,4 +1,4 @@
-"""What makes a step of `fit`: the mean loss of a batch and its gradient, from a program or from the engine.
+"""The mean loss of a batch and its gradient, for each step of `fit`: from a program or from the engine.
 
 A model, a loss and examples go in; a function comes out that sets the gradients for a batch. Next door:
 `fit.py` loops over the batches, `compiled.py` has the program.
@@ -25,7 +25,7 @@ _ERRORS = (ArithmeticError, ValueError, TypeError)
 
 
 class Examples(NamedTuple):
-    """Inputs and their targets, m of each, and what messages call them."""
+    """Inputs and their targets, m of each, and their name in messages."""
 
     inputs: list[Example]
     targets: list[Example]
@@ -47,7 +47,7 @@ class Examples(NamedTuple):
 
 
 class BatchGradient(Protocol):
-    """The mean loss of a batch and its gradient; ``form`` is what `History` calls it."""
+    """The mean loss of a batch and its gradient; ``form`` is its name in `History`."""
 
     form: str
 
@@ -69,9 +69,10 @@ def batch_gradient(
 ) -> BatchGradient:
     """Return the fastest `BatchGradient` that does what the engine does.
 
-    That is a program if `compiled` asks for it, or, with None, if `repeats_itself`. It has to trace, and to
-    agree with the engine on the first and on the last example. `steps` decides whether machine code is worth
-    compiling. Raises what the loss raises for a target that it refuses, before any step is made.
+    A program is used if `compiled` is true, or if it is None and `repeats_itself` holds. The loss must also
+    trace, and the program must agree with the engine on the first and on the last example. `steps` decides
+    whether machine code is worth compiling. If the loss refuses a target, its error is raised before any step
+    is made.
     """
     engine = EngineGradient(model, loss, optimizer, examples)
     repeats = repeats_itself(model, loss)
@@ -81,7 +82,7 @@ def batch_gradient(
         return engine
     try:
         program = CompiledLoss(model, loss, examples.inputs, examples.targets, steps)
-    except Exception:  # it does not trace, or raises: the engine finds the place
+    except Exception:  # it does not trace, or it raises an error, which the engine will locate
         return engine
     program.check()
     if held_out is not None:
@@ -94,7 +95,7 @@ def batch_gradient(
 
 
 class EngineGradient:
-    """Records the loss of each batch anew: whatever the model does, this is the definition."""
+    """Records the loss of each batch anew: the definition, whatever the model does."""
 
     form = "engine"
 
@@ -159,7 +160,7 @@ def _check_finite(loss: float, optimizer: Optimizer, where: str) -> None:
 
 
 def repeats_itself(model: object, loss: object) -> bool:
-    """Return whether each call does the same: with the classes of `nn`, rows as activations, its losses.
+    """Return whether each call repeats the same operations: only classes, losses and activations of `nn`.
 
     Other models may do what a program made once cannot repeat: draw random numbers, count calls, read data.
     """
@@ -170,14 +171,14 @@ def repeats_itself(model: object, loss: object) -> bool:
 
 
 def _check_targets(model: Model, loss: Loss, given: Sequence[Examples]) -> None:
-    """Raise what the loss raises for any of the targets, before a step is made with others.
+    """Raise the error of the loss for any target it refuses, before a step is made with the others.
 
     The loss is asked about each of them with ½ for every score, in containers like those of the first output.
     """
     try:
         with no_grad():
             output = flatten(model(given[0].inputs[0]), "the output of the model")
-    except _ERRORS:  # the engine finds the place
+    except _ERRORS:  # the engine will locate it
         return
     scores = output.around([0.5] * len(output.leaves))
     for examples in given:

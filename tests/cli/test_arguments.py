@@ -47,7 +47,7 @@ def test_options_stand_before_the_expression(given, ordered):
         (integer, "1.5", "'1.5' is not a whole number"),
         (count, "0", "0 is below 1"),
         (units, "-1", "-1 is below 0"),
-        (units, "f.csv", "'f.csv' is not a whole number; a file's name goes before --hidden"),
+        (units, "f.csv", "'f.csv' is not a whole number; put the file name before --hidden"),
         (rate, "x", "'x' is not a number"),
         (rate, "0", "0 is not a positive number"),
         (rate, "inf", "inf is not a positive number"),

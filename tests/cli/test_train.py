@@ -178,7 +178,7 @@ def test_the_seed_decides_everything(run):
         (
             BIRDS,
             ["--hidden", "3", "x.csv"],
-            "argument --hidden: 'x.csv' is not a whole number; a file's name goes",
+            "argument --hidden: 'x.csv' is not a whole number; put the file name",
         ),
         (BIRDS, ["--hidden", "-1"], "argument --hidden: -1 is below 0"),
         (BIRDS, ["--lr", "0"], "argument --lr: 0 is not a positive number"),

@@ -127,7 +127,7 @@ def test_a_network_with_another_activation_does_not_load(tmp_path):
     MLP(2, [3, 1], "relu").save(tmp_path / "model.json")
     model = MLP(2, [3, 1], "tanh", rng=0)
     before = weights(model)
-    with pytest.raises(ValueError, match=r"holds another model than MLP\(2, \[3, 1\], 'tanh'\)"):
+    with pytest.raises(ValueError, match=r"does not fit MLP\(2, \[3, 1\], 'tanh'\)"):
         model.load(tmp_path / "model.json")
     assert weights(model) == before
 
@@ -225,7 +225,7 @@ def test_a_key_that_stands_twice_is_an_error(tmp_path):
     path = tmp_path / "model.json"
     path.write_text('{"parameters": {"w": 1.0, "b": 0.0, "w": 2.0}}')
     with pytest.raises(
-        ValueError, match=r"model\.json is damaged .*: the key 'w' stands 2 times in one object"
+        ValueError, match=r"model\.json is damaged .*: the key 'w' occurs 2 times in one object"
     ):
         read_json(path)
 
