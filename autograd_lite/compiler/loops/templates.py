@@ -6,7 +6,8 @@ the class. Next door: `lowering.py` applies templates, `grouping.py` finds the c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from autograd_lite.compiler.ir.graph import LINEAR, Graph, Op
@@ -20,7 +21,7 @@ from autograd_lite.core.primitive import TABLE, Primitive
 
 
 def kept_rows(target: str) -> set[Primitive]:
-    """The rows that stay as they are: where loops are "shown", those whose name says more than a formula."""
+    """Return the rows that are not decomposed; in loops to show, rows whose names say more than a formula."""
     if target != "shown":
         return {table.sum, table.dot}
     return {*TABLE.values()} - {table.square, table.reciprocal, table.mean, table.prod}
@@ -29,7 +30,7 @@ def kept_rows(target: str) -> set[Primitive]:
 class Template:
     """An operation and its partials as a small graph, in operations that a target prints.
 
-    The inputs are ``arguments`` (the operands that are no numbers), the adjoint, and ``constants``.
+    Its inputs are ``arguments`` (the operands that are not constants), the adjoint, and ``constants``.
     """
 
     def __init__(self, op: Op, numbers: Sequence[float | None], target: str, derives: bool) -> None:
@@ -55,12 +56,12 @@ class Template:
 
     @property
     def signature(self) -> Any:
-        """What forms have in common that differ in their constants alone."""
+        """What two templates share if they differ in their constants alone."""
         graph = self.graph
         return self.op, tuple(graph.ops), tuple(graph.operands), self.out, *self.gradients
 
     def linear(self) -> Writing | None:
-        """The linear operation on the operands that this is, if it is one."""
+        """Return the linear operation on the operands that the template amounts to; None if to none."""
         graph, out = self.graph, self.out
         op, operands = (
             (table.sum, (out,)) if not graph.operands[out] else (graph.ops[out], graph.operands[out])
@@ -73,8 +74,8 @@ class Template:
         ]
         return LINEAR.index(op), tuple(taken)
 
-    def groups(self, spaces: tuple[int, ...], wanted: tuple[int, ...] | None, np: Any) -> TemplateClasses:
-        """The groups of the value, or of the partials `wanted`; inputs of one space are alike."""
+    def classes(self, spaces: tuple[int, ...], wanted: tuple[int, ...] | None, np: Any) -> TemplateClasses:
+        """Return the groups of the value, or of the partials `wanted`; inputs of one space are alike."""
         first: dict[int, int] = {}
         alike = tuple([s if s <= CONSTANT else first.setdefault(s, NESTS + len(first)) for s in spaces])
         key = (alike, wanted)
@@ -84,71 +85,64 @@ class Template:
 
 
 class TemplateClasses:
-    """The nodes of a form in groups, for operands of given shapes."""
+    """The nodes of a template in groups, for operands of given shapes."""
 
     def __init__(
-        self, form: Template, given: tuple[int, ...], wanted: tuple[int, ...] | None, np: Any
+        self, template: Template, given: tuple[int, ...], wanted: tuple[int, ...] | None, np: Any
     ) -> None:
         self.ops: list[Op] = []
-        shapes = {i: shape for i, shape in zip(form.arguments, given, strict=True) if i is not None}
-        own = shapes[form.adjoint] = max([*given, CONSTANT]) + 1
-        outputs = [form.out] if wanted is None else [form.gradients[j] for j in wanted]
-        self.nodes, self.went = nodes_of_graph(form.graph, outputs, self._write, shapes)
+        shapes = {i: shape for i, shape in zip(template.arguments, given, strict=True) if i is not None}
+        own = shapes[template.adjoint] = max([*given, CONSTANT]) + 1
+        outputs = [template.out] if wanted is None else [template.gradients[j] for j in wanted]
+        self.nodes, self.went = nodes_of_graph(template.graph, outputs, self._write, shapes)
         self.outputs = [self.went[i] for i in outputs]
-        if wanted is not None:  # each as a sum of terms, which go into the sum that is the adjoint
+        if wanted is not None:  # sums, whose terms become terms of adjoints
             self.outputs = [self.nodes.node(SUM, [i]) for i in self.outputs]
         self.grouped = grouped(self.nodes, self.outputs, np)
         depends = {own}
-        self.before: list[Group] = []  # what does not depend on the adjoint
+        self.before: list[Group] = []  # groups that do not depend on the adjoint
         self.after: list[Group] = []
         for group in self.grouped.groups:
             used = {*group.shapes}.union(*[terms.shapes for terms in group.terms])
             if used & depends:
                 depends.add(group.shape)
             (self.after if used & depends else self.before).append(group)
-        # Whether the adjoint is but a factor of what is passed back, once.
-        mine = self.went.get(form.adjoint, -1)
+        # Whether the adjoint occurs once, as a factor of a term that is passed back.
+        mine = self.went.get(template.adjoint, -1)
         uses = [int((terms.factors == mine).sum()) for group in self.after for terms in group.terms]
         self.passes = sum(uses) == 1 and {i for group in self.after for i in group.members.tolist()} <= {
             *self.outputs
         }
 
     def name(self, whole: str, group: Group) -> str:
-        """What a group is called: by its operation, a sum by that of the form."""
+        """Return a name for a group: its operation; for a sum, `whole`, the name of the template."""
         if group.code == SUM:
             return whole
         op = self.ops[group.code - len(LINEAR)]
         return op if isinstance(op, str) else op.name
 
     def _write(self, op: Op, numbers: tuple[float | None, ...]) -> Writing:
+        """Return code and operands of an operation, as they are."""
         if op not in self.ops:
             self.ops.append(op)
         return len(LINEAR) + self.ops.index(op), tuple(range(len(numbers)))
 
 
-def _products() -> Callable[[int], list[tuple[int, ...]]]:
-    known: dict[int, list[tuple[int, ...]]] = {}
-
-    def partials(n: int) -> list[tuple[int, ...]]:
-        """The partials of a product of n factors, by the rule of `mul`: which factors each one multiplies."""
-        if n not in known:
-            graph = Graph()
-            x = [graph.input("argument", k, "x") for k in range(n)]
-            product = x[0]
-            for xk in x[1:]:
-                product = graph.add(table.mul, (product, xk))
-            known[n] = []
-            for i in differentiate(graph, product, x):
-                found, stack = [], [i]
-                while stack:
-                    k = stack.pop()
-                    stack += graph.operands[k]
-                    if graph.ops[k] == "argument":
-                        found.append(graph.numbers[k])
-                known[n].append(tuple(sorted(found)))
-        return known[n]
-
+@cache
+def partials_of_product(n: int) -> list[tuple[int, ...]]:
+    """Return for each of n factors which of them the partial by it multiplies, by the rule of `mul`."""
+    graph = Graph()
+    x = [graph.input("argument", k, "x") for k in range(n)]
+    product = x[0]
+    for xk in x[1:]:
+        product = graph.add(table.mul, (product, xk))
+    partials = []
+    for i in differentiate(graph, product, x):
+        found, stack = [], [i]
+        while stack:
+            k = stack.pop()
+            stack += graph.operands[k]
+            if graph.ops[k] == "argument":
+                found.append(graph.numbers[k])
+        partials.append(tuple(sorted(found)))
     return partials
-
-
-partials_of_product = _products()
