@@ -70,10 +70,11 @@ class Value(Operators):
         self._data = real(data, "the data of a Value")
         self._grad = self.primitive = self._mark = None
         self._operands = self._partials = ()
-        if modes.provenance:
-            self._note = modes.provenance()
+        note = modes.provenance() if modes.provenance else None
         if label is not None:
-            self.label = label
+            self._note = Label(_checked(label), note)
+        elif note is not None:
+            self._note = note
 
     # --- Backward
 
@@ -150,9 +151,7 @@ class Value(Operators):
 
     @label.setter
     def label(self, text: str | None) -> None:
-        if text is not None and not isinstance(text, str):
-            raise TypeError(f"a label must be text, got {type(text).__name__} {text!r}")
-        self._note = self._provenance() if text is None else Label(text, self._provenance())
+        self._note = self._provenance() if text is None else Label(_checked(text), self._provenance())
 
     @property
     def scope(self) -> modes.scope | None:
@@ -196,6 +195,12 @@ class Value(Operators):
 
     def __reduce__(self) -> tuple[object, ...]:
         return copying.reduced(self, topological_order)
+
+
+def _checked(label: object) -> str:
+    if not isinstance(label, str):
+        raise TypeError(f"a label must be text, got {type(label).__name__} {label!r}")
+    return label
 
 
 # --- Order -----------------------------------------------------------------------------------------

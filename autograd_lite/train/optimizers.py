@@ -85,13 +85,14 @@ class Optimizer:
         would become infinite or NaN (document 000, equation 12).
         """
         moved = [
-            (i, x, self.update(x.data, x.grad, *self._memory[i]))
+            (i, x, self.update(x.data, g, *self._memory[i]))
             for i, x in enumerate(self.parameters)
-            if x.grad is not None
+            if (g := x.grad) is not None
         ]
         if not moved:
             raise ValueError("no parameter has a gradient: call loss.backward() before step()")
-        for i, x, new in moved:
+        finite = math.isfinite(sum([sum(new) for _, _, new in moved]))  # if the sum is, so is each number
+        for i, x, new in () if finite else moved:
             if not all(map(math.isfinite, new)):
                 raise FloatingPointError(
                     f"the step of parameter {i} ({x!r}) is not finite: "
@@ -124,7 +125,7 @@ class GradientDescent(Optimizer):
 
     def update(self, x: float, g: float, *memory: float) -> tuple[float, ...]:
         """Return x − lr · g."""
-        return (x - self.lr * g,)
+        return (x - self._lr * g,)
 
 
 class Momentum(Optimizer):
@@ -144,7 +145,7 @@ class Momentum(Optimizer):
         """Return x − lr · v with the new velocity v, and v."""
         (v,) = memory
         v = self.momentum * v + g
-        return x - self.lr * v, v
+        return x - self._lr * v, v
 
 
 class Adam(Optimizer):

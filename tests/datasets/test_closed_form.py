@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from autograd_lite.datasets import closed_form as module
 from autograd_lite.datasets.classifier import Classifier
 from autograd_lite.datasets.closed_form import closed_form, gradient_check
 from autograd_lite.nn import ACTIVATIONS, MLP
@@ -76,3 +77,14 @@ def test_gradient_check_finds_a_wrong_gradient(monkeypatch):
     monkeypatch.setattr(Classifier, "loss", lambda self, scores, label: 1.001 * scores[label])
     found, largest = gradient_check(model, part)
     assert found > 1e-3 * largest
+
+
+@pytest.mark.parametrize(("each", "examples"), [(0.0, 1), (1.99, 1), (2.0, 2), (100.0, 9)])
+def test_of_a_large_network_only_some_examples_are_checked(each, examples, monkeypatch):
+    part = [([float(i), 1.0], i % 2) for i in range(9)]
+    model = Classifier("y", ["a", "b"], [], MLP(2, [3, 2], "tanh", rng=0))
+    monkeypatch.setattr(module, "MOST", int(each * len(model.network.parameters())))
+    asked, loss = [], Classifier.loss
+    monkeypatch.setattr(Classifier, "loss", lambda *given: asked.append(given[2]) or loss(*given))
+    gradient_check(model, part)
+    assert len(asked) == examples
