@@ -1,7 +1,7 @@
-"""Explanations of gradients: how one comes about, where it came from, and what is wrong with it.
+"""Explanations of gradients: how one is computed, where it came from, and what is wrong with it.
 
-In comes a Value of a recorded graph, or a model; out goes an answer that prints as text and shows itself in
-Jupyter. Nothing in the graph is changed. Next door: `notation` writes the formulas, `pictures` draws graphs.
+A Value of a recorded graph, or a model, goes in; an answer that prints as text and displays in Jupyter comes
+out. Nothing in the graph is changed. Next door: `notation` writes the formulas, `pictures` draws graphs.
 """
 
 from autograd_lite.explain.chain import Explanation, Step, explain

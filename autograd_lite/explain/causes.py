@@ -1,7 +1,7 @@
-"""What makes a gradient 0, tiny, huge, NaN or infinite: causes found in the graph of one backward pass.
+"""Causes of a gradient that is 0, tiny, huge, NaN or infinite, found in the graph of one backward pass.
 
-`why.py` chooses the pass to look at and asks here for a `Finding`. `Words` names nodes and writes operations
-in the sentences of both.
+`why.py` chooses the pass to look at and asks this module for a `Finding`. `Words` names nodes and writes
+operations in the sentences of both modules.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Finding(NamedTuple):
 
 
 class Words:
-    """Names and operations as they stand in the sentences of one diagnosis."""
+    """Names and operations for the sentences of one diagnosis."""
 
     def __init__(self, nodes: Iterable[Value]) -> None:
         self._namer = Namer(nodes)
@@ -139,7 +139,7 @@ class Gradient:
         half = len(node.operands) // 2
         if edge.row.name == "prod":
             others = [x for k, x in enumerate(node.operands) if k != edge.position]
-        else:  # the other factor, of a product of two and of w·x
+        else:  # the other factor of a product of two, or of w·x
             others = [node.operands[(edge.position + half) % (2 * half)]]
         zero = next((x for x in others if (x.data if isinstance(x, Value) else x) == 0.0), others[0])
         by = f"{words.name(zero)} = 0" if isinstance(zero, Value) else "the constant 0"

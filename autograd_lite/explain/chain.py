@@ -1,7 +1,7 @@
 """`explain`: the chain rule from an output down to one value, in symbols, formulas and numbers.
 
-Next door: `links.py` is the part of the graph that the chain rule runs along, `notation` writes its formulas,
-`notation/closed_form.py` finds closed forms.
+Next door: `links.py` holds the part of the graph that the chain rule runs along, `notation` writes its
+formulas, `notation/closed_form.py` finds closed forms.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class Explanation(Shown):
         """Whether the chain rule is written as one product, and not node by node with adjoints δ."""
         if len(self.steps) > _FACTORS or not all(step.reads_in(_SUMMANDS, _BETWEEN) for step in self.steps):
             return False
-        namer = Namer(self.links.order)  # a trial: the names in the text are given out when it is written
+        namer = Namer(self.links.order)  # a trial: names are assigned when the text is written
         widths = [width(step.as_factor(TEXT, namer, first=False)) for step in self.steps]
         return sum(widths) + len(TEXT.times) * len(widths) <= _WIDE
 
@@ -143,7 +143,7 @@ class Explanation(Shown):
 
     @cached_property
     def _digits(self) -> int | None:
-        """The number of digits in which the product of the factors is the printed result, if there is one."""
+        """The number of digits at which the product of the printed factors is the printed result, if any."""
         factors = [step.value for step in self.steps]
         if all(map(math.isfinite, [*factors, self.value])):
             for digits in range(_DIGITS, 18):
@@ -153,7 +153,7 @@ class Explanation(Shown):
         return None
 
     def _product(self, notation: Notation) -> tuple[list[list[str]], str]:
-        """Return rows of symbols, formulas and numbers, and how the last ends; for one factor, no symbols."""
+        """Return rows of symbols (if there are several factors), formulas and numbers, and the last end."""
         result = notation.number(self.value, _DIGITS).text
         if len(self.steps) == 1:
             return [[self.steps[0].written(notation, self.namer).text], [result]], ""

@@ -26,7 +26,7 @@ from autograd_lite.transforms.pytrees import flatten
 _LARGEST = 2000  # the most local partials on the paths among which a slip is searched for
 _LISTED, _DEFINED = 5, 3  # the most partials that are listed, and names that are defined
 
-# Slips at every local partial p of a row: how rare they are, what stands in the place of p, and in words.
+# Slips at every local partial p of a row: how rare the slip is, what replaces p, and its words.
 _EVERYWHERE: list[tuple[int, Callable[[float], float], str]] = [
     (1, lambda p: 1.0, "leaves them out"),
     (3, lambda p: -p, "has them with the wrong sign"),
@@ -36,9 +36,9 @@ _EVERYWHERE: list[tuple[int, Callable[[float], float], str]] = [
 
 
 class Slip(NamedTuple):
-    """A slip at one local partial p: how rare it is, what stands in the place of p, and in words.
+    """A slip at one local partial p: how rare it is, what replaces p, and its words.
 
-    ``thing`` is what a ``{}`` in the words names.
+    ``thing`` is named by the ``{}`` in the words.
     """
 
     rarity: int
@@ -49,7 +49,7 @@ class Slip(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Verdict:
-    """The verdict on an answer: whether it is ``right``, and in ``words``, which it prints as, why not."""
+    """The verdict on an answer: whether it is ``right``, and its ``words``, which say why not."""
 
     right: bool
     words: str
@@ -59,7 +59,7 @@ class Verdict:
 
 
 class Exercise:
-    """A question for ∂output/∂wrt: call it with an answer, and it says that it is right or where to look.
+    """A question for ∂output/∂wrt: call it with an answer to learn that it is right, or where to look.
 
     `wrt` is a Value of the graph, or Values in lists, tuples, dicts or arrays. An answer has numbers in the
     same containers, which must agree with the gradient to `digits` significant digits. Called with ``...``,
@@ -143,7 +143,7 @@ class Exercise:
             weight = self._adjoints[edge.consumer] * tangents[edge.operand]
             for slip in _slips(edge):
                 off = weight * (slip.stand_in - edge.partial)
-                # Without the only path 0 is left, which does not say where it comes from.
+                # Leaving out the only path gives 0, which many slips explain.
                 if off and (gradient + off or slip.stand_in) and self._agree(answer, gradient + off):
                     explaining.append((slip, edge))
         for row in dict.fromkeys([edge.row for edge in way]):
@@ -176,7 +176,7 @@ def _tangents(
 
 
 def _slips(edge: Edge) -> Iterator[Slip]:
-    """Yield the slips that are looked for at one local partial."""
+    """Yield the slips to look for at one local partial."""
     node, x, p = edge.consumer, edge.operand, edge.partial
     yield Slip(0, 1.0, "leaves it out")
     for other in edges(node):
@@ -210,7 +210,7 @@ class _Words:
         return written.text if written.precedence == ATOM else f"({written.text})"
 
     def definitions(self) -> str:
-        """Return the definitions of the names that were made up, which end the sentence."""
+        """Return the definitions of made-up names, which end the sentence."""
         found = self._reader.definitions(self._namer, _DEFINED)
         said = [f"{self(node)} = {formula.written(TEXT, self._namer, 4).text}" for node, formula in found]
         return f". ({', '.join(said)})" if said else "."

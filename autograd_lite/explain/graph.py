@@ -1,8 +1,8 @@
-"""What explanations ask of recorded graphs: adjoints, the part between two nodes, and past backward passes.
+"""Queries on recorded graphs: adjoints, the part between two nodes, and past backward passes.
 
-Nothing is kept for later questions. The nodes made from a Value are read off the garbage collector's list of
-live objects, and adjoints are computed again. No ``.grad`` is read or changed here. Next door: `paths.py`
-counts and ranks paths; `core/value.py` holds `backward` itself.
+Recording stores nothing for explanations. The nodes made from a Value are found in the garbage collector's
+list of live objects, and adjoints are computed again. No ``.grad`` is read or changed here. Next door:
+`paths.py` counts and ranks paths; `core/value.py` holds `backward` itself.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def edges(node: Value) -> Iterator[Edge]:
 
 
 def adjoints(order: list[Value], seed: float = 1.0) -> dict[Value, float]:
-    """Return ∂root/∂node · seed for each node that gradient reaches, with the bits that `backward` gives it.
+    """Return ∂root/∂node · seed for each node that gradient reaches, bit for bit as in `backward`.
 
     `order` is a topological order, and its last node is the root.
     """
@@ -82,13 +82,13 @@ class Between:
 
 
 def alive() -> list[Value]:
-    """Return every Value that exists now, as the garbage collector knows it."""
-    # `isinstance` would ask foreign objects for their `__class__`, and some load modules or raise then.
+    """Return every Value alive now, from the garbage collector's list."""
+    # `isinstance` would read `__class__` of foreign objects; some then load modules or raise.
     return [thing for thing in gc.get_objects() if issubclass(type(thing), Value)]
 
 
 def consumers(values: Iterable[Value]) -> dict[Value, list[Value]]:
-    """Return, for each Value, the nodes among `values` made from it, also those that did not take it."""
+    """Return, for each Value, the nodes among `values` made from it, even by a branch not taken."""
     found: dict[Value, list[Value]] = {}
     for node in values:
         for x in node.operands:
@@ -98,7 +98,7 @@ def consumers(values: Iterable[Value]) -> dict[Value, list[Value]]:
 
 
 def above(value: Value, made_from: dict[Value, list[Value]]) -> dict[Value, None]:
-    """Return `value` and all that was made from it, directly or not."""
+    """Return `value` and every node made from it, directly or not."""
     found = {value: None}
     stack = [value]
     while stack:

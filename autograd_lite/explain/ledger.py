@@ -21,7 +21,7 @@ _DIGITS = 6
 
 
 class Row(NamedTuple):
-    """What one use of the value contributed in one pass: ``contribution`` = ``upstream`` · ``partial``.
+    """The contribution of one use of the value in one pass: ``contribution`` = ``upstream`` · ``partial``.
 
     ``number`` counts the passes from 1, ``root`` is where the pass started, and ``position`` is the place of
     the value among the consumer's operands. For the root itself the consumer is None and the contribution is
@@ -39,7 +39,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Share:
-    """What one pass contributed: the adjoint of the value, and the terms that it is the sum of."""
+    """The contribution of one pass: the adjoint of the value, and the terms that sum to it."""
 
     root: Value
     adjoint: float
@@ -69,21 +69,22 @@ def _share(value: Value, ran: Pass) -> Share | None:
 class Ledger(Shown):
     """The answer of `ledger`: ``rows``, and ``total``, which is ``value.grad`` to the last bit.
 
-    ``shares`` holds what each pass contributed, ``rows`` the same use by use. ``before`` is what ``.grad``
-    held before the first of these passes, as far as that can be known; None if the rows are all of it. Sums
-    are taken as the engine takes them: over the rows of a pass, then over the passes.
+    ``shares`` holds the contribution of each pass, ``rows`` the same use by use. ``before`` is the content of
+    ``.grad`` before the first of these passes, as far as that can be known; None if the rows are all of it.
+    Sums are taken as the engine takes them: over the rows of a pass, then over the passes.
     """
 
     def __init__(self, value: Value) -> None:
         self.value = value
         self.before: float | None = None
         self.shares: list[Share] = []
-        self._gone = 0  # passes whose roots are gone: some may have reached the value
+        self._gone = 0  # passes whose roots are gone, some of which may have reached the value
         if value.grad is not None:
             self._find(value.grad)
 
     def _find(self, grad: float) -> None:
-        # Clearing a .grad leaves no trace, so passes are taken from the latest back until they add up to it.
+        # Clearing a .grad leaves no trace. Passes are therefore added from the latest back until their sum is
+        # .grad.
         known: list[Share] = []
         alone = 0  # how many of these came after the last pass whose root is gone
         for ran in reversed(passes(alive())):
@@ -95,8 +96,8 @@ class Ledger(Shown):
                     return
                 alone += not self._gone
             self._gone += ran.root is None
-        # Otherwise something was there before. If no number plus these passes gives .grad, it was changed
-        # after them, and fewer of them explain it.
+        # Otherwise .grad held something before. If no number plus these passes gives .grad, it was changed
+        # after them, and only later passes can explain it.
         for count in range(alone, -1, -1):
             self.shares = known[len(known) - count :]
             self.before = grad - sum([share.adjoint for share in self.shares]) if count else grad
@@ -177,8 +178,8 @@ def _added(before: float | None, shares: list[Share]) -> float | None:
 def ledger(value: Value) -> Ledger:
     """Return where ``value.grad`` came from: a row for each backward pass and each use of the value.
 
-    The latest 1000 passes are known, at no cost to them. A pass is listed as long as its root is alive. Its
-    adjoints are computed again from the recorded partials, which gives the same bits.
+    The latest 1000 passes are known. A pass is listed for as long as its root is alive. Its adjoints are
+    computed again from the recorded partials, which gives the same bits.
 
     Raises `TypeError` if `value` is not a Value.
 

@@ -1,4 +1,4 @@
-"""`record_lines`: which line of a program made each node.
+"""`record_lines`: record which line of a program made each node.
 
 Next door: `why.py` quotes the line of a node that it blames, `core/modes.py` keeps it.
 """
@@ -27,8 +27,8 @@ def record_lines() -> Iterator[None]:
 
     ``node.line`` holds them, and `why` quotes them with the operation that it blames. The line is the
     innermost one outside this package: for the nodes of a model it is the line that called the model.
-    Recording takes about twice as long within the block (measured), and no longer outside it. A block
-    holds for all threads.
+    Recording takes about twice as long within the block, and as long as ever outside it. A block affects all
+    threads.
 
     >>> with record_lines():
     ...     y = Value(2.0) * 3.0
@@ -56,7 +56,7 @@ def _scope_and_line() -> Line:
 
 
 def written_at(node: Value) -> str:
-    """Return where a node was made, ``, at train.py:12: y = log(x)``, or "" if that was not recorded."""
+    """Return the place where a node was made, ``, at train.py:12: y = log(x)``, or "" if unknown."""
     if node.line is None:
         return ""
     source = linecache.getline(node.line.file, node.line.number).strip()

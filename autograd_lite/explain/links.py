@@ -1,7 +1,7 @@
-"""`Links`: the part of a graph between two nodes, as links between the nodes that formulas name.
+"""`Links`: the part of a graph between two nodes, reduced to the nodes that formulas name.
 
-Nodes that formulas write out are absorbed into the links. Next door: `chain.py` reads the chain rule off
-them, `notation/reader.py` decides which nodes have names.
+A link joins two named nodes; nodes that formulas write out disappear into the links. Next door: `chain.py`
+reads the chain rule off the links, `notation/reader.py` decides which nodes have names.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from autograd_lite.notation.reader import Reader, depth_first
 
 
 class Links:
-    """The part of a graph between two nodes, as links between the nodes that have a name in formulas.
+    """The part of a graph between two nodes, reduced to the nodes that have a name in formulas.
 
-    ``nodes`` are these, from the output down. ``partials[node]`` gives, for each named node x next below,
-    ∂node/∂x and the number of paths in between; ``consumers`` is the reverse.
+    ``nodes`` are the named nodes, from the output down. ``partials[node]`` gives, for each named node x next
+    below, ∂node/∂x and the number of paths in between; ``consumers`` is the reverse.
     """
 
     def __init__(self, output: Value, wrt: Value) -> None:
@@ -33,7 +33,7 @@ class Links:
                 self.consumers.setdefault(x, []).append(node)
 
     def _as_read(self) -> dict[Value, int]:
-        """Return the place of each named node when formulas are read from the output down."""
+        """Return the position of each named node in formulas read from the output down."""
         places: dict[Value, int] = {}
         stack = self.nodes[:1]
         while stack:
@@ -72,7 +72,7 @@ class Links:
         return self._formulas[node]
 
     def waists(self) -> list[int]:
-        """Return the places in `nodes` that every path leads through."""
+        """Return the positions in `nodes` that every path leads through."""
         places = {node: k for k, node in enumerate(self.nodes)}
         found, furthest = [], 0
         for k, node in enumerate(self.nodes):

@@ -61,9 +61,7 @@ def count(between: Between) -> int:
     total = 0
     for k, node in enumerate(between.order):
         total = counts[node] = 1 if k == 0 else sum([counts[edge.operand] for edge in between.edges(node)])
-        for operand in done.get(
-            node, ()
-        ):  # keeps no more of these numbers, of thousands of digits, than needed
+        for operand in done.get(node, ()):  # counts may have thousands of digits: keep few
             del counts[operand]
     return total
 

@@ -1,4 +1,4 @@
-"""`gradient_report`: the health of a model's gradients, layer by layer, and the number behind the verdict.
+"""`gradient_report`: the health of a model's gradients, layer by layer, with the number behind the verdict.
 
 Next door: `why.py` looks at one parameter, `pictures/plots.py` plots the same gradients.
 """
@@ -28,12 +28,13 @@ _DIGITS = 3
 
 @dataclass(frozen=True)
 class LayerReport:
-    """One layer: its name, the number of its parameters, and how their gradients are.
+    """One layer: its name, the number of its parameters, and statistics of their gradients.
 
-    ``quantiles`` of |gradient| are the least, ¼, ½, ¾ and the greatest; ``mean`` is the mean. ``dead`` is the
-    share of units whose activation is flat at every example, ``saturated`` the share of those whose slope is
-    below a twentieth of the slope at 0 at half of the examples or more; both are None if no activation is
-    known. ``update`` is the norm of lr · gradient over the norm of the weights, None if those are all 0.
+    ``quantiles`` are the minimum of |gradient|, its quartiles and its maximum; ``mean`` is its mean. ``dead``
+    is the share of units whose activation is flat at every example. ``saturated`` is the share of units whose
+    slope, at half of the examples or more, is below a twentieth of the slope at 0. Both are None if no
+    activation is known. ``update`` is the norm of lr · gradient over the norm of the weights, None if those
+    are all 0.
     """
 
     name: str
@@ -48,9 +49,9 @@ class LayerReport:
 class GradientReport(Shown):
     """The answer of `gradient_report`: ``layers``, a ``verdict`` and the number behind it, ``factor``.
 
-    ``factor`` is the mean |gradient| of the first layer over that of the last. ``per_layer`` is its root: the
-    factor of one layer on the way back. The verdict is vanishing, exploding, healthy, no gradient or not
-    finite.
+    ``factor`` is the mean |gradient| of the first layer over that of the last. ``per_layer`` is the factor of
+    one layer on the way back, a root of ``factor``. The verdict is vanishing, exploding, healthy, no gradient
+    or not finite.
     """
 
     def __init__(self, layers: list[LayerReport]) -> None:
@@ -124,9 +125,9 @@ def gradient_report(model: Module, lr: float = 0.1) -> GradientReport:
     """Return a report on the gradients of a model's parameters, layer by layer, after a backward pass.
 
     Gradients vanish or explode on the way back if the mean |gradient| of the first layer is below 10⁻³ or
-    above 10³ times that of the last. Shares of dead and saturated units are read off the graph of the last
-    backward pass, as long as its root is alive. `lr` is the step size of the update that is compared with the
-    weights; a ratio of about 10⁻³ is usual (document 000, item 14).
+    above 10³ times that of the last. Shares of dead and saturated units come from the graph of the last
+    backward pass if its root is alive. `lr` is the step size of the update that is compared with the weights;
+    a ratio of about 10⁻³ is usual (document 000, item 14).
 
     Raises `ValueError` if the model has no parameters, or if no backward pass has reached any of them.
     """
@@ -221,7 +222,7 @@ def _saturated(activation: Primitive, slope: float) -> bool:
         return False
     try:
         (at_zero,) = activation.rule_on_floats(activation.forward(0.0), 0.0)
-    except (ArithmeticError, ValueError):  # no slope at 0 to compare with
+    except (ArithmeticError, ValueError):  # there is no slope at 0 to compare with
         return False
     return bool(math.isfinite(at_zero) and abs(slope) < SATURATED * abs(at_zero))
 

@@ -1,4 +1,4 @@
-"""`Shown`: an answer, which prints as text and shows itself in Jupyter."""
+"""`Shown`: the base of answers, which print as text and display in Jupyter."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeVar
 
 
 class Shown(ABC):
-    """An answer that prints as text, and shows itself in Jupyter as HTML or LaTeX if it has these forms."""
+    """An answer that prints as text, and displays in Jupyter as HTML or LaTeX if it has that form."""
 
     @property
     @abstractmethod
@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 
 def ends(items: Sequence[T], most: int) -> Sequence[T | None]:
-    """Return the items; of more than `most` + 1, only the first and the last, with None between them."""
+    """Return the items. If there are more than `most` + 1, keep the first and the last, with None between."""
     if len(items) <= most + 1:
         return items
     return [*items[: most - most // 2], None, *items[len(items) - most // 2 :]]

@@ -133,9 +133,9 @@ def _header_apart(cells: list[tuple[str, ...]]) -> list[str]:
 def trace_table(output: Value, *, rows: int = 60) -> TraceTable:
     """Return the evaluation trace of `output` (Wengert list): how each value and each adjoint was computed.
 
-    Read the values downwards and the adjoints δ = ∂output/∂node upwards: each adjoint is computed from those
-    below it and local partials, as in one `backward` pass and with the same bits. If there are more nodes
-    than `rows`, the middle is left out. No ``.grad`` is read or changed.
+    Read the values downwards and the adjoints δ = ∂output/∂node upwards: each adjoint is computed from local
+    partials and the adjoints below it, bit for bit as in one `backward` pass. If there are more nodes than
+    `rows`, the middle is left out. No ``.grad`` is read or changed.
 
     Raises `TypeError` if `output` is not a Value, and `ValueError`, naming the node, if data was changed
     after recording.

@@ -1,6 +1,6 @@
-"""`why`: what is wrong with one value's gradient, or that nothing is, with the evidence.
+"""`why`: a diagnosis of one value's gradient, with the evidence.
 
-Here it is decided which backward pass the question is about, and why a gradient is None. Next door:
+This module decides which backward pass the question is about, and why a gradient is None. Next door:
 `causes.py` looks for the cause of a number in the graph of that pass.
 """
 
@@ -49,8 +49,8 @@ class Diagnosis(Shown):
 def why(value: Value, output: Value | None = None) -> Diagnosis:
     """Return why the gradient of `value` is None, 0, tiny, huge, NaN or infinite, in a sentence or two.
 
-    Without `output` the answer is about ``value.grad`` and the last backward pass that reached it, as long as
-    the root of that pass is alive. With `output` it is about ∂output/∂value, whether or not a pass has run.
+    Without `output` the answer is about ``value.grad`` and the last backward pass that reached it, if the
+    root of that pass is alive. With `output` it is about ∂output/∂value, whether or not a pass has run.
 
     Raises `TypeError` if `value` or `output` is not a Value.
 
@@ -69,7 +69,7 @@ def why(value: Value, output: Value | None = None) -> Diagnosis:
 
 
 class _Question:
-    """The question about one value, asked of everything that is alive."""
+    """The question about one value, put to every Value that is alive."""
 
     def __init__(self, value: Value) -> None:
         self.value = value
@@ -145,7 +145,7 @@ class _Question:
         numbers = {id(node.data): node for node in self.above}
         for leaf in order:
             node = numbers.get(id(leaf.data))
-            # Two leaves may share a number that was written once in a program; then their labels differ.
+            # Two leaves may share a float that a program wrote once; different labels tell them apart.
             if (
                 node is not None
                 and leaf.primitive is None
@@ -176,7 +176,7 @@ class _Question:
         return None
 
     def _of_pass(self, what: str, root: Value, seed: float, grad: float | None) -> Diagnosis:
-        """Return the diagnosis of what one pass contributed to `grad`, the sum over all passes."""
+        """Return the diagnosis of the contribution of one pass to `grad`, the sum over all passes."""
         order = topological_order(root)
         between = Between(order, self.value)
         if not between.order:

@@ -1,7 +1,7 @@
 """`ClosedForm`: a gradient brought to closed form by algebra, in the names of the graph (extra ``sympy``).
 
 The local partials come from the rows' own rules. They are multiplied along the graph, and SymPy shortens the
-result, with names in place of their definitions. Next door: `sympy.py` translates formulas.
+result and puts names in place of definitions. Next door: `sympy.py` translates formulas.
 """
 
 from __future__ import annotations
@@ -112,10 +112,10 @@ class ClosedForm:
 
     @functools.cached_property
     def _probabilities(self) -> dict[tuple[Value, Value], Meaning]:
-        """The name and definition of P_k = e^(f_k) / Σ e^(f_j), by softmax cross-entropy and score f_k."""
+        """The name and definition of P_k = e^(f_k) / Σ e^(f_j) for each cross-entropy and score f_k."""
         s = load_sympy()
         found: dict[tuple[Value, Value], Meaning] = {}
-        names = {meaning: name for name, meaning in self._labelled}  # one may have a label
+        names = {meaning: name for name, meaning in self._labelled}  # a probability may have a label
         taken = {node.label for reader in self._readers for node in reader.order}
         for node in self._softmaxes:
             powers = [s.exp(self._translator.expression(self._readers[0].formula(x))) for x in node.operands]
@@ -156,7 +156,7 @@ def _cost(expression: Expr) -> tuple[int, int]:
 
 
 def _terms(expression: Expr) -> int:
-    """Return the number of terms once products are multiplied out, which is how SymPy begins to shorten."""
+    """Return the number of terms after multiplying out products, which is SymPy's first step."""
     if expression.is_Add:
         return sum(map(_terms, expression.args))
     if expression.is_Mul:
@@ -234,7 +234,7 @@ def _renamed(expression: Expr, itself: Meaning, meanings: Sequence[Meaning], own
 
 
 def _through_names(expression: Expr, meanings: Sequence[Meaning]) -> Expr:
-    """Return what `_renamed` does, by arithmetic alone.
+    """Do the same as `_renamed`, by arithmetic alone.
 
     A definition that is linear in a symbol is solved for it, and the solution is put in.
     """

@@ -1,6 +1,7 @@
 """Text in columns of a terminal, and tables, as text and as HTML.
 
-- `width`, `padded`, `fitted`: how many columns a text takes, and how to give it a number of them
+- `width`, `padded`, `fitted`: how many columns a text takes, and the text filled or cut to a number of
+  columns
 - `aligned`: rows of cells as lines of text
 - `html_table`: rows of cells as HTML, in which every cell is text
 
@@ -32,7 +33,7 @@ def _columns(character: str) -> int:
 
 
 def padded(text: str, columns: int, side: str = "left") -> str:
-    """Return `text` filled with spaces to `columns`, on the left, on the right or in the centre of them.
+    """Return `text` filled with spaces to `columns`, aligned left, right or centred.
 
     >>> padded("ŷ", 3, "right")
     '  ŷ'
@@ -77,7 +78,7 @@ def html_table(
 ) -> str:
     """Return a table as HTML; markup in a cell or in the caption is shown as text.
 
-    The first `left` columns stand on the left; the others stand where the page puts them.
+    The first `left` columns are left-aligned; the page aligns the others.
 
     >>> html_table(["name"], [["<b>"]])
     '<table><thead><tr><th>name</th></tr></thead><tbody><tr><td>&lt;b&gt;</td></tr></tbody></table>'

@@ -1,8 +1,8 @@
-"""Formulas in a normal form that is read as people write: sums of products of powers.
+"""Formulas in a normal form that reads as people write: sums of products of powers.
 
 A `Sum` knows rational arithmetic and nothing of calculus. Any other operation stands in it as a `Call`: a row
 of the table, applied to formulas. Next door: `reader.py` reads formulas off a graph, `namer.py` names the
-nodes in them, `writing.py` is what they are written with, `sympy.py` hands them to SymPy.
+nodes in them, `writing.py` writes them, `sympy.py` hands them to SymPy.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _CONSUMERS = 4  # the most consumers of a node whose contributions to its adjoin
 
 
 class Symbol:
-    """A node of the graph as it stands in a formula; its name is chosen when the formula is written."""
+    """A node of the graph in a formula; its name is chosen when the formula is written."""
 
     __slots__ = ("node",)
 
@@ -44,7 +44,7 @@ class Symbol:
 
 
 class Adjoint(Symbol):
-    """δ(node) = ∂output/∂node, as it stands in a formula."""
+    """δ(node) = ∂output/∂node in a formula."""
 
     __slots__ = ()
 
@@ -297,8 +297,8 @@ def adjoint_written(
 ) -> str:
     """Return δ(node) = Σ δ(consumer) · ∂consumer/∂node, given each consumer and its local partial.
 
-    Only the first of many are written out, and only theirs are asked of `partials`; `count` is how many
-    there are.
+    Only the first of many consumers are written out, and `partials` yields no more than theirs; `count` is
+    the number of all.
     """
     terms = [symbol(Adjoint(consumer)) * partial for consumer, partial in islice(partials, _CONSUMERS)]
     written = Sum([term for each in terms for term in each.terms]).written(notation, names, digits)

@@ -34,7 +34,7 @@ _PLAIN, _LOWERED = "0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈�
 _LOWER, _RAISE_AGAIN = str.maketrans(_PLAIN, _LOWERED), str.maketrans(_LOWERED, _PLAIN)
 _RAISE = str.maketrans("−0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
-# Indices: digits, with or without an underscore; one or two letters after one; what is lowered already.
+# Indices: digits, with or without an underscore; one or two letters after an underscore; subscripts.
 _INDEX = rf"_?[0-9]+|_[{_PLAIN[10:]}]{{1,2}}|,?[{_LOWERED}]+"
 _NAME = re.compile(
     rf"([A-Za-z]+|[{''.join(_GREEK_NAMES)}])"
@@ -125,7 +125,7 @@ def short(x: float, digits: int = 3) -> str:
         text = f"{x:.{max(digits - 1 - exponent, 0)}f}"
     else:
         mantissa, _, power = f"{x:.1e}".partition("e")
-        if -digits <= int(power) <= 0:  # 0 where x is just below 1, and this rounding is coarser
+        if -digits <= int(power) <= 0:  # power is 0 if x rounds up to 1 here
             text = f"{x:.{digits}f}"
         else:
             text = f"{mantissa}·10{str(int(power)).replace('-', '−').translate(_RAISE)}"
@@ -133,7 +133,7 @@ def short(x: float, digits: int = 3) -> str:
 
 
 def latex_number(x: float, digits: int = 3) -> str:
-    r"""Return what `short` does, as LaTeX for math mode.
+    r"""Return the number of `short` as LaTeX for math mode.
 
     >>> print(latex_number(-7.2e-4), latex_number(float("-inf")), latex_number(0.5))
     -7.2 \cdot 10^{-4} -\infty 0.500

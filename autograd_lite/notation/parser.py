@@ -26,7 +26,7 @@ from autograd_lite.notation.columns import width
 Number: TypeAlias = "Value | float"
 
 LONGEST = 2_000  # the most characters of an expression
-_SHOWN = 72  # the most of them that are shown around a mistake
+_SHOWN = 72  # the most characters that are shown around a mistake
 
 _OPERATORS: dict[type[ast.operator], tuple[str, Primitive]] = {
     ast.Add: ("+", add),
@@ -43,7 +43,7 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Number, Number], bool]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
-_CONSTANTS = {"pi": math.pi, "e": math.e}  # names without a value of their own, and the value to suggest
+_CONSTANTS = {"pi": math.pi, "e": math.e}  # values to suggest for names that the table does not define
 _ELSEWHERE = {"ln": "log"}  # names that other languages give to functions of the table
 _ALLOWED = "numbers, the names given, + - * / **, parentheses and functions of the table are allowed"
 
@@ -84,7 +84,7 @@ def evaluate(text: str, values: Mapping[str, float]) -> Value:
 
 
 def unused(text: str, names: Iterable[str]) -> list[str]:
-    """Return those of `names` that are not an operand anywhere in `text`, which `evaluate` has taken.
+    """Return those of `names` that are not an operand in `text`, which `evaluate` has accepted.
 
     >>> unused("where(x > 0, log(x), y)", ["x", "y", "z", "log"])
     ['z', 'log']
@@ -106,7 +106,7 @@ def _identifier(name: str) -> str:
 
 def _parsed(text: str) -> ast.Expression:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about string literals, which are refused anyway
+        warnings.simplefilter("ignore")  # warnings about string literals, which are refused anyway
         return ast.parse(text, mode="eval")
 
 
@@ -140,7 +140,7 @@ class _Evaluator:
             if not character.isprintable():
                 shown = "".join([c if c.isprintable() else "\ufffd" for c in text])
                 raise ExpressionError(f"the character {character!a} has no meaning here", shown, column)
-            if character == "#":  # Python would take the rest for a comment
+            if character == "#":  # Python would read the rest as a comment
                 raise ExpressionError("the character '#' has no meaning here", text, column)
         if len(text) > LONGEST:
             message = f"an expression has at most {LONGEST:,} characters, this one has {len(text):,}"
@@ -155,7 +155,7 @@ class _Evaluator:
 
     def value(self, node: ast.expr) -> Number:
         above = []
-        while isinstance(node, ast.BinOp):  # a long sum is nested deeply on its left: no recursion there
+        while isinstance(node, ast.BinOp):  # a loop, because a long sum is nested deeply on its left
             above.append(node)
             node = node.left
         result = self.operand(node)
@@ -232,7 +232,7 @@ class _Evaluator:
         except TypeError as error:
             usage = row.__doc__ if row.arguments else str(error)
             raise self.error(f"{row.name}: {usage}", node, place) from None
-        except ExpressionError:  # of a branch
+        except ExpressionError:  # from within a branch
             raise
         except (ArithmeticError, ValueError) as error:
             message = str(error)

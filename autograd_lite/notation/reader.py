@@ -1,8 +1,8 @@
 """`Reader`: which formula a graph stands for, and the formulas of its local partials.
 
-A formula of a local partial is read off the row's own rule: the rule is run on Values, and what it records is
+The formula of a local partial comes from the row's own rule: the rule runs on Values, and its recording is
 read. No derivative is written here. `to_latex` and `to_text` give a whole graph as one formula. Next door:
-`formula.py` is what is read, `namer.py` names the nodes in it.
+`formula.py` defines formulas, `namer.py` names the nodes in them.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _ARITHMETIC = frozenset(
 )
 _WRITTEN_OUT = 12  # the most operations that are written out in one place
 _WHOLE = 2000  # the most names and operations in a whole graph as one formula
-_NESTED = 100  # and how deep they may be nested
+_NESTED = 100  # and the deepest nesting of such a formula
 _UNROLLED = 8  # the most scores of a softmax whose sum is written out
 
-# The rules keep to forms that lose no digits. Readers know these identities, in the name of the node itself:
+# The rules keep to forms that lose no digits. Formulas use these shorter forms, written with the node itself:
 # σ(−x) = 1 − σ(x), and sech² x = 1 − tanh² x.
 _READ_AS: dict[str, Callable[[Sum, Sum], tuple[Factor, Sum]]] = {
     "sigmoid": lambda out, x: ((Call(TABLE["sigmoid"], (-x,)), 1), number(1.0) - out),
@@ -50,7 +50,7 @@ def to_latex(value: Value) -> str:
 
 
 def to_text(value: Value) -> str:
-    """Return what `to_latex` does, as Unicode text.
+    """Return the formula of `to_latex` as Unicode text.
 
     >>> w, x = Value(0.5, "w1"), Value(2.0, "x1")
     >>> to_text((w * x - 1.0) ** 2 / x)
@@ -115,7 +115,7 @@ class Reader:
             self.definition(node)
 
     def _parts(self, node: Value) -> set[Value]:
-        """Return the named nodes in what a node stands for."""
+        """Return the named nodes in the formula of a node."""
         if node in self._named:
             return {node}
         return {part for x in node.operands if isinstance(x, Value) for part in self._parts(x)}
@@ -159,7 +159,7 @@ class Reader:
         try:
             with enable_grad():
                 recorded = partials_as_values(node)
-        except ArithmeticError:  # a second derivative, which is not needed, is beyond the range of a float
+        except ArithmeticError:  # an unneeded second derivative is beyond the range of a float
             recorded = node.partials
         known = {x: self.formula(x) for x in (node, *node.operands) if isinstance(x, Value)}
         out = known[node]
@@ -172,7 +172,7 @@ class Reader:
         return partials
 
     def definitions(self, namer: Namer, most: int) -> list[tuple[Value, Sum]]:
-        """Return the definitions of names that were made up, and of those needed in turn, at most `most`."""
+        """Return the definitions of made-up names, and of the names in these definitions, at most `most`."""
         done: dict[Value, Sum] = {}
         while len(done) < most:
             node = next((node for node in namer.named() if not node.label and node not in done), None)
@@ -201,7 +201,7 @@ def depth_first(root: Value, operands: Callable[[Value], Iterable[Value]]) -> li
 
 
 def _read(partial: Value | float, known: dict[Value, Sum]) -> Sum:
-    """Return what a rule recorded, as a formula of the nodes in `known`, which grows by what is read."""
+    """Return the recording of a rule as a formula of the nodes in `known`, which gains the nodes read."""
 
     def unknown(node: Value) -> list[Value]:
         return [x for x in node.operands if isinstance(x, Value) and x not in known]
@@ -217,7 +217,7 @@ def _read(partial: Value | float, known: dict[Value, Sum]) -> Sum:
 
 
 def _replaced(formula: Sum, power: Factor, equal: Sum) -> Sum:
-    """Return `formula` with what `power` is equal to in its place."""
+    """Return `formula` with `power` replaced by its equal."""
     total = Sum(())
     for coefficient, factors in formula.terms:
         rest = Sum([(coefficient, tuple([factor for factor in factors if factor != power]))])

@@ -1,8 +1,8 @@
 """`to_sympy`: the graph of a Value as a SymPy expression (extra ``sympy``).
 
-A table says which SymPy function is the *value* of a row. Derivatives are neither written here nor asked of
-SymPy: they are the rows' own rules, read as formulas (`reader.py`). Next door: `closed_form.py` brings
-gradients to closed form.
+A table says which SymPy function is the *value* of a row. Derivatives are neither written here nor computed
+by SymPy: they come from the rows' own rules, read as formulas (`reader.py`). Next door: `closed_form.py`
+brings gradients to closed form.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def functions() -> dict[str, Callable[..., Expr]]:
 
 
 def _applied(row: Primitive, operands: Sequence[Expr]) -> Expr:
-    # SymPy knows only the name of a row of your own.
+    # SymPy knows a user's row only by its name.
     function = functions().get(row.name) or load_sympy().Function(row.name)
     return function(*operands)
 
@@ -87,7 +87,7 @@ def _constants() -> dict[float, Expr]:
 
 
 def _number(x: float) -> Expr:
-    """Return the number that a float was written for: 1/10 for 0.1, 1/3 for 0.333..., π for `math.pi`."""
+    """Return the exact number that a float stands for: 1/10 for 0.1, 1/3 for 0.333..., π for `math.pi`."""
     s = load_sympy()
     if not math.isfinite(x):
         return s.nan if math.isnan(x) else s.oo if x > 0.0 else -s.oo
@@ -103,13 +103,13 @@ class Translator:
     def __init__(self, namer: Namer) -> None:
         self.namer = namer
         self.symbols: dict[Value, Expr] = {}
-        self.sigmoids: dict[Expr, Expr] = {}  # a name for each σ(x) met, as such or as σ(−x), by operand
+        self.sigmoids: dict[Expr, Expr] = {}  # a name for each σ(x) met, also within σ(−x), by operand
 
     def symbol(self, node: Value) -> Expr:
         """Return the symbol of a node, which is known to be real."""
         if node not in self.symbols:
             label, ordinal = self.namer.key(node)
-            name = label if ordinal == 1 else f"{label}__{ordinal}"  # SymPy prints it raised
+            name = label if ordinal == 1 else f"{label}__{ordinal}"  # printed as a superscript
             self.symbols[node] = load_sympy().Dummy(name, real=True)
         return self.symbols[node]
 

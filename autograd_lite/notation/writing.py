@@ -50,7 +50,7 @@ class Notation:
 
     ``name(label, ordinal)`` writes the ordinal-th node with that label, ``number(x, digits)`` a number in
     that many significant digits (None: all), ``apply(row, operands)`` an operation, ``derivative(y, x)``
-    ∂y/∂x and ``adjoint(y)`` δ(y). The others write small signs and words.
+    ∂y/∂x and ``adjoint(y)`` δ(y). The other fields write signs and words.
     """
 
     name: Callable[[str, int], Printed]
@@ -69,7 +69,7 @@ class Notation:
     about: str
 
 
-Names: TypeAlias = Callable[[Value, Notation], Printed]  # what a node is called in a notation
+Names: TypeAlias = Callable[[Value, Notation], Printed]  # the name of a node in a notation
 
 
 def significant(x: float, digits: int | None = None) -> tuple[str, int | None]:
