@@ -1,8 +1,8 @@
 """The compiler: a function or a recorded loss as Python source, arrays, loops and machine code.
 
-In come functions and Values (`frontend`), which become graphs (`ir`), are differentiated (`passes`), rolled
-into loops (`loops`), printed (`codegen`) and run (`runtime`). `program.py` is the front door; out go numbers,
-gradients and texts. Next door: `train`, which trains by programs.
+Functions and recorded Values go in (`frontend`). They become graphs (`ir`), are differentiated (`passes`),
+rolled into loops (`loops`), printed (`codegen`) and run (`runtime`). Numbers, gradients and texts come out.
+Users call `program.py`. Next door: `train`, which trains with programs.
 """
 
 from autograd_lite.compiler.frontend.trace import TraceError

@@ -1,8 +1,9 @@
 """`Batching`: a program over many samples at once, in columns with an entry for each sample.
 
-In come batches, shaped like the arguments with one more axis in front; out go sums, or results of each
-sample. Where a fast form gives a number that is not finite, the eager engine settles it. Next door: one
-sample (`calls.py`), the forms (`kernels.py`), and workers that take parts of a batch (`runtime/executor.py`).
+Batches, shaped like the arguments with one more axis in front, go in; sums, or the results of each sample,
+come out. Where a fast form gives a number that is not finite, the eager engine computes it again. Next door:
+one sample (`calls.py`), the forms of a program (`kernels.py`), and workers that take parts of a batch
+(`runtime/executor.py`).
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ from autograd_lite.transforms.pytrees import Column, Pytree
 
 
 class Batching(Calls):
-    """What runs a program over batches. An array of samples, called a column, has the shape (samples,)."""
+    """Runs a program over batches. A *column* holds one number of every sample, shape (samples,)."""
 
     # --- From batches to columns
 
     def converted(self, batches: Sequence[Pytree]) -> tuple[list[Column], int]:
-        """Return a column for each number, lists if there is no NumPy, and the number of samples."""
+        """Return a column for each number (lists without NumPy) and the number of samples."""
         if len(batches) != len(self.arguments):
             raise TypeError(f"{self.name}.batch() takes {len(self.arguments)} batches, got {len(batches)}")
         if not batches:
@@ -47,7 +48,7 @@ class Batching(Calls):
         ]
         sizes = {len(column) for column in columns}
         if len(sizes) > 1:
-            raise ValueError(f"the batches differ in their number of samples: {sorted(sizes)}")
+            raise ValueError(f"the batches differ in the number of samples: {sorted(sizes)}")
         if sizes == {0} or not sizes:
             raise ValueError(f"{self.name}.batch() of no samples is undefined")
         return columns, sizes.pop()
@@ -74,7 +75,7 @@ class Batching(Calls):
         return kernel.samples(columns), m
 
     def prepared(self, batches: Sequence[Pytree]) -> tuple[Kernel, Any, int]:
-        """Return the kernel by the leaves, the batches as it reads them, and the number of samples."""
+        """Return the kernel for the gradients of leaves, the batches as it reads them, and their size."""
         kernel: Any = self.kernel("leaf")
         return kernel, *self._samples(kernel, batches)
 
@@ -86,7 +87,7 @@ class Batching(Calls):
         return self.checks.moves
 
     def check(self, columns: list[Column], leaves: Sequence[float]) -> None:
-        """Raise what the eager engine raises for the first sample with a label that it refuses."""
+        """Raise the eager engine's error for the first sample with a label that it refuses."""
         if not self.checks:
             return
         suspects: Any = range(len(columns[0]))
@@ -97,7 +98,7 @@ class Batching(Calls):
                 self.checks.run([float(column[i]) for column in columns], leaves)
 
     def _suspects(self, columns: list[Column], leaves: Sequence[float]) -> Any:
-        """Return the numbers of the samples that fail a check, an array of integers."""
+        """Return the indices of the samples that fail a check, an array of integers."""
         np, m = arrays.numpy(), len(columns[0])
         if "checks" not in self._columnwise:
             self._columnwise["checks"] = self._demands(np)
@@ -134,11 +135,11 @@ class Batching(Calls):
 
     @cached_property
     def packed(self) -> bytes:
-        """The program as it travels to a worker: a pickle of itself, and how its machine code is made."""
+        """The program as sent to a worker: its pickle, and the settings of its machine code."""
         for kind in ("leaf", "argument"):
             self._nodes(kind)
         travels = copy.copy(self)
-        travels.leaves = tuple([Value(leaf.data, leaf.label) for leaf in self.leaves])  # without graphs
+        travels.leaves = tuple([Value(leaf.data, leaf.label) for leaf in self.leaves])  # no graphs
         return pickle.dumps((travels, self._native))
 
     # --- Each sample
@@ -176,7 +177,7 @@ class Batching(Calls):
         if kind not in self._columnwise:
             self._columnwise[kind] = self._array_function(kind, np)
         with np.errstate(all="ignore"):
-            # The leaves as NumPy's numbers: Python's raise an error where these give ∞.
+            # The leaves become NumPy's numbers: Python's raise an error where NumPy's give ∞.
             out = self._columnwise[kind](columns, np.array(leaves))
             return [np.broadcast_to(np.asarray(x, dtype=float), m) for x in out]
 
@@ -185,9 +186,10 @@ class Batching(Calls):
     def settled_sums(
         self, columns: list[Column], m: int, leaves: Sequence[float], kind: str
     ) -> tuple[float, list[float]]:
-        """Return the sums over samples by the eager engine, because those of a faster form are not finite.
+        """Return the sums over samples by the eager engine, because a faster form gave ∞ or NaN.
 
-        It runs the samples that are not finite in NumPy, or all if none is, and raises its own errors.
+        The engine runs the samples whose results in NumPy are not finite; if there are none, it runs all. It
+        raises its own errors.
         """
         if not columns or isinstance(columns[0], list):
             outputs: list[Column] = [[math.nan] * m for _ in range(1 + len(self._inputs(kind)))]
@@ -200,7 +202,7 @@ class Batching(Calls):
     def _settle(
         self, outputs: list[Column], columns: list[Column], leaves: Sequence[float], kind: str
     ) -> None:
-        """Write eager results into the samples with an output that is not finite, or into all if none is."""
+        """Write eager results into each sample with an output that is not finite; without any, into all."""
         suspects: Any = []
         if not isinstance(outputs[0], list):
             np = arrays.numpy()

@@ -1,6 +1,6 @@
 """`Calls`: a program at one point, from arguments in their containers to numbers and back.
 
-Where compiled code fails or gives a number that is not finite, the eager engine settles the result or raises
+Where compiled code fails or gives a number that is not finite, the eager engine computes the result or raises
 its located error. Next door: the forms (`kernels.py`) and many points at once (`batching.py`).
 """
 
@@ -17,26 +17,26 @@ from autograd_lite.compiler.runtime.interface import Summing, Sums
 from autograd_lite.transforms.pytrees import Leaf, Pytree
 
 FLOAT = {float}
-# What compiled code raises for numbers that the eager engine refuses, or computes after all.
+# Errors of compiled code. The eager engine then refuses the numbers, too, or computes the result after all.
 FAILURES = (ArithmeticError, ValueError, TypeError, LookupError)
 
 
 class Calls(Kernels):
-    """What runs a program at one point."""
+    """Runs a program at one point."""
 
     # --- Leaves
 
     def leaf_numbers(self) -> list[float]:
-        """Return the data of the leaves; past the property, which takes three times as long."""
+        """Return the data of the leaves, read without the property, which takes three times as long."""
         return [leaf._data for leaf in self.leaves]
 
     def set_leaf_numbers(self, numbers: Sequence[float]) -> None:
-        """Set the data of the leaves to floats; past the property, which would check each of them."""
+        """Set the data of the leaves to floats, without the property, which would check each of them."""
         for leaf, number in zip(self.leaves, numbers, strict=True):
             leaf._data = number
 
     def add_gradients(self, gradients: Sequence[float], scale: float) -> None:
-        """Add `scale` times the gradients by the leaves to their ``grad``."""
+        """Add `scale` times the gradients with respect to the leaves to their ``grad``."""
         if scale != 1.0:
             gradients = [gradient * scale for gradient in gradients]
         for leaf, gradient in zip(self.leaves, gradients, strict=True):
@@ -46,7 +46,7 @@ class Calls(Kernels):
 
     @property
     def _shown(self) -> str:
-        """By which numbers the gradients of a call are."""
+        """Whether the gradients of a call are with respect to "argument" or "leaf"."""
         return "argument" if self.arguments else "leaf"
 
     @cached_property
@@ -67,7 +67,7 @@ class Calls(Kernels):
         return lambda *given: self._on_tape(kind, given)
 
     def _by_kernel(self, kernel: Summing, leaves: Sequence[float]) -> Sums:
-        """Call a recorded loss. A kernel's IEEE arithmetic raises nothing where the eager engine does."""
+        """Call a recorded loss. The eager engine may raise an error where a kernel returns NaN or ∞."""
         value, gradients = kernel((), leaves)
         if not math.isfinite(value + sum(gradients)) and not all(map(math.isfinite, (value, *gradients))):
             (value,), gradients = self._eager([], leaves, "leaf")
@@ -85,7 +85,7 @@ class Calls(Kernels):
     # --- Containers
 
     def _settled(self, arguments: Sequence[Pytree], kind: str) -> Pytree:
-        """Return what the eager engine gives where the compiled code failed, or raise its located error."""
+        """Return the eager engine's result where the compiled code failed, or raise its located error."""
         values, gradients = self._eager(self._flat(arguments), self.leaf_numbers(), kind)
         if not self.scalar:
             return self.result.build(iter(values))
@@ -114,7 +114,7 @@ class Calls(Kernels):
         return [number for (given, tree), x in pairs for number in tree.flat(x, given)]
 
     def _like_arguments(self, gradients: Iterator[Leaf]) -> Pytree:
-        """Return gradients shaped like the arguments; of one argument: like it."""
+        """Return gradients shaped like the arguments, or like the argument if there is only one."""
         built = [tree.build(gradients) for _, tree in self.arguments]
         return built[0] if len(built) == 1 else tuple(built)
 
@@ -127,11 +127,11 @@ class Calls(Kernels):
         return value, self._like_arguments(x for (given, tree), g in pairs for x in tree.flat(g, given))
 
     def function(self, namespace: ModuleType = math) -> Callable[..., Pytree]:
-        """Return a plain function for the arrays of a namespace, for `jax.jit` or a GPU to take.
+        """Return a plain function of the arrays of a namespace, for `jax.jit` or a GPU.
 
-        It takes arguments shaped like the example, an array where that had a number, then, where there are
-        leaves, the list of their data; it gives what a call gives, and NaN where a call refuses a label. For
-        `math` it is ``source`` itself.
+        It takes arguments shaped like the example, with an array in place of each number, and then, if there
+        are leaves, the list of their data. It returns the result of a call, with NaN where a call refuses a
+        label. For `math` it is the function in ``source``.
         """
         if namespace is math:
             return self._by_arguments

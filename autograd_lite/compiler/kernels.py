@@ -1,7 +1,8 @@
-"""What a program computes (`Computation`), and the forms that it takes (`Kernels`).
+"""The computation of a program (`Computation`), and the forms in which it can run (`Kernels`).
 
-A form is Python source for a graph of moderate size; a tape or loops for a larger one; loops in NumPy or
-machine code for batches. Next door: batches of samples (`batching.py`) and what a user calls (`program.py`).
+The forms are Python source for a graph of moderate size, a tape or loops for a larger one, and loops in NumPy
+or machine code for batches. Next door: batches of samples (`batching.py`) and what a user calls
+(`program.py`).
 """
 
 from __future__ import annotations
@@ -33,26 +34,26 @@ from autograd_lite.core.primitive import TABLE, Primitive
 from autograd_lite.core.value import Value
 from autograd_lite.transforms.pytrees import Column, Tree
 
-# Above this many operations straight-line code takes longer to compile, some 30 µs an operation, than a tape
-# loses by a thousand runs; measured by `python -m tests.benchmarks`.
+# Python compiles straight-line code in about 30 µs per operation. Above this many operations that takes
+# longer than a tape loses in a thousand runs.
 STRAIGHT_LINE = 20_000
-# So many operations an operand of these rows takes, with its derivative, where the source writes it out.
+# The number of operations per operand of these rows, derivative included, once the source writes them out.
 WRITTEN_OUT = 20
 _WRITTEN_OUT = {TABLE["logsumexp"], TABLE["softmax_cross_entropy"]}
-# NumPy takes some 3 µs for a loop, the tape half a microsecond for an operation and its derivative.
+# NumPy takes about 3 µs for a loop, the tape half a microsecond for an operation and its derivative.
 LOOP = 6
-# To look for samples takes a quarter of a millisecond for a nest: too much for a long recurrence.
+# Searching for samples takes a quarter of a millisecond per nest: too much for a long recurrence.
 MANY_NESTS = 3_000
 
 # A function of columns and leaves, in the arrays of a namespace, that returns a column for each output.
 ColumnFunction: TypeAlias = Callable[[Sequence[Column], Numbers], list[Column]]
-# How machine code is made: the type of its numbers, whether it may reorder sums, and the threads.
+# Settings of machine code: the type of its numbers, whether it may reorder sums, and the threads.
 How: TypeAlias = tuple[str, bool, int]
 
 
 @contextmanager
 def in_sample(i: int) -> Iterator[None]:
-    """Raise errors with the number of the sample in front."""
+    """Put the number of the sample in front of error messages."""
     try:
         yield
     except (ArithmeticError, ValueError, TypeError) as error:
@@ -62,8 +63,8 @@ def in_sample(i: int) -> Iterator[None]:
 class Computation:
     """The operations of a program, its arguments and leaves, and its gradients as operations.
 
-    `kind` says by which numbers gradients are: "argument" or "leaf". ``origin`` is a graph with its outputs
-    or, for a recorded loss, a `Recording`, from which a graph is made once something asks for it.
+    `kind` is "argument" or "leaf": the inputs that gradients are taken with respect to. ``origin`` is a graph
+    with its outputs or, for a recorded loss, a `Recording`, which becomes a graph on demand.
     """
 
     def __init__(
@@ -90,12 +91,12 @@ class Computation:
         self._start()
 
     def _start(self) -> None:
-        """Set what is compiled again where a pickle is loaded."""
+        """Clear everything that is compiled anew after unpickling."""
 
     def __getstate__(self) -> dict[str, object]:
         kept = ("_origin", "checks", "result", "arguments", "leaves", "name", "scalar", "_count", "_arrays")
         state = {slot: self.__dict__[slot] for slot in (*kept, "_operations")}
-        # Gradients are nodes of the graph; that of a recorded loss is made again.
+        # Gradients are nodes of the graph. The graph of a recorded loss is made again, so they are not kept.
         state["_gradients"] = {} if isinstance(self._origin, Recording) else self._gradients
         return state
 
@@ -114,7 +115,7 @@ class Computation:
 
     @property
     def graph(self) -> Graph:
-        """The operations; those of a recorded loss are listed when they are first asked for."""
+        """The operations; those of a recorded loss are listed on first use."""
         return self._listed[0]
 
     @property
@@ -142,7 +143,7 @@ class Computation:
         return [place.get(k) for k in range(self._count if kind == "argument" else len(self.leaves))]
 
     def _nodes(self, kind: str) -> list[int]:
-        """Return the outputs and, if that is one number, its gradient by the arguments or the leaves."""
+        """Return the outputs and, if there is one, its gradient by the arguments or the leaves."""
         if not self.scalar:
             return self.outputs
         if kind not in self._gradients:
@@ -168,7 +169,7 @@ class Computation:
         return lowering.lower_to_loops(self.graph, self._nodes(kind), target, np)
 
     def _vectorized(self, kind: str, target: str) -> LoopProgram | VectorizedBatch:
-        """Return the same as loops, of one sample if a batch of samples was recorded."""
+        """Return the same as loops; if a batch of samples was recorded, as the loops of one sample."""
         np = arrays.numpy()
         program = self._nests(kind, target)
         found = None if self.arguments or len(program.nests) > MANY_NESTS else vectorize(program, np)
@@ -179,7 +180,7 @@ class Computation:
     def _eager(
         self, numbers: Sequence[float], leaves: Sequence[float], kind: str
     ) -> tuple[list[float], list[float]]:
-        """Return the values and, of one value, the gradient. Raises the eager engine's errors."""
+        """Return the values and, if there is one, its gradient. Raises the eager engine's errors."""
         self.checks.run(numbers, leaves)
         inputs = input_values(self.graph, numbers, leaves)
         out = replay(self.graph, self.outputs, inputs)
@@ -199,7 +200,7 @@ class Computation:
 
 
 class Kernels(Computation):
-    """The forms of a computation; each is compiled when it is first asked for, and kept."""
+    """The forms of a computation; each is compiled on first use, and kept."""
 
     def _start(self) -> None:
         self._kernels: dict[str, Summing] = {}
@@ -209,7 +210,7 @@ class Kernels(Computation):
 
     @property
     def form(self) -> str:
-        """How a call is run: "machine code" or "source"; "loops" or "tape" of too large a graph for these."""
+        """How a call runs: as "machine code" or "source"; if the graph is too large, as "loops" or "tape"."""
         if self._machine is not None and not self.arguments:
             return "machine code"
         if self._source_size <= STRAIGHT_LINE:
@@ -275,7 +276,7 @@ class Kernels(Computation):
     # --- Sums over samples
 
     def kernel(self, kind: str) -> Summing:
-        """Return the function of columns and leaves that gives the sums of the value and of the gradients."""
+        """Return the function of columns and leaves that sums the value and the gradients."""
         if kind not in self._kernels:
             self._kernels[kind] = self._kernel(kind)
         return self._kernels[kind]
@@ -345,6 +346,6 @@ class Kernels(Computation):
         return arrays.array_function(self.graph, nodes, namespace, name=self.name, n=self._count, leaves=n)
 
     def _demands(self, namespace: ModuleType) -> ColumnFunction:
-        """Return the same for the checks: a function that says where the numbers pass."""
+        """Return the same for the checks: a function that says which samples pass."""
         graph, demands, n = self.checks.graph, self.checks.demands, len(self.leaves)
         return arrays.array_function(graph, demands, namespace, name=self.name, n=self._count, leaves=n)

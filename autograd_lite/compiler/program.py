@@ -1,6 +1,6 @@
 """`compile` and `Program`: a function of numbers, or a recorded loss, as code that runs by itself.
 
-What a user calls stands here. Next door: how a call runs (`calls.py`), batches (`batching.py`), and the forms
+This is the public interface. Next door: how a call runs (`calls.py`), batches (`batching.py`), and the forms
 that a program is compiled to (`kernels.py`).
 """
 
@@ -31,8 +31,8 @@ from autograd_lite.transforms.pytrees import Pytree, flatten
 def compile(function: Callable[..., Pytree] | Value, *example: Pytree, name: str | None = None) -> Program:
     """Return the `Program` of a function, traced once on arguments shaped like the `example`, or of a loss.
 
-    The function takes numbers in lists, tuples, dicts or arrays and returns a number (or several: then the
-    program gives values, no gradients). Values that it uses from outside, a model's parameters, are
+    The function takes numbers in lists, tuples, dicts or arrays, and returns a number. If it returns several,
+    the program has values but no gradients. Values that it uses from outside, a model's parameters, are
     *leaves*: their data is read at every call. ``compile(loss)`` takes a recorded Value and its leaves.
 
     Raises `TraceError` with the line if the function branches on a number, and `TypeError` if an example
@@ -58,12 +58,12 @@ def compile(function: Callable[..., Pytree] | Value, *example: Pytree, name: str
 
 
 def _identifier(title: str) -> str:
-    """Return a name for a function whose text may call those of `math` and of the table."""
+    """Return a function name that hides no function of `math` or of the table."""
     return identifier("program" if title == "<lambda>" else title, {*dir(math), *TABLE})
 
 
 def _argument_names(function: Callable[..., Pytree], n: int) -> list[str]:
-    """Return the names of a function's parameters, and x1, x2, ... where it does not say."""
+    """Return the names of a function's parameters, or x1, x2, ... if they are unknown."""
     try:
         parameters = [*inspect.signature(function).parameters.values()]
     except (ValueError, TypeError):
@@ -92,7 +92,7 @@ class Program(Batching):
     def source(self) -> str:
         """The program as Python that runs without this package: the value and the gradients.
 
-        With arguments the gradients are by them, as in a call; without, by the leaves.
+        As in a call, the gradients are with respect to the arguments or, if there are none, the leaves.
         """
         return self._printed(self._shown)[0]
 
@@ -126,10 +126,11 @@ class Program(Batching):
     # --- Calls
 
     def __call__(self, *arguments: Pytree) -> Pytree:
-        """Return the value and the gradients, shaped like the arguments (of one argument: like it).
+        """Return the value and the gradients, shaped like the arguments, or like the only argument.
 
-        Without arguments the gradients are those by ``leaves``, a list. A function of several numbers has
-        no gradient: then the values alone. Raises what the eager engine raises on the same numbers.
+        Without arguments the gradients are a list, with respect to ``leaves``. A function that returns
+        several numbers has no gradient, so only the values are returned. Raises the errors of the eager
+        engine on the same numbers.
         """
         if arguments and {*map(type, arguments)} != FLOAT:
             arguments = self._floats(arguments)
@@ -147,7 +148,7 @@ class Program(Batching):
         return self._as_arrays(returned) if self._arrays else returned
 
     def backward(self, *arguments: Pytree, seed: float = 1.0) -> float:
-        """Add the gradient by each leaf, times `seed`, to its ``grad``; return the value."""
+        """Add the derivative with respect to each leaf, times `seed`, to its ``grad``; return the value."""
         self._needs_scalar()
         seed = real(seed, "the seed")
         if arguments and {*map(type, arguments)} != FLOAT:
@@ -175,15 +176,15 @@ class Program(Batching):
     ) -> Pytree:
         """Return the value and the gradients over a batch: arrays with one more axis in front, the samples.
 
-        `reduce` is "mean" or "sum"; with None all results are arrays with an entry for each sample. The
-        gradients are by the "leaves", a list, if there are any, else by the "arguments", shaped like them;
-        `wrt` says which. ``backward=True`` adds those by the leaves to their ``grad`` instead, and returns
-        the value alone.
+        `reduce` is "mean" or "sum"; with None all results are arrays with an entry for each sample. `wrt` is
+        "leaves" (the default if there are any) for a list of gradients with respect to the leaves, or
+        "arguments" for gradients shaped like the arguments. ``backward=True`` adds the gradients of the
+        leaves to their ``grad`` instead, and returns the value alone.
 
         An `executor`, one of `concurrent.futures` or Dask's ``Client.get_executor()``, computes parts of the
         batch elsewhere. The last bits of a sum depend on the number of parts, unless
-        ``deterministic=True``. Raises what the eager engine raises for the first sample that goes
-        wrong, and `RuntimeError` if a worker dies; ``grad`` is then as it was.
+        ``deterministic=True``. Raises the eager engine's error for the first sample that fails, and
+        `RuntimeError` if a worker dies; ``grad`` then stays as it was.
         """
         if reduce not in ("mean", "sum", None):
             raise ValueError(f"reduce must be 'mean', 'sum' or None, got {reduce!r}")
@@ -194,7 +195,7 @@ class Program(Batching):
             raise ValueError(f"wrt must be 'arguments' or 'leaves', got {wrt!r}")
         if backward and (reduce is None or kind == "argument"):
             raise ValueError(
-                "backward=True adds sums or means to the leaves: it takes no reduce=None, no arguments"
+                "backward=True adds to the leaves: give reduce='mean' or 'sum', and wrt='leaves'"
             )
         if not self.scalar and reduce is not None:
             raise TypeError(f"{self.name} returns {len(self.outputs)} numbers: give reduce=None")
@@ -203,7 +204,7 @@ class Program(Batching):
                 raise TypeError(f"executor must be one of concurrent.futures or the like, got {executor!r}")
             if reduce is None or kind == "argument":
                 raise ValueError(
-                    "an executor adds up gradients by the leaves: it takes no reduce=None, no arguments"
+                    "an executor sums gradients of leaves: give reduce='mean' or 'sum', and wrt='leaves'"
                 )
         if reduce is None or kind == "argument":
             return self._per_sample(batches, kind, reduce)
@@ -218,19 +219,20 @@ class Program(Batching):
     ) -> list[float]:
         """Move the leaves by `steps` steps of gradient descent on the mean over a batch; return its values.
 
-        `lr` is the step size, or gives it for the number of the step, from 0. Raises `FloatingPointError`,
-        or what the eager engine raises, at the first step whose value or gradient is not finite; the leaves
-        then hold what the steps before it made of them.
+        `lr` is the step size, or a function from the number of the step, counted from 0, to its size. Raises
+        `FloatingPointError`, or the eager engine's error, at the first step whose value or gradient is not
+        finite; the leaves then keep the result of the steps before.
         """
         with self.descent(*batches, lr=lr) as step:
             return step.run(steps)
 
     def descent(self, *batches: Pytree, lr: float | Callable[[int], float] = 0.1) -> Descent:
-        """Return what takes steps of gradient descent on a batch one by one, with the parameters in an array.
+        """Return a context manager that takes steps of gradient descent on a batch, one for each call.
 
-        ``with program.descent(X, y, lr=0.1) as step:`` each call ``step()`` moves them and returns the mean
-        before; the leaves get their numbers at the end of the block. A recorded loss takes no batch, and
-        all its leaves are moved: also the inputs, where a model of `nn` made Values of them.
+        ``with program.descent(X, y, lr=0.1) as step:`` each call ``step()`` moves the parameters and returns
+        the mean before the step. They are kept in an array; the leaves get their numbers at the end of the
+        block. A recorded loss takes no batch, and all its leaves move, including inputs that a model of `nn`
+        turned into Values.
         """
         self._needs_scalar()
         if not self.leaves:
@@ -247,12 +249,12 @@ class Program(Batching):
     def native(self, real: str = "float64", *, fastmath: bool = False, threads: int = 1) -> Program:
         """Compile batches, or the calls of a recorded loss, to machine code; return the program.
 
-        Products and sums are computed in the order in which they are written; `dot`, `sum` and other long
-        sums, which become loops, may be added up in another order. `real` is "float64" or "float32".
-        ``fastmath=True`` lets the compiler reorder everything, fuse products with sums and assume that
-        all numbers are finite. The samples of a large batch are shared out among `threads`; with their number
-        the last bits of sums change. Without a C compiler or NumPy a warning says so and the program
-        stays as it is. Raises `ValueError` with its name if a row of your own has no form in C.
+        Products and sums are computed in the order in which they are written. Only `dot`, `sum` and other
+        long sums, which become loops, may be added up in another order. `real` is "float64" or "float32".
+        ``fastmath=True`` lets the compiler reorder everything, fuse products with sums and assume that all
+        numbers are finite. The samples of a large batch are split among `threads`; the last bits of sums
+        depend on their number. Without a C compiler or NumPy, a warning says so and the program stays as it
+        is. Raises `ValueError` with its name if a row of your own has no form in C.
         """
         if real not in ("float64", "float32"):
             raise ValueError(f"real must be 'float64' or 'float32', got {real!r}")

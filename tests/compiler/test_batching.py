@@ -166,7 +166,7 @@ def test_without_numpy_a_batch_is_a_loop(no_numpy):
     assert nested.batch({"u": [2.0, 3.0], "v": [[1.0], [2.0]]}, [[0.0, [1.0]]] * 2) == (4.0, [4.0])
     with pytest.raises(ModuleNotFoundError, match="pip install"):
         program.descend(X, y)
-    with pytest.raises(ValueError, match="differ in their number of samples"):
+    with pytest.raises(ValueError, match="differ in the number of samples"):
         program.batch(X, y[:-1])
     with pytest.raises(ValueError, match="x must hold 2 parts a sample"):
         program.batch([[1.0]] * len(y), y)

@@ -685,7 +685,7 @@ def test_arrays_are_read_where_they_are():
     rows, labels = program._machine.rows([X, y]).arrays
     assert rows.base is X
     assert labels.base is y
-    with pytest.raises(ValueError, match="differ in their number of samples"):
+    with pytest.raises(ValueError, match="differ in the number of samples"):
         program.batch(X, y[:-1])
     with pytest.raises(ValueError, match="no samples"):
         program.batch(X[:0], y[:0])

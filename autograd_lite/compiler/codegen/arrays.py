@@ -1,4 +1,4 @@
-"""A graph printed for whole arrays: each node becomes one array, with an entry for each sample.
+"""Print a graph for whole arrays: each node becomes one array, with an entry for each sample.
 
 The text names functions only; `functions` finds them in NumPy, `jax.numpy`, PyTorch, CuPy and the like. Next
 door: `printer.py` prints the expressions, `numpy_loops.py` prints loop nests.
@@ -101,7 +101,7 @@ def _of_tensors(torch: Any, function: Callable[..., Any]) -> Callable[..., Any]:
 def array_source(
     graph: Graph, outputs: Sequence[int], *, name: str, n: int, leaves: int
 ) -> tuple[str, Printer]:
-    """Return the text of a function of the columns of the arguments and of the leaves, and its printer."""
+    """Return the text of a function of the arguments' columns and the leaves, and its printer."""
     low, out = decompose(graph, list(outputs), "array")
     printer = Printer(
         low, out, ARRAY, {*TABLE, *_NUMPY_NAMES.values(), name, "arguments", "leaves", "inf", "nan"}
@@ -124,7 +124,7 @@ def array_source(
 def array_function(
     graph: Graph, outputs: Sequence[int], namespace: Any, *, name: str, n: int, leaves: int
 ) -> Callable[..., list[Any]]:
-    """Return a function of the columns and the leaves that gives the outputs, for arrays of a namespace."""
+    """Return a function from the columns and the leaves to the outputs, for arrays of a namespace."""
     text, printer = array_source(graph, outputs, name=name, n=n, leaves=leaves)
     bound = functions(namespace, printer.called, printer.opaque)
     return load(text, name, bound)
@@ -133,7 +133,7 @@ def array_function(
 def all_finite(numbers: Any, np: Any) -> bool:
     """Return whether all numbers of an array are finite.
 
-    If the sum of their squares is finite, they are; otherwise each is tested.
+    If the sum of their squares is finite, they all are; otherwise each is tested.
     """
     # `dot` does the same, but warns where the squares overflow.
     return math.isfinite(np.vdot(numbers, numbers)) or bool(np.isfinite(numbers).all())

@@ -1,7 +1,7 @@
-"""Bytecode and its interpreter in C, for programs of too many loops to compile each.
+"""Bytecode and its interpreter in C, for programs with too many loops to compile.
 
-The interpreter depends on little more than the set of operations: it is compiled once for all programs that
-use the same. An instruction is an operation, how many consecutive nodes it makes, and where their operands
+The interpreter depends on little more than the set of operations: it is compiled once for all programs with
+the same set. An instruction is an operation, how many consecutive nodes it makes, and where their operands
 are. Next door: `c_function.py` prints loops as C of their own, which runs several times as fast.
 """
 

@@ -31,7 +31,7 @@ ALIGNED = 16  # numbers: each area of the workspace begins at a multiple of 64 b
 
 @dataclass
 class Layout:
-    """A C program: its text, how many numbers of workspace it needs, and what its outputs are divided by."""
+    """A C program: its text, the size of its workspace in numbers, and the divisor of its outputs."""
 
     text: str
     work: int
@@ -105,7 +105,7 @@ def c_layout(
 
 
 def _described(arguments: Sequence[tuple[str, int]]) -> str:
-    """Return what the header says of the samples."""
+    """Return the header's description of the samples."""
     if not arguments:
         return "none: m is 1"
     shapes = ", ".join([f"{given} ({size})" for given, size in arguments])

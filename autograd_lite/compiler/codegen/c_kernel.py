@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# A tile is so many nodes of a sum of products, for so many vectors of samples. Its 16 sums fit the registers,
-# and 8 independent additions hide the latency of one. Measured on networks of 8 to 256 neurons in a layer;
-# blocks of more vectors are not faster.
+# A tile is `NODES` nodes of a sum of products, for `VECTORS` vectors of samples. Its 16 sums fit the
+# registers, and 8 independent additions hide the latency of one. Measured on networks of 8 to 256 neurons in
+# a layer; blocks of more vectors are not faster.
 NODES, VECTORS = 8, 2
 
 
@@ -76,7 +76,7 @@ class SumsOfProducts:
         self.adds_up = k in self.workspace.sums
 
     def _collected(self, terms: ProductTerms) -> _Terms:
-        """Number the operands of terms, and find what each term adds to the address of the first."""
+        """Number the operands of terms, and find the offset of each term from the address of the first."""
         accesses, coefficient = [self.operands.located(self.nest, access) for access in terms.factors], 1.0
         if terms.coefficient is not None:
             if (terms.coefficient == terms.coefficient.flat[0]).all():
@@ -135,11 +135,11 @@ class SumsOfProducts:
         return tiled(self.extents, tile)
 
     def _moved(self, text: str, nodes: int) -> str:
-        """Return a text for the node that comes so many later in the inner loop."""
+        """Return a text moved forward by some nodes of the inner loop."""
         return shifted(text, f"i{len(self.extents) - 1}", nodes) if nodes else text
 
     def _tile(self, nodes: int) -> list[str]:
-        """Return the sums of so many neighbouring nodes, for all vectors of the block."""
+        """Return the sums of some neighbouring nodes, for all vectors of the block."""
         places = [(u, v) for u in range(nodes) for v in range(self.block.vectors)]
 
         def each(text: Callable[[str], str]) -> list[tuple[str, str]]:
@@ -210,7 +210,7 @@ def matrix_product_lines(operands: Operands, k: int, block: Block) -> list[str]:
         return f"((const {real} *)&{element})[s]"
 
     def tile(nodes: int, vectors: int) -> list[str]:
-        """Return the sums of so many rows and of so many vectors of columns."""
+        """Return the sums of some rows and some vectors of columns."""
         places = [(u, v) for u in range(nodes) for v in range(vectors)]
         inner = [f"const V {', '.join(f'y{v} = {copy}[s * {width} + j + {v}]' for v in range(vectors))};"]
         inner += [f"const {real} a{u} = {factor(u)};" for u in range(nodes)]
@@ -222,7 +222,7 @@ def matrix_product_lines(operands: Operands, k: int, block: Block) -> list[str]:
         ]
 
     def rows_of(nodes: int) -> list[str]:
-        """Return the loop over the columns for so many rows; what is left of pairs of vectors follows."""
+        """Return the loop over the columns for some rows, in pairs of vectors and then a single one."""
         whole, text = width - width % VECTORS, list[str]()
         if whole:
             text = nested([f"for (int j = 0; j < {whole}; j += {VECTORS})"], tile(nodes, VECTORS))

@@ -185,7 +185,8 @@ class LoopWriter:
             varies = self.program.varies(access.space)
             element = operands.element(access.space, address, q if varies else "", lane if varies else None)
             if nest.op is table.where:
-                # All is read before the choice: GCC 12 made wrong code of loops whose choices read memory.
+                # All operands are read before the choice, because GCC 12 miscompiled loops whose choices read
+                # memory.
                 inner.append(f"const {operands.real} a{a} = {element};")
                 element = f"a{a}"
             text = text.replace(f"@{a}@", element)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# The space that nests after the samples read: the sums over the samples.
+# The space that the nests after the samples read: the sums over the samples.
 SUMS = -1
 
 
@@ -48,7 +48,7 @@ class Operands:
         self.program, self.workspace, self.np, self.real = program, workspace, numpy, real
         self.constants: NDArray[np.float64] = program.constants
         self.tables: dict[bytes, tuple[str, NDArray[np.int32]]] = {}  # names and entries, by their bytes
-        self._coefficients: dict[bytes, int] = {}  # where they begin among the constants
+        self._coefficients: dict[bytes, int] = {}  # offsets among the constants
 
     # --- Addresses
 
@@ -159,7 +159,7 @@ class Operands:
         return " * ".join(texts) or self.number(1.0)
 
     def coefficients(self, values: NDArray[np.float64]) -> Access:
-        """Return where coefficients that differ are kept: with the constants. `values` are (nodes, terms)."""
+        """Return the place of differing coefficients, shape (nodes, terms), among the constants."""
         key = values.tobytes()
         if key not in self._coefficients:
             self._coefficients[key] = len(self.constants)

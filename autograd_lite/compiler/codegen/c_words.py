@@ -1,7 +1,7 @@
-"""Words of C: names that a generated function must not have, because they mean something else in C.
+"""Words of C: names that a generated function must not have, because C reserves or defines them.
 
-Among them are keywords, macros and the functions of the standard library, also of headers that the generated
-text does not include: the program around it may. Next door: `c_text.py` chooses the name of a function.
+Among them are keywords, macros and the functions of the standard library, including those of headers that
+only the surrounding program may include. Next door: `c_text.py` chooses the name of a function.
 """
 
 _LANGUAGE = """

@@ -1,7 +1,7 @@
-"""Where a C function keeps the results of loop nests: vectors for a block of samples, sums, fixed numbers.
+"""The workspace of a C function for the results of loop nests: vectors of samples, sums, fixed numbers.
 
-In comes a loop program; out go the places of its results, and which sums over samples are matrix products.
-Next door: `c_operands.py` turns the places into text, `c_function.py` says where the three areas begin.
+A loop program goes in; the places of its results, and the sums over samples that are matrix products, come
+out. Next door: `c_operands.py` turns the places into text, `c_function.py` says where the three areas begin.
 """
 
 from __future__ import annotations
@@ -130,8 +130,8 @@ def _readers(program: LoopProgram) -> tuple[set[int], set[int]]:
 def matrix_product(program: LoopProgram, k: int, lanes: int, numpy: ModuleType) -> MatrixProduct | None:
     """Return a nest as a matrix product over the samples; None if it is not one, or if its rows are short.
 
-    It is one if its nodes are the products of two results that vary, each result of one index alone: the
-    gradient by a matrix of weights is.
+    It is one if its nodes are products of two varying results, each of which depends on one index alone. The
+    gradient with respect to a matrix of weights is an example.
     """
     nest = program.nests[k]
     if not nest.varies or nest.op is not None or nest.steps or len(nest.products) != 1:

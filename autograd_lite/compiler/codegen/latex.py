@@ -1,4 +1,4 @@
-"""A graph written as mathematics: an equation for each node that has a name or is used more than once.
+"""A graph written as mathematics: one equation for each node that has a name or several uses.
 
 Next door: `notation/writing.py` writes rows of the table and numbers, `notation/names.py` names of variables.
 """

@@ -1,4 +1,4 @@
-"""Expressions and statements of a graph: as few parentheses as possible, names, and an order that can run.
+"""Print the expressions and statements of a graph: few parentheses, names, and an order that can run.
 
 Next door: `regions.py` finds the conditions under which a node is needed; `python.py`, `arrays.py` and
 `c_text.py` define languages and print functions.
@@ -47,7 +47,7 @@ class Language:
     conditions: dict[str, str]
     where: tuple[int, tuple[int, ...]]
     number: Callable[[float], str] = repr
-    lazy: bool = False  # only the branch of a `where` that is taken runs
+    lazy: bool = False  # whether only the branch taken of a `where` runs
 
     def template(self, op: Op) -> str:
         """Return the template of an operation."""
@@ -98,7 +98,7 @@ def identifier(label: str, taken: set[str]) -> str:
 
 @dataclass
 class Statement:
-    """``name = text``, to be run where all ``conditions`` are as they say."""
+    """``name = text``, to run where all ``conditions`` have their given truth values."""
 
     node: int
     name: str

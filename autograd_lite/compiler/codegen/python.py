@@ -1,4 +1,4 @@
-"""A graph printed as Python, for people to read and for the interpreter to run.
+"""Print a graph as Python, for people to read and for the interpreter to run.
 
 The text needs nothing but `math`. Next door: `printer.py` prints the expressions, `arrays.py` the same
 program for whole arrays.
@@ -117,8 +117,8 @@ def function_source(
     """Return the text of a function of the arguments and the numbers of the leaves, and the rows it calls.
 
     The first `forward` outputs are the values; the others are the backward half. With `named`, for readers,
-    every output has a line and a name. Without it, outputs that are used nowhere else are written where they
-    are returned, which saves 4 % of the time of a small network's gradient.
+    every output has a line and a name. Without it, an output that is used nowhere else is written in the
+    return statement, which saves 4 % of the time of a small network's gradient.
     """
     low, out, demands = _lowered(graph, outputs, checks)
     taken = {*dir(math), "math", name, "leaves"}
@@ -235,7 +235,7 @@ def loop_source(
 
 
 def _grouped(printer: Printer, out: list[int], totals: list[str]) -> Iterator[list[str]]:
-    """Yield the additions; those of products with a common factor are skipped together where it is 0."""
+    """Yield the additions; products with a common factor are skipped together where that factor is 0."""
     graph = printer.graph
     common: dict[int, list[str]] = {}
     for i, total in zip(out, totals, strict=True):

@@ -1,6 +1,6 @@
-"""Regions: the conditions under which a node is needed, so that a branch not taken is not run.
+"""Regions: the conditions under which a node is needed, which keep a branch not taken from running.
 
-In comes a graph with choices; out goes a region for each node. Next door: `printer.py` prints the statements
+A graph with choices goes in; a region for each node comes out. Next door: `printer.py` prints the statements
 of a region under its conditions.
 """
 
@@ -14,7 +14,7 @@ from autograd_lite.compiler.ir.graph import CONDITIONS, Graph, Op
 from autograd_lite.core import rules as table
 
 Way: TypeAlias = tuple[tuple[int, bool], ...]  # conditions, each of which holds or does not
-Region: TypeAlias = tuple[tuple[int | tuple[Way, ...], bool], ...]  # also: one of some ways holds
+Region: TypeAlias = tuple[tuple[int | tuple[Way, ...], bool], ...]  # or: one of several ways holds
 # What never raises on finite floats.
 _SAFE: set[Op] = {
     table.add, table.sub, table.mul, table.neg, table.abs, table.where, *CONDITIONS,
@@ -24,11 +24,11 @@ MOST_GUARDS = 8  # conditions for one node: more of them take longer than they s
 
 
 def regions_of(graph: Graph, live: list[int], outputs: Iterable[int]) -> dict[int, Region]:
-    """Return for each node the conditions under which alone it is used, the outer ones first.
+    """Return for each node the conditions that hold whenever it is used, the outer ones first.
 
     If its uses have no condition in common, a node that cannot fail always runs, and a node that may fail
-    runs if one of its uses does. Nodes that decide a condition are exempt: conditions could wait for each
-    other.
+    runs if one of its uses does. Nodes that decide a condition are exempt, because conditions could then wait
+    for each other.
     """
     decides, fails = bytearray(len(graph)), bytearray(len(graph))
     for i in live:
@@ -62,7 +62,7 @@ def _common(a: Region, b: Region) -> Region:
 
 
 def _guarded(known: Region, uses: list[Region]) -> Region:
-    """Return the region of a node: what is `known` to hold for all its uses, and that one of them runs."""
+    """Return the region of a node: the conditions `known` to hold for all uses, and that one use runs."""
     ways: set[Way] = set()
     for region in dict.fromkeys(uses):
         found: list[Way] = [()]
@@ -105,7 +105,7 @@ def within(graph: Graph, i: int, slot: int, region: Region) -> Region:
         return region
     more: list[tuple[int, bool]] = []
     stack = [(first, slot == 1 if op is table.where else op == "and")]
-    while stack:  # of "and" that holds both do, of "or" that does not hold neither
+    while stack:  # if "and" holds, both do; if "or" fails, both do
         c, holds = stack.pop()
         if graph.ops[c] == "not":
             stack.append((graph.operands[c][0], not holds))

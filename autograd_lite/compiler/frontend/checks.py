@@ -1,4 +1,4 @@
-"""Checks: the conditions that a function makes on its numbers, as a loss refuses a label that is not a class.
+"""Checks: the conditions that a function places on its numbers, such as a loss on its labels.
 
 The eager engine checks each label when it records. A traced label is not known yet, so the trace keeps the
 condition (`Check` in `trace.py`), and each form of the program checks it before it computes.
@@ -26,7 +26,7 @@ class Checks:
 
     @classmethod
     def of(cls, trace: Trace) -> Checks:
-        """Return the checks that were traced, as a graph that shares."""
+        """Return the traced checks in one simplified graph."""
         add = trace.graph.add
         nodes: list[int] = []
         for check in trace.checks:
@@ -51,10 +51,10 @@ class Checks:
         return "leaf" in self.graph.ops
 
     def run(self, arguments: Sequence[float], leaves: Sequence[float]) -> None:
-        """Raise what the eager engine raises for the first number that it refuses."""
+        """Raise the eager engine's error for the first number that it refuses."""
         inputs = input_values(self.graph, arguments, leaves)
         for check in self.checks:
-            # One by one: the operations of a branch that is not taken might raise an error.
+            # One by one, because the operations of a branch not taken might raise an error.
             if all(replay(self.graph, [c], inputs)[0] for c in check.given):
                 holds, number = replay(self.graph, [check.holds, check.number], inputs)
                 if not holds:

@@ -32,7 +32,7 @@ class TracedFunction(NamedTuple):
 def trace_function(
     function: Callable[..., Pytree], names: Sequence[str], example: Sequence[Pytree]
 ) -> TracedFunction:
-    """Run a function once on traced values, in containers like those of the example; `names` name them."""
+    """Run a function once on traced values, arranged like the example; `names` name the arguments."""
     trace = Trace(Graph(share=False), pull_back)
     trees = [flatten(x, f"the example {given}").tree for given, x in zip(names, example, strict=True)]
     inputs: list[TracedValue] = []
@@ -57,7 +57,7 @@ def trace_function(
 
 
 def _leaves_read(trace: Trace, *graphs: Graph) -> list[Value]:
-    """Return the leaves that the graphs still read, and number them anew there."""
+    """Return the leaves that the graphs still read, and renumber them in the graphs."""
     used = [(g, i) for g in graphs for i, op in enumerate(g.ops) if op == "leaf"]
     places = sorted({g.numbers[i] for g, i in used})
     number = {place: k for k, place in enumerate(places)}

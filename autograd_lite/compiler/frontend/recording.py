@@ -1,8 +1,8 @@
 """A recorded loss as lists of integers: a node takes 32 bytes here and 233 in a `Graph`.
 
-These are the figures for a loss of 54,005 nodes. To list its graph takes 1.5 times as long as to record it,
-and loops (`loops/grouping.py`) are found in the lists, so most programs of a recorded loss never need the
-graph. Next door: the graph of a function, which is traced (`functions.py`, `trace.py`).
+These are the figures for a loss of 54,005 nodes. Building its graph takes 1.5 times as long as recording it.
+Loops (`loops/grouping.py`) are found in the lists, so most programs of a recorded loss never need the graph.
+Next door: the graph of a function, which is traced (`functions.py`, `trace.py`).
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ LEAF = -1
 class Recording:
     """A list of nodes: node i is ``rows[codes[i]]`` of ``counts[i]`` operands; a leaf has the code `LEAF`.
 
-    ``operands`` holds those of all nodes in turn, as numbers of earlier nodes; -1 - k stands for the number
-    ``constants[k]``. The last node is the loss. The first rows are the linear ones, in the order of `LINEAR`.
+    ``operands`` holds the operands of all nodes in turn, as indices of earlier nodes; -1 - k stands for the
+    number ``constants[k]``. The last node is the loss. The first rows are the linear ones, in the order of
+    `LINEAR`.
     """
 
     rows: list[Primitive]
@@ -41,7 +42,7 @@ class Recording:
         return len(self.codes) - self.codes.count(LEAF)
 
     def graph(self) -> tuple[Graph, list[int]]:
-        """Return the same as a graph that shares, and its output."""
+        """Return the same as a simplified graph, and its output."""
         graph, place = Graph(), list[int]()
         at = leaves = 0
         for i, (code, count) in enumerate(zip(self.codes, self.counts, strict=True)):
@@ -75,7 +76,7 @@ def recorded(root: Value) -> tuple[Recording, list[Value]]:
     for node in order:
         row = node.primitive
         if row is None:
-            if isinstance(node, Variable):  # of a derivative within the loss, which made it a number
+            if isinstance(node, Variable):  # from a derivative within the loss, which made a constant of it
                 constants.append(node.data)
                 operands.append(-len(constants))
                 codes.append(code_of[table.sum])

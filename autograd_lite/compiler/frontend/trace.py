@@ -26,7 +26,7 @@ from autograd_lite.core.value import Value, topological_order
 from autograd_lite.transforms.linear_map import Variable
 from autograd_lite.transforms.pytrees import Pytree
 
-# What a recorded `where` is refused with, here and in `recording.py`.
+# The message for a recorded `where`, here and in `recording.py`.
 BRANCH_TAKEN = (
     "a recorded `where` has taken its branch, which a program would take forever: "
     "compile the function that computes it, not its result"
@@ -116,13 +116,13 @@ class TracedValue(Value, Tracer):
         self.trace.branches.append((self, taken))
         try:
             return super()._branch(given, taken)
-        except (ArithmeticError, ValueError) as error:  # of constants: raised if the branch is taken
+        except (ArithmeticError, ValueError) as error:  # an error of constants: raised if the branch is taken
             return self._node(Failed(error), ())
         finally:
             self.trace.branches.pop()
 
     def _record(self, row: Primitive, operands: tuple[Scalar, ...]) -> Scalar:
-        first = 1 if row is table.where else 0  # only `where` takes a condition as one
+        first = 1 if row is table.where else 0  # only `where` takes a condition as it is
         return self._node(row, (*operands[:first], *map(as_number, operands[first:])))
 
     __add__, __radd__ = _operator(table.add), _operator(table.add, True)
@@ -176,7 +176,7 @@ class TracedValue(Value, Tracer):
 
 
 class Failed(Primitive):
-    """An operation that raises an error: a branch of `where` that raised it while it was traced."""
+    """An operation that raises an error, in place of a branch of `where` that raised while traced."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
@@ -199,7 +199,7 @@ class Failed(Primitive):
 
 
 class Condition(TracedValue):
-    """A comparison of traced values; ``&``, ``|``, ``~`` combine it. In arithmetic it is 1 or 0."""
+    """A comparison of traced values, combined by ``&``, ``|`` and ``~``. In arithmetic it is 1 or 0."""
 
     __slots__ = ()
 
@@ -235,7 +235,7 @@ def as_number(x: Scalar) -> Scalar:
 class Check(NamedTuple):
     """A condition on a number: where all nodes ``given`` are true, the node ``holds`` must be true.
 
-    Else ``refuse`` raises for the node ``number``; ``sentence`` says the condition in words.
+    Otherwise ``refuse`` raises the error for the node ``number``; ``sentence`` says the condition in words.
     """
 
     given: list[int]
@@ -246,7 +246,7 @@ class Check(NamedTuple):
 
 
 class Trace:
-    """What writes operations on traced values into a graph, and lists the leaves that they read.
+    """Writes operations on traced values into a graph, and lists the leaves that they read.
 
     ``pull_back`` differentiates within the function that is traced (`passes/differentiate.py`).
     """
@@ -258,11 +258,11 @@ class Trace:
         self.values: dict[int, TracedValue] = {}
         self.outside: dict[int, Value] = {}
         self.checks: list[Check] = []
-        self.branches: list[tuple[TracedValue, bool]] = []  # of `where`, while they are traced
+        self.branches: list[tuple[TracedValue, bool]] = []  # the branches of `where` that are being traced
         self._written: dict[Value, int] = {}
 
     def traced(self, index: int) -> TracedValue:
-        """Return the traced value of a node, always the same one, because Values have an identity."""
+        """Return the traced value of a node, always the same object, because Values have an identity."""
         found = self.values.get(index)
         if found is None:
             kind = Condition if self.graph.is_condition(index) else TracedValue
@@ -287,7 +287,7 @@ class Trace:
         return [known[i] if i in known and i not in outside else self.traced(i) for i in nodes]
 
     def _write(self, root: Value) -> int:
-        """Write a Value from outside, with everything that it was made from."""
+        """Write a Value from outside and its graph."""
         written = self._written
         if root not in written:
             for node in topological_order(root) if root.primitive is not None else [root]:
@@ -300,7 +300,7 @@ class Trace:
 
     def _write_node(self, node: Value) -> int:
         row = node.primitive
-        if isinstance(node, Variable):  # of a derivative within the function, which made it a number
+        if isinstance(node, Variable):  # from a derivative within the function, which made a constant of it
             return self.graph.constant(node.data)
         if row is None:
             self.leaves.append(node)
@@ -314,8 +314,8 @@ class Trace:
         return self.graph.add(row, tuple(operands))
 
     def run(self, function: Callable[..., Pytree], arguments: list[Pytree]) -> Pytree:
-        """Return what the function returns; meanwhile comparisons of Values from outside are traced, too."""
-        with self._hooked(), modes.enable_grad():  # also what is compiled within `no_grad`
+        """Return the function's result; while it runs, comparisons of Values from outside are traced, too."""
+        with self._hooked(), modes.enable_grad():  # also within `no_grad`
             return function(*arguments)
 
     @contextlib.contextmanager
@@ -330,7 +330,7 @@ class Trace:
             if hides:
                 _refuse(
                     f"{name} within a traced function: a program passes every derivative on, "
-                    "so pass what shall have no derivative as an argument of its own"
+                    "so make a number that needs no derivative an argument of its own"
                 )
             return getattr(self.traced(self.index(x)), f"__{name}__")(other)
 
@@ -343,5 +343,5 @@ class Trace:
             modes.comparison_hook.reset(before)
 
 
-# From a trace, the nodes with the terms of their adjoints, and inputs: the adjoints of these.
+# Takes a trace, the terms of each node's adjoint, and inputs; returns the adjoints of the inputs.
 PullBack: TypeAlias = Callable[[Trace, dict[int, list[int]], list[int]], dict[int, int]]

@@ -1,4 +1,4 @@
 """The intermediate representation: a program as a flat list of operations, simplified as it is written.
 
-In come operations from `frontend` and `passes`; out go graphs for `loops`, `codegen` and `runtime`.
+Operations from `frontend` and `passes` go in; graphs for `loops`, `codegen` and `runtime` come out.
 """

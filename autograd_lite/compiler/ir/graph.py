@@ -1,9 +1,9 @@
-"""`Graph`: a program as a flat list of operations, numbered so that operands come before what uses them.
+"""`Graph`: a program as a flat list of operations, numbered with operands before their consumers.
 
 A node is a row of the table or one of a few words: "argument", "leaf" (a Value whose data is read when the
 program runs), "constant", and the conditions of `where`: "lt", "le", "gt", "ge", "eq", "ne", "and", "or",
-"not". Next door: how an operation that is added is simplified (`simplify.py`), how a function becomes a graph
-(`frontend`), and what is done with graphs (`passes`).
+"not". Next door: how each new operation is simplified (`simplify.py`), how a function becomes a graph
+(`frontend`), and how graphs are rewritten (`passes`).
 """
 
 from __future__ import annotations
@@ -24,17 +24,18 @@ COMPARISONS: dict[str, Callable[[Scalar, Scalar], bool]] = {
 _LOGIC = {"and", "or", "not"}
 CONDITIONS = {*COMPARISONS, *_LOGIC}
 INPUTS = {"argument", "leaf"}
-# Rows that `loops` writes out as sums of products; elsewhere they stay as they are.
+# Rows that `loops` writes out as sums of products; elsewhere they stay whole.
 LINEAR = (table.add, table.sub, table.neg, table.sum, table.mul, table.dot)
 
 
 class Graph:
     """A list of nodes: node i is ``ops[i]`` of the nodes ``operands[i]``.
 
-    ``numbers[i]`` is the number of a constant, or which argument or leaf an input is. ``adjoints[i]`` is the
-    node whose adjoint node i is, ``origins[i]`` the name of the row that it was decomposed from.
+    ``numbers[i]`` is the number of a constant, or the index of an argument or a leaf. If node i is an
+    adjoint, ``adjoints[i]`` is the node it belongs to; ``origins[i]`` is the name of the row that it was
+    decomposed from.
 
-    A graph that shares folds constants, drops operations that do nothing and keeps one node for equal ones.
+    A graph that *shares* folds constants, drops operations without effect and keeps one node for equal ones.
     The gradient of micrograd's demo then has 2,083 nodes instead of 3,560.
     """
 
@@ -52,7 +53,7 @@ class Graph:
         return len(self.ops)
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_known": {}}  # a graph that travels is finished
+        return {**self.__dict__, "_known": {}}  # a pickled graph is finished
 
     def _append(self, op: Op, operands: tuple[int, ...], key: Hashable = None) -> int:
         if self._known is not None:
@@ -71,7 +72,7 @@ class Graph:
         return i
 
     def input(self, kind: str, place: int, label: str) -> int:
-        """Return the node of an argument or a leaf: `kind` says which, `place` is its number among them."""
+        """Return the node of an argument or a leaf: `kind` says which, `place` is its index."""
         i = self._append(kind, (), (kind, place))
         self.numbers[i] = place
         self.labels[i] = label
@@ -86,7 +87,7 @@ class Graph:
         return self.ops[i] in CONDITIONS
 
     def add(self, op: Op, operands: tuple[int, ...]) -> int:
-        """Return a node for an operation; in a graph that shares, the simplest with the same value."""
+        """Return a node for an operation; in a graph that shares, the simplest node with the same value."""
         if self._known is None:
             return self._append(op, operands)
         get = self.constants.get
@@ -102,7 +103,7 @@ class Graph:
         return self._append(op, operands, (op, operands))
 
     def _folded(self, op: Op, numbers: Sequence[Scalar]) -> int | None:
-        """Return the constant that an operation on numbers gives, None if it raises: the run will say so."""
+        """Return the constant result of an operation on numbers, or None if it raises an error."""
         try:
             if op in COMPARISONS:
                 return self.constant(float(COMPARISONS[op](*numbers)))
@@ -113,7 +114,7 @@ class Graph:
     def copied(self, op: Op, operands: tuple[int, ...]) -> int:
         """Return a node for an operation that was simplified before.
 
-        Decomposing micrograd's demo takes 18 ms with it and 20 ms with `add`.
+        With it, decomposing micrograd's demo takes 18 ms; with `add`, 20 ms.
         """
         return self._append(op, operands, (op, operands))
 
@@ -129,7 +130,7 @@ class Graph:
         return [i for i, wanted in enumerate(needed) if wanted]
 
     def dependent(self, inputs: Iterable[int]) -> bytearray:
-        """Return a 1 for each node whose derivative by one of the inputs may differ from 0, else a 0."""
+        """Return a 1 for each node with a derivative by some input that may differ from 0, else a 0."""
         depends = bytearray(len(self.ops))
         for i in inputs:
             depends[i] = 1

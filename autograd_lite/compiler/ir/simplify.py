@@ -1,6 +1,6 @@
-"""`simplify`: the rewrites of single operations, as x + 0 to x, and of conditions.
+"""`simplify`: rewrites of conditions and of single operations, such as x + 0 to x.
 
-`Graph.add` asks here for each operation that it adds to a graph that shares. A rewrite never moves a
+`Graph.add` calls it for each operation that it adds to a graph that shares. A rewrite never changes a
 rounding: sums and products keep their order.
 """
 
@@ -58,7 +58,7 @@ def _parts(graph: Graph, op: Op, i: int) -> set[int]:
 
 
 def _combined(graph: Graph, op: Op, a: int, b: int) -> int | None:
-    """Return the one condition that says the same as both, a constant if they settle it, or None."""
+    """Return one condition equivalent to both, a constant if they settle it, or None."""
     other = "or" if op == "and" else "and"
     for one, two in ((a, b), (b, a)):
         parts = _parts(graph, other, two)  # a and (a or c) is a, as is a or (a and c)
@@ -80,7 +80,7 @@ def _combined(graph: Graph, op: Op, a: int, b: int) -> int | None:
 
 
 # --- Rows ------------------------------------------------------------------------------------------
-# x + 0 is taken for x, also where x is -0.0. x · 0 stays: it is NaN where x is not finite.
+# x + 0 becomes x, even where x is -0.0. x · 0 stays: it is NaN where x is not finite.
 
 
 def _add(graph: Graph, numbers: list[float | None], x: int, y: int) -> int | None:

@@ -1,5 +1,5 @@
-"""Graph to graph: differentiation by the rows' rules, and rows decomposed for a target that lacks them.
+"""Graph to graph: differentiate by the rows' rules, and decompose rows that a target lacks.
 
-In come graphs (`ir`); out go graphs. Next door: `frontend`, on whose traced values the rules run, and
-`loops`, which finds what repeats in a graph.
+Graphs (`ir`) go in; graphs come out. Next door: `frontend`, on whose traced values the rules run, and
+`loops`, which finds repetition in a graph.
 """

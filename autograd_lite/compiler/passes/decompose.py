@@ -1,6 +1,6 @@
 """`decompose`: rows that a target does not print, written in terms of rows that it prints.
 
-How each row prints or decomposes is registered in `decompositions.py`; a row of a user's own may bring both.
+How each row prints or decomposes is registered in `decompositions.py`; a user's own row may define both.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ def decompose(
 
 
 class Decomposer(Trace):
-    """Writes graphs into one ``graph`` in operations that a target prints: "python", "array" or "c".
+    """Writes graphs into one ``graph``, in operations that a target ("python", "array" or "c") prints.
 
-    Any other row is replaced by its decomposition, and so on for the rows in that. A row without one stays as
-    it is, for the printer to call or to refuse.
+    Any other row is replaced by its decomposition, which is decomposed in turn. A row without a decomposition
+    stays whole: the printer calls it by name or refuses it.
     """
 
     def __init__(self, target: str, keep: Collection[Primitive] = ()) -> None:
         super().__init__(Graph(), pull_back)
         self.target = target
-        # A row of a user's own that was redefined since is not in the table, so it is decomposed.
+        # A user's row that has been redefined since is not in the table, so it is decomposed.
         printed = {row for row in TABLE.values() if target in row.template}
         self.plain = {row for row in printed if (row, target) not in _FOR_TARGET} | set(keep)
 
@@ -46,7 +46,7 @@ class Decomposer(Trace):
         return found
 
     def _rewrite(self, op: Op, operands: tuple[int, ...]) -> int:
-        # What is printed was simplified when it was first written.
+        # An operation that the target prints was simplified when it was first written.
         return self.graph.copied(op, operands) if op in self.plain else self.add(op, operands)
 
     def add(self, op: Op, operands: tuple[int, ...]) -> int:
@@ -56,9 +56,9 @@ class Decomposer(Trace):
             if decomposition is not None:
                 try:
                     return self.index(decomposition(*self.operands(operands)))
-                except TypeError:  # it needs a number: the row can only be called as it is
+                except TypeError:  # the decomposition needs a number: the row can only be called
                     pass
-                except (ArithmeticError, ValueError):  # of constants: the eager engine will locate it
+                except (ArithmeticError, ValueError):  # the eager engine will locate it
                     return self.graph.constant(math.nan)
         return self.graph.add(op, operands)
 
@@ -72,7 +72,7 @@ class _RowsForMath:
 
 
 def _decomposition(row: Primitive) -> Callable[..., Scalar] | None:
-    """Return the decomposition of a row; of a user's row it may be the forward function, `math` replaced."""
+    """Return the decomposition of a row; for a user's row maybe its forward function with `math` replaced."""
     given = row.decomposition
     if not isinstance(given, types.FunctionType) or given.__module__ == decompositions.__name__:
         return given
@@ -81,7 +81,8 @@ def _decomposition(row: Primitive) -> Callable[..., Scalar] | None:
 
 
 def _sigmoid_in_python(x: Scalar) -> Scalar:
-    # One e^-x serves σ(x) and σ(-x). Its overflow is an exception in Python, which the eager engine settles.
+    # One e^-x serves σ(x) and σ(-x). If it overflows, Python raises, and the eager engine computes the
+    # result.
     if isinstance(x, TracedValue) and x.primitive is table.neg:
         (x,) = x.operands
         e = table.exp(-x)
@@ -90,7 +91,7 @@ def _sigmoid_in_python(x: Scalar) -> Scalar:
 
 
 def _rsqrt_without_errors(x: Scalar) -> Scalar:
-    return 1.0 / abs(table.sqrt(x))  # of -0.0 as of 0.0: ∞
+    return 1.0 / abs(table.sqrt(x))  # -0.0 gives ∞, as 0.0 does
 
 
 # Decompositions that suit one target better than the row's own.

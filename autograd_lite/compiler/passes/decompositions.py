@@ -1,7 +1,7 @@
 """How the rows of the table print in compiled programs: templates and decompositions.
 
-A row has a *template* for each target that has the operation. Scalar other row is decomposed: its value is
-written in terms of other rows. No derivative stands here: a program is differentiated by the rows' rules
+A row has a *template* for each target that has the operation. Any other row is decomposed: its value is
+written in terms of other rows. This file has no derivatives: a program is differentiated by the rows' rules
 (`differentiate.py`). Next door: the pass that applies the decompositions (`decompose.py`).
 """
 
@@ -70,7 +70,7 @@ from autograd_lite.core.rules import (
 )
 
 # --- Templates -------------------------------------------------------------------------------------
-# Operators are written alike in all targets, and `math`, NumPy and C share the names of their functions.
+# Operators look the same in all targets, and `math`, NumPy and C share the names of these functions.
 
 for _row, _hole in (
     (add, "{0} + {1}"),
@@ -88,7 +88,7 @@ for _row in (
     _row.template = dict.fromkeys(("python", "array", "c"), _row.name + _holes)
 abs.template = {"python": "fabs({0})", "array": "abs({0})", "c": "fabs({0})"}
 where.template = {"python": "{1} if {0} else {2}", "array": "where({0}, {1}, {2})", "c": "{0} ? {1} : {2}"}
-# For arrays one function, where a decomposition would take several passes over them.
+# For arrays, one function replaces a decomposition of several passes over the array.
 maximum.template = {"array": "maximum({0}, {1})"}
 minimum.template = {"array": "minimum({0}, {1})"}
 relu.template = {"array": "maximum({0}, 0.0)"}

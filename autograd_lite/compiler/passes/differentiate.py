@@ -18,7 +18,7 @@ from autograd_lite.core.value import Value
 
 
 def differentiate(graph: Graph, output: int, inputs: Iterable[int], seed: int | None = None) -> list[int]:
-    """Write the gradient of a node by others into the graph; return its nodes, one for each input.
+    """Write the gradient of a node into the graph; return the nodes of its derivatives, one for each input.
 
     `seed` is the node of the adjoint of the output, 1 by default.
     """
@@ -44,15 +44,15 @@ class _Sweep:
     """A reverse sweep over a graph: adjoint(operand) = Σ adjoint(node) · partial.
 
     The branch of a `where` that is not taken contributes exactly zero, and so does everything that only this
-    branch uses. Each node therefore knows the conditions under which an adjoint reaches it, and passes on a
-    zero where they do not hold, whatever its partials are.
+    branch uses. Each node therefore records the conditions under which an adjoint reaches it. Where they do
+    not hold it passes on zero, whatever its partials are.
     """
 
     def __init__(self, trace: Trace, terms: dict[int, list[int]], inputs: list[int]) -> None:
         self.trace, self.graph = trace, trace.graph
         self.terms = terms
-        self.last = max(terms, default=-1)  # what is above is written by the sweep itself
-        # An adjoint reaches the node where one of these conditions holds; None: always.
+        self.last = max(terms, default=-1)  # the sweep itself writes the nodes above
+        # An adjoint reaches the node where one of these conditions holds; with None, always.
         self.conditions: dict[int, list[int] | None] = dict.fromkeys(terms)
         self.wanted = set(inputs)
         self.depends = self.graph.dependent(inputs)
@@ -77,9 +77,9 @@ class _Sweep:
             holds = conditions[0]
             for condition in conditions[1:]:
                 holds = graph.add("or", (holds, condition))
-            if graph.number(holds) == 0.0:  # nothing ever reaches it
+            if graph.number(holds) == 0.0:  # no adjoint ever reaches it
                 return
-            if graph.number(holds) is not None:  # one branch or the other
+            if graph.number(holds) is not None:  # one of the two branches always passes it on
                 holds = None
             elif graph.ops[adjoint] is table.where and graph.operands[adjoint][0] == holds:
                 adjoint = graph.operands[adjoint][1]  # each term is masked by the same condition anyway
@@ -98,7 +98,7 @@ class _Sweep:
         node = self.trace.traced(i)
         try:
             partials = row.rule(node, *self.trace.operands(operands))
-        except (ArithmeticError, ValueError):  # of constants among the operands: the node fails as well
+        except (ArithmeticError, ValueError):  # from constants among the operands: the node itself fails, too
             partials = (math.nan * node,) * len(operands)
         if len(partials) != len(operands):
             raise TypeError(
@@ -127,7 +127,7 @@ class _Sweep:
 
 
 def _product(graph: Graph, adjoint: int, partial: int) -> int:
-    """Return adjoint · partial. Constants meet and 1 / y divides: no user wrote this order of rounding."""
+    """Return adjoint · partial. It may combine constants and divide by y: no user chose this rounding."""
     for a, b in ((adjoint, partial), (partial, adjoint)):
         number, operands = graph.number(a), graph.operands[b]
         second = graph.number(operands[0]) if graph.ops[b] in (table.mul, table.div) else None
@@ -143,9 +143,9 @@ def _product(graph: Graph, adjoint: int, partial: int) -> int:
 def _constant_partials(row: Primitive, n: int) -> list[int | float] | None:
     """Return the partials of a row with n operands if each is a number or an operand, given by its place.
 
-    Most nodes are like this: add, mul, dot. Their rules need not run again for each node, which saves a
-    tenth of `differentiate` on a recurrence of 300 steps; and a constant 0 stays a factor as in the eager
-    engine, where 0 · ∞ is NaN.
+    Most nodes are like this: add, mul, dot. Not running their rules for each node saves a tenth of
+    `differentiate` on a recurrence of 300 steps. A constant 0 also stays a factor, as in the eager engine,
+    where 0 · ∞ is NaN.
     """
     trace = Trace(Graph(share=False), pull_back)
     x = [trace.traced(trace.graph.input("argument", k, "x")) for k in range(n + 1)]

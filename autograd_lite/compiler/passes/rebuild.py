@@ -1,4 +1,4 @@
-"""`rebuild`: the part of a graph that some nodes need, written again into a graph that shares."""
+"""`rebuild`: copy the part of a graph that some outputs need into a graph that shares."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def rebuild(
     into: Graph | None = None,
     add: Callable[[Op, tuple[int, ...]], int] | None = None,
 ) -> tuple[Graph, list[int]]:
-    """Write what the outputs need into another graph, a new one or `into`; return it and the new outputs.
+    """Copy the nodes that the outputs need into a graph, a new one or `into`; return it and the new outputs.
 
-    `add` writes each operation, as a pass wants it; by default the graph does.
+    `add` writes each operation; a pass may supply its own, the default is that of the graph.
     """
     new = Graph() if into is None else into
     add = add or new.add

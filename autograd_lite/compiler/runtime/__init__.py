@@ -1,5 +1,6 @@
-"""What runs a program: node by node (`interpreter`), as machine code (`machine`), over workers (`executor`).
+"""Run a program: node by node (`interpreter`), as machine code (`machine`), on workers (`executor`).
 
-In come graphs, loops and samples; out go numbers. `descent` takes steps, `toolchain` and `library` compile C,
-`interface` says what all of them ask of a program. Next door: `codegen`, which prints what is compiled here.
+Graphs, loops and samples go in; numbers come out. `descent` takes steps, `toolchain` and `library` compile C,
+`interface` defines what all of them need of a program. Next door: `codegen`, which prints the text compiled
+here.
 """

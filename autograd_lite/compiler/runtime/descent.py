@@ -1,7 +1,7 @@
 """Gradient descent on one batch: the parameters stay in one array, so no step passes through Python's floats.
 
-Next door: `machine.py` and `codegen/numpy_loops.py` compute the sums that a step is made with;
-`train/optimizers.py` has optimizers with a memory.
+Next door: `machine.py` and `codegen/numpy_loops.py` compute the sums that a step needs; `train/optimizers.py`
+has optimizers with a memory.
 """
 
 from __future__ import annotations

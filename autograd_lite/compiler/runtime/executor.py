@@ -17,7 +17,7 @@ from typing import Any
 
 from autograd_lite.compiler.runtime.interface import BatchProgram, Summing, Sums
 
-CHUNK = 512  # samples that are always summed together, if the result must not depend on the split
+CHUNK = 512  # samples that are always summed together if `deterministic`
 
 _built: dict[bytes, BatchProgram] = {}  # in a worker: the programs it has unpacked, by their digests
 
@@ -55,7 +55,7 @@ def _added(sums: list[Sums]) -> Sums:
 
 
 def _workers(executor: Executor) -> int:
-    """Return the number of workers, which `concurrent.futures`, MPI and Dask know, each in its own way."""
+    """Return the number of workers, which `concurrent.futures`, MPI and Dask report in different ways."""
     client: Any = getattr(executor, "_client", None)
     dask = sum(client.ncores().values()) if hasattr(client, "ncores") else 0
     return dask or getattr(executor, "_max_workers", None) or os.cpu_count() or 1
@@ -90,7 +90,7 @@ def split_sums(
 ) -> Sums:
     """Return the sums over a batch of m samples; with `deterministic` no split changes a bit of them.
 
-    Raises `RuntimeError` if a worker dies, and what the program raises.
+    Raises `RuntimeError` if a worker dies, and passes on the errors of the program.
     """
     chunks = [min(CHUNK, m - start) for start in range(0, m, CHUNK)] if deterministic else [m]
     if executor is None:

@@ -1,7 +1,7 @@
 """The interfaces between a program and what runs it: `Kernel` and `BatchProgram`.
 
 `Program` (`compiler/program.py`) is a `BatchProgram`. Descent on a batch (`descent.py`) and batches that are
-split over workers (`executor.py`) ask nothing else of a program.
+split over workers (`executor.py`) need nothing else of a program.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Kernel(Summing, Protocol):
 class BatchProgram(Protocol):
     """A program with leaves that runs over batches.
 
-    `kind` says by which numbers the gradients are: "leaf" or "argument".
+    `kind` is "leaf" or "argument": the inputs that the gradients are taken with respect to.
     """
 
     @property
@@ -54,7 +54,7 @@ class BatchProgram(Protocol):
 
     @property
     def packed(self) -> bytes:
-        """The program as it travels to a worker: a pickle of itself and of how its machine code is made."""
+        """The program as sent to a worker: its pickle, and the settings of its machine code."""
 
     def leaf_numbers(self) -> list[float]:
         """Return the data of the leaves."""
@@ -69,13 +69,13 @@ class BatchProgram(Protocol):
         """Return the columns of batches that passed the checks, and the number of samples."""
 
     def check(self, columns: Any, leaves: Sequence[float]) -> None:
-        """Raise what the eager engine raises for the first sample that it refuses."""
+        """Raise the eager engine's error for the first sample that it refuses."""
 
     def kernel(self, kind: str) -> Summing:
         """Return the fastest form that the program has been compiled to."""
 
     def prepared(self, batches: Sequence[Any]) -> tuple[Kernel, Any, int]:
-        """Return the kernel by the leaves, the batches as it reads them, and the number of samples."""
+        """Return the kernel for the gradients of leaves, the batches as it reads them, and their size."""
 
     def settled_sums(self, columns: Any, m: int, leaves: Sequence[float], kind: str) -> Sums:
-        """Return the sums by the eager engine, which decides where those of a faster form are not finite."""
+        """Return the sums by the eager engine, because a faster form gave ∞ or NaN."""

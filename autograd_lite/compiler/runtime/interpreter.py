@@ -1,6 +1,6 @@
-"""A program run node by node: by the eager engine, which locates errors, and as a `Tape`.
+"""Run a program node by node: by the eager engine, which locates errors, or as a `Tape`.
 
-In come a graph and numbers, out go the outputs or the adjoints. Next door: loops and machine code
+A graph and numbers go in; the outputs or the adjoints come out. Next door: loops and machine code
 (`machine.py`), which run many samples at once.
 """
 
@@ -36,8 +36,8 @@ def input_values(graph: Graph, arguments: Sequence[float], leaves: Sequence[floa
 def replay(graph: Graph, outputs: Sequence[int], inputs: dict[int, Value]) -> list[Scalar]:
     """Return the outputs, recorded by the eager engine.
 
-    Only what is needed is run: of a `where` the branch that is taken, of `and` and `or` the second operand if
-    the first does not decide.
+    Only the necessary nodes run: one branch of a `where`, and the second operand of `and` and `or` if the
+    first does not decide.
     """
     known: dict[int, Scalar] = dict(inputs)
     stack = [*reversed(outputs)]
@@ -86,7 +86,7 @@ _Rule: TypeAlias = Callable[..., tuple[float, ...]]
 class Tape:
     """The steps of a graph without conditions, run forward and backward by the rows' functions on floats.
 
-    It takes the place of source where a graph is so large that to compile it takes longer than it saves.
+    It replaces source code for a graph so large that compiling the source costs more time than it saves.
     """
 
     def __init__(self, graph: Graph, output: int) -> None:

@@ -1,8 +1,8 @@
 """Compiled libraries: loaded from the user's cache if they were built before, else built and put there.
 
-A library's file is named by the hash of everything that decides its content, and by the hash of its content.
-It is loaded only if no other user can have put it there and if its content is what was written. Next door:
-`toolchain.py` runs the compilers, `machine.py` calls the libraries.
+A library's file name holds the hash of everything that decides its content, and the hash of the content
+itself. A file is loaded only if no other user can have put it there and its content still has that hash. Next
+door: `toolchain.py` runs the compilers, `machine.py` calls the libraries.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ try:
 except ModuleNotFoundError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-ROOM = 2**27  # bytes of libraries that the cache keeps: some thousands
+ROOM = 2**27  # bytes of libraries that the cache keeps: a few thousand libraries
 
 
 def build(text: str, more: Sequence[str] = ()) -> ctypes.CDLL:
@@ -86,7 +86,7 @@ def _file_name(digest: str, content: bytes) -> str:
 
 
 def _cached(folder: Path | None, digest: str) -> ctypes.CDLL | None:
-    """Return the cached library of a digest, or None. Delete a file whose content is not what was written."""
+    """Return the cached library of a digest, or None. Delete a file whose content has changed."""
     for name in [] if folder is None else os.listdir(folder):
         if name.startswith(digest):
             path = Path(folder or "", name)
@@ -111,7 +111,7 @@ def _building(folder: Path | None) -> Iterator[None]:
         with suppress(OSError):  # another process builds
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _tidy(folder)
-        with suppress(OSError):  # this file system has no locks, so nothing is tidied either
+        with suppress(OSError):  # this file system has no locks, so tidying would not be safe
             fcntl.flock(descriptor, fcntl.LOCK_SH)
         yield
     finally:

@@ -1,6 +1,6 @@
-"""Machine code: a program's C, compiled, loaded and called with arrays that were checked first.
+"""Machine code: the C text of a program, compiled, loaded and called with checked arrays.
 
-C reads whatever address it is given, so each call checks everything that Python code can have changed: the
+C reads whatever address it is given, so each call checks everything that Python code may have changed: the
 number, shape and type of the arrays, the number of leaves, and the program that samples were prepared for.
 Next door: `codegen` prints the C, `library.py` builds and keeps it, `descent.py` takes steps with it.
 """
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     Floats: TypeAlias = NDArray[np.floating[Any]]  # of the machine's own precision
 
-# A C compiler takes some 0.3 ms for a loop. A program with more loops than this runs as bytecode.
+# A C compiler takes about 0.3 ms for a loop. A program with more loops than this runs as bytecode.
 IRREGULAR = 1000
-ALONE = 64  # samples from which a thread of its own pays for its start, some 30 µs
+ALONE = 64  # samples that justify starting a thread, which takes about 30 µs
 NUMBER = {"float64": "double", "float32": "float"}  # the type in C
 
 
@@ -58,7 +58,7 @@ class _Code:
     """The text of a machine, and what its function expects."""
 
     text: str
-    work: int  # how many numbers it needs as scratch memory
+    work: int  # numbers of scratch memory
     tables: tuple[NDArray[Any], ...]  # read-only arrays that it takes after the samples
     outputs: int  # how many sums over the samples it returns
     each: int  # how many results for each sample
@@ -120,7 +120,7 @@ class Machine:
         self.data = self.rows(given) if len(given) == len(self.sizes) else None
 
     def _renew(self) -> None:
-        """Make the threads and the lock, which a forked process cannot take over from its parent."""
+        """Make the threads and the lock, which a forked process cannot inherit from its parent."""
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(len(self._work)) if len(self._work) > 1 else None
 
@@ -141,7 +141,7 @@ class Machine:
             while isinstance(owner.base, np.ndarray):
                 owner = owner.base
             held.append(weakref.ref(owner))
-            view = found[...]  # whose shape nobody else can change
+            view = found[...]  # a view, whose shape nobody else can change
             m = m if views else len(view)
             if len(view) != m or view.size != m * size:
                 raise ValueError(f"the program takes arrays of {m} x {size} numbers, got {view.shape}")
@@ -228,7 +228,7 @@ class Machine:
     def steps(self, samples: Samples, w: Floats, count: int) -> Steps | None:
         """Prepare `count` steps of descent, which move the leaves `w` (shape (leaves,)) in place.
 
-        Return None if the steps must be taken one by one: with several threads, and if leaves are data.
+        Return None if the steps must be taken one by one: with several threads, or if leaves are data.
         """
         self._require_own(samples)
         descend = self._descend

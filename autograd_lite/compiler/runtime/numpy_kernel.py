@@ -1,6 +1,6 @@
-"""Loops run by NumPy: sums over a batch in blocks of samples that stay in the cache.
+"""Run loops with NumPy: sums over a batch in blocks of samples that stay in the cache.
 
-In come a loop program, columns and leaves; out go sums. Next door: `codegen/numpy_loops.py` prints the two
+A loop program, columns and leaves go in; sums come out. Next door: `codegen/numpy_loops.py` prints the two
 functions that are called here, `machine.py` runs the same loops as machine code.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-BLOCK = 1024  # samples: some dozen rows of so many doubles fit a second-level cache
+BLOCK = 1024  # samples: a few dozen rows of this length fit a second-level cache
 
 
 class NumpyKernel:

@@ -1,4 +1,4 @@
-"""The C toolchain: which compilers there are, which flags they get, and one run of one of them.
+"""The C toolchain: the compilers on this machine, their flags, and how one of them runs.
 
 The compilers are `$CC`, `cc`, `gcc`, `clang`, `zig` and the `ziglang` wheel, tried in this order. Next door:
 `library.py` decides which of them builds, and keeps the libraries; `codegen` prints the C.
@@ -83,7 +83,7 @@ def compiled(text: str, command: Sequence[str], folder: Path) -> Path:
 
 @cache
 def fingerprint(command: Command) -> str:
-    """Return what else decides a library's content: the compiler's version and the processor's features."""
+    """Return the other inputs of a library: the compiler's version and the processor's features."""
     return _run([*command, "--version"]).stdout + platform.processor() + platform.machine() + _features()
 
 

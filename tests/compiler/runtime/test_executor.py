@@ -78,9 +78,7 @@ def test_what_an_executor_does_not_do():
             (program, {"reduce": None}),
             (several, {"reduce": None}),
         ):
-            with pytest.raises(
-                ValueError, match=r"^an executor adds up gradients by the leaves: it takes no "
-            ):
+            with pytest.raises(ValueError, match=r"^an executor sums gradients of leaves: give reduce="):
                 one.batch([1.0], executor=pool, **given)
 
 
