@@ -1,7 +1,7 @@
 """Pictures of graphs and of training: `draw`, `tree`, `play`, and plots.
 
-In come a Value with its graph, a trained model, or a history of losses. Out go pictures, pages and text.
-`roles` → `folding` → `cards` decide what is shown, the other modules show it. Next door: `explain`.
+A Value with its graph, a trained model, or a history of losses goes in; pictures, pages and text come out.
+`roles` → `folding` → `cards` decide what is shown; the other modules show it. Next door: `explain`.
 """
 
 from autograd_lite.pictures.dot import draw

@@ -1,4 +1,4 @@
-"""From a graph to cards: what a picture shows, before it is drawn.
+"""Turn a graph into cards: the content of a picture, before it is drawn.
 
 `cards(root)` returns the `Cards` of a graph: a `Card` for each value that is shown, with the values folded
 into it as further `Row`s; an `Edge` for each operand that comes from another card; a nested `Box` for each
@@ -32,8 +32,8 @@ _ROWS = 6  # a card with more parameters, constants or outputs shows the first f
 class Row:
     """A value on a card: its id (``v7``), its kind, its typeset name, its data and its gradient.
 
-    ``symbol`` is the symbol of the operation, "" for a leaf. A weight that is a row of its neuron has in
-    ``partial`` the number it is multiplied by.
+    ``symbol`` is the symbol of the operation, "" for a leaf. For a weight in the card of its neuron,
+    ``partial`` is the number that multiplies it.
     """
 
     id: str
@@ -49,9 +49,9 @@ class Row:
 class Card:
     """A card with ``rows`` from top to bottom; the last row of a card of one value is that value.
 
-    ``title`` and ``detail`` say what a folded card stands for. ``note`` says which rows are left out
-    ("… 780 more"). ``kind`` is "output" for the card that holds the root. ``box`` is the id of the innermost
-    box around the card.
+    ``title`` and ``detail`` describe a folded card. ``note`` says which rows are left out ("… 780 more").
+    ``kind`` is "output" for the card that holds the root. ``box`` is the id of the innermost box around the
+    card.
     """
 
     id: str
@@ -68,7 +68,7 @@ class Edge:
     """An edge from card ``tail`` to card ``head``: the value ``operand`` is an operand of ``consumer``.
 
     ``partial`` is ∂consumer/∂operand. ``flow`` is partial · upstream gradient, the part of the operand's
-    gradient that comes along this edge; None before `backward`. An edge may stand for ``count`` edges. Then
+    gradient that flows along this edge; None before `backward`. An edge may stand for ``count`` edges. Then
     ``operand`` and ``consumer`` are those of the first, ``partial`` is None unless all are equal, and
     ``flow`` is the sum if all leave one value, else the largest in magnitude.
     """
@@ -94,10 +94,10 @@ class Box:
 
 @dataclass(frozen=True)
 class Cards:
-    """Everything that is drawn, in the order of computation; a box stands before the boxes within it.
+    """The content of a picture, in the order of computation; a box precedes the boxes within it.
 
     ``values`` are the Values of the rows by id. ``total`` is the number of values in the graph.
-    ``gradients`` says whether a backward pass has reached the root, ``folded`` whether any card stands for
+    ``gradients`` says whether a backward pass has reached the root. ``folded`` says whether any card holds
     several values.
     """
 
@@ -194,7 +194,7 @@ class _Builder:
         return Card(f"c{unit}", own.kind, (*rows, own), note=note, box=self.box(unit))
 
     def group(self, unit: int, members: list[int]) -> Card:
-        """Return the card that stands for several values: what it holds, and the values that others use."""
+        """Return the card of several values: a summary, and the values that other cards use."""
         folding = self.folding
         title = folding.groups[unit]
         leaves_alone = all(self.nodes[i].primitive is None for i in members)
@@ -223,7 +223,7 @@ class _Builder:
         )
 
     def left_out(self, alike: Iterable[Iterable[Link]]) -> set[int]:
-        """Return the nodes that are not drawn because these terms are not."""
+        """Return the nodes that disappear together with these terms."""
         found: set[int] = set()
         stack = [link.operand for group in alike for link in group]
         while stack:
@@ -234,7 +234,7 @@ class _Builder:
         return found
 
     def batch(self, unit: int, k: int, alike: list[Link]) -> tuple[Card, Edge]:
-        """Return the card for the terms of a sum that are made like the one that is drawn, and its edge."""
+        """Return the card for the terms of a sum that are alike and not drawn, and its edge."""
         terms = [self.nodes[link.operand] for link in alike]
         total = sum([term.data for term in terms])
         is_mean = self.nodes[unit].primitive is TABLE["mean"]

@@ -1,7 +1,7 @@
 """The colours of pictures: two themes, the scale from blue (+) to orange (−), ink that is legible on it.
 
 Colours are mixed in OKLab (Ottosson 2020), where equal steps look equal. Every colour is ``#RRGGBB``.
-`dot.py` and `player.py` decide what gets which colour.
+`dot.py` and `player.py` apply the colours.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-DECADES = 3.0  # how far below the largest |gradient| the scale still tells magnitudes apart
+DECADES = 3.0  # range of the scale: magnitudes further below the largest |gradient| look alike
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def strength(x: float, largest: float) -> float:
         return 0.0
     if not abs(x) < largest:
         return 1.0
-    # The quotient first: x · 1000 / largest may overflow.
+    # Divide first: x · 1000 / largest may overflow.
     return math.log1p(abs(x) / largest * 10.0**DECADES) / math.log1p(10.0**DECADES)
 
 

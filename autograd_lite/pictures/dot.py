@@ -1,6 +1,6 @@
 """`draw`: from cards to a picture, written as DOT.
 
-Cards, edges and boxes keep their ids, and their classes say what they are: ``card input``, ``edge minus``,
+Cards, edges and boxes keep their ids, and their classes say their kind: ``card input``, ``edge minus``,
 ``box``. `cards.py` decides what is drawn, `colour.py` holds the colours, `picture.py` runs Graphviz.
 """
 
@@ -36,7 +36,7 @@ _Part: TypeAlias = tuple[str, float, str, str]  # text, size, colour, style
 
 _NAME, _TITLE = 20, 40  # letters of a name and of a title that are shown; the tooltip has all of them
 _LONGEST_LINE, _LONGEST_FOLDED_LINE = 4, 9  # cards side by side that still fit into a page
-_CROWD = 60  # more edges than these have no room for labels: they are spread out, and have tooltips only
+_CROWD = 60  # with more edges there is no room for labels: edges are spread out, with tooltips only
 
 
 class _Painter:
@@ -148,7 +148,7 @@ class _Painter:
         }
 
     def legend(self, drawn: Cards) -> list[str]:
-        """Return the rows of a table that says what the colours of cards and edges mean."""
+        """Return the rows of a table that explains the colours of cards and edges."""
         theme = self.theme
         rows = [row for card in drawn.cards for row in card.rows]
         kinds = {card.kind for card in drawn.cards}
@@ -256,7 +256,7 @@ _COLOUR = re.compile(r'(?<=")#[0-9A-F]{6}(?=")|^#[0-9A-F]{6}$')
 
 
 def _merge(light: Picture, dark: Picture) -> None:
-    """Make `light` look like `dark`, which differs only in its colours, where the reader's theme is dark.
+    """Give `light` the colours of `dark`, the same picture, where the reader's theme is dark.
 
     A light colour that becomes several dark ones stays as it is for the first and is changed as little as
     possible for each of the others.
@@ -301,7 +301,7 @@ def draw(
     - `collapse`: ``"neuron"`` or ``"layer"`` (any innermost scope) draws each as one card
     - `batch`: whether to draw the first of the alike terms of a sum or a mean and fold the others into
       "… 99 more"; None does so only if the graph is too large
-    - `max_cards`: a graph with more cards is folded until it fits, and each card says what it stands for
+    - `max_cards`: a graph with more cards is folded until it fits, and each folded card says what it contains
     - `partials`: whether to write local partials beside weights and, up to 60 of them, on edges
     - `legend`: whether to explain the colours
 

@@ -1,8 +1,9 @@
 """Which values share a card: a graph that is too large for a picture is folded until it fits.
 
 `Folding` assigns every node to a card. Alike terms of a sum (a batch) fold first, into the first term and
-"… 99 more". Leaves that feed the same cards follow, then neurons, then scopes from the inside out. At last
-only the values nearest to the root keep cards. `roles.py` says what a node is; `cards.py` makes the cards.
+"… 99 more". Leaves that feed the same cards follow, then neurons, then scopes from the inside out. If that is
+not enough, only the values nearest to the root keep cards. `roles.py` classifies nodes; `cards.py` makes the
+cards.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ Level: TypeAlias = Literal["nothing", "neuron"] | int  # a number folds scopes u
 
 ALIKE_BY: tuple[AlikeBy, ...] = ("parameters", "shape")
 _PARALLEL = 4  # more edges than these between two cards are drawn as one
-_ALIKE = 3  # so many alike terms are a batch; so many leaves more than that are worth a card of their own
-_LAST_FUNCTIONS = 3  # the last functions of a term of a sum do not tell it from the others
-_EDGES_PER_CARD = 3  # with more nobody can follow them: the graph is folded further
+_ALIKE = 3  # the least number of alike terms in a batch; more leaves than that get a card of their own
+_LAST_FUNCTIONS = 3  # terms of a sum count as alike even if their last functions differ, up to this many
+_EDGES_PER_CARD = 3  # with more edges than this nobody can follow them: the graph is folded further
 
 
 class Link(NamedTuple):
@@ -72,7 +73,7 @@ class Folding:
         ]
 
     def _find_uses(self) -> None:
-        """Set all that depends on which terms are left out."""
+        """Update everything that depends on the terms left out."""
         self.alive = [False] * len(self.nodes)
         self.alive[self.root] = True
         self.uses: list[list[int]] = [[] for _ in self.nodes]
@@ -184,10 +185,10 @@ class Folding:
         return sum(edges) <= max_cards * _EDGES_PER_CARD
 
     def fold_batches(self, alike_by: AlikeBy) -> bool:
-        """Leave out all but the first of three or more alike terms of a sum or a mean; return whether any.
+        """Leave out all but the first of three or more alike terms of a sum or mean; return whether any were.
 
-        Call it after ``fold("nothing")``. The order of operands does not count, because a label may choose
-        which comes first. Nor do the last functions of a term: log p or log(1 − p).
+        Call it after ``fold("nothing")``. The order of operands is ignored, because a label may choose which
+        comes first. So are the last functions of a term: log p or log(1 − p).
         """
         signature = self._signatures(alike_by)
         members = self.members()
@@ -220,8 +221,8 @@ class Folding:
     def _signatures(self, alike_by: AlikeBy) -> list[int]:
         """Return for each node a number that it shares with the nodes made the same way.
 
-        By ``"parameters"``, they are also made with the same parameters: the examples of a batch are, the
-        neurons of a layer are not. By ``"shape"`` any parameters will do, as in the squares of all weights.
+        By ``"parameters"``, they must also use the same parameters: the examples of a batch do, the neurons
+        of a layer do not. By ``"shape"``, parameters may differ, as in the squares of all weights.
         """
         signatures: dict[object, int] = {}
         signature: list[int] = []

@@ -45,12 +45,12 @@ def table(rows: Iterable[str], *, padding: int = 2, fill: str | None = None, **a
 
 
 def shortened(text: str, length: int) -> str:
-    """Return `text` with an ellipsis for what is longer than `length` characters."""
+    """Return `text` cut to `length` characters, with an ellipsis."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def tooltip(lines: list[str]) -> str:
-    """Return a tooltip of some lines, as an attribute of a node or an edge."""
+    """Return a tooltip of several lines, as an attribute of a node or an edge."""
     # Graphviz resolves escapes in tooltips twice, and reads no string of more than 16,384 bytes.
     text = shortened("\n".join(lines), _LONGEST_TOOLTIP)
     return html.escape(text).replace("\\", "\\" * 4).replace("\n", "&#10;")
@@ -58,7 +58,7 @@ def tooltip(lines: list[str]) -> str:
 
 # --- Widths ---------------------------------------------------------------------------------------
 
-# How wide letters are in Arial, in thousandths of the font size; what it lacks, as other fonts have it.
+# Widths of letters in Arial, in thousandths of the font size; for letters it lacks, those of other fonts.
 # fmt: off
 _WIDTHS = {letter: width / 1000.0 for width, letters in {
     0: "\u0302\u0303\u0304\u0307", 190: "'′", 222: "ijl", 260: "|", 278: " \u00a0!,./:;I[\\]ft·",
@@ -71,14 +71,14 @@ _WIDTHS = {letter: width / 1000.0 for width, letters in {
 
 
 def text_width(text: str, size: float, style: str = "") -> float:
-    """Return how wide `text` is in Arial, in points; letters that are not listed count as broad ones."""
+    """Return the width of `text` in Arial, in points; letters that are not listed count as wide."""
     bold = 1.1 if "B" in style else 1.0
     widths = [_WIDTHS.get(c, 0.6 if c < "\u2e80" else 1.0) * (bold if c.isalpha() else 1.0) for c in text]
     return size * sum(widths)
 
 
 def column_width(text: str, size: float, style: str = "") -> float:
-    """Return the width of a column for `text`: a row shifts if Graphviz measures its text as wider."""
+    """Return a column width for `text` with a margin: a row shifts if Graphviz measures its text as wider."""
     return 1.1 * text_width(text, size, style)
 
 
@@ -93,7 +93,7 @@ def with_fixed_widths(svg: str) -> str:
     def fixed(match: re.Match[str]) -> str:
         text = html.unescape(match[4])
         if not _WIDTHS.keys() >= set(text):
-            return match[0]  # not known well enough
+            return match[0]  # a width is not known well enough
         width = text_width(text, float(match[3]), "B" if match[2] else "")
         return f'{match[1]} textLength="{width:.1f}" lengthAdjust="spacingAndGlyphs">{match[4]}<'
 

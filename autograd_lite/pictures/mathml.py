@@ -1,7 +1,7 @@
 """Lines of the player as MathML and as text: names, formulas, numbers and derivatives.
 
-A formula comes as text (`notation/formula.py`) in which each name stands as one character of Unicode's
-private area, so that nothing in a name is taken for a part of the formula. `wording.py` composes the lines.
+A formula comes as text (`notation/formula.py`) in which each name is one character of Unicode's private area.
+No part of a name can then be mistaken for a part of the formula. `wording.py` composes the lines.
 """
 
 from __future__ import annotations
@@ -92,14 +92,14 @@ def bracketed(name: Name) -> Name:
 
 
 def joined(*parts: Name | str) -> Name:
-    """Return a line: its parts beside each other."""
+    """Return a line made of these parts."""
     text = "".join([f" {part} " if isinstance(part, str) else part.text for part in parts])
     mathml = [_tag("mo", part) if isinstance(part, str) else part.mathml for part in parts]
     return Name(text, _tag("mrow", *mathml))
 
 
 def primed(name: Name) -> Name:
-    """Return a name with a prime, which tells it from an equal one."""
+    """Return a name with a prime, which distinguishes it from an equal name."""
     return Name(f"{name.text}′", _tag("msup", name.mathml, "<mo>′</mo>"), name.precedence)
 
 

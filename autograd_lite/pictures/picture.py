@@ -1,6 +1,6 @@
-"""`Picture`: DOT source that draws itself with whatever Graphviz there is.
+"""`Picture`: DOT source that draws itself with the Graphviz it finds.
 
-That is the program ``dot`` where it is on the PATH, else the pygraphviz wheel within this process. Without
+That is the program ``dot`` if it is on the PATH, else the pygraphviz wheel within this process. Without
 either, a picture is a tree of text. `dot.py` writes the source.
 """
 
@@ -60,7 +60,7 @@ def _pygraphviz() -> Any:
 
 
 def _draw_here(source: str, file_format: str, engine: str) -> bytes:
-    """Return the picture as the pygraphviz wheel draws it, in this process."""
+    """Return the picture, drawn by the pygraphviz wheel in this process."""
     with _one_at_a_time, _silence():
         pygraphviz = _pygraphviz()
         if pygraphviz is None:
@@ -72,7 +72,7 @@ def _draw_here(source: str, file_format: str, engine: str) -> bytes:
 
 
 def _is_picture(drawn: bytes, file_format: str) -> bool:
-    """Return whether the output of `dot` is a picture in this format, as far as its first bytes say."""
+    """Return whether the output of `dot` is a picture in this format, judged by its first bytes."""
     if file_format == "svg":
         try:
             return ET.fromstring(drawn).tag == "{http://www.w3.org/2000/svg}svg"
@@ -88,11 +88,11 @@ def _stderr(error: Exception) -> str:
 
 
 class Picture(graphviz.Digraph):  # type: ignore[misc]
-    """A drawn graph: a `graphviz.Digraph` that draws itself with whatever Graphviz there is.
+    """A drawn graph: a `graphviz.Digraph` that draws itself with the Graphviz it finds.
 
     ``source`` is its DOT, ``save(file)`` writes that, ``pipe("svg")`` and ``render(outfile="x.svg")`` draw
-    it. In Jupyter it shows itself as a picture, elsewhere as a tree of text. Without Graphviz, everything
-    but drawing works; drawing raises `RuntimeError` with the name of what to install, and writes no file.
+    it. In Jupyter it displays as a picture, elsewhere as a tree of text. Without Graphviz, drawing raises
+    `RuntimeError`, which says what to install, and writes no file; everything else works.
     """
 
     cards: Cards | None = None
@@ -101,7 +101,7 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
 
     def __init__(self, *arguments: object, **options: object) -> None:
         super().__init__(*arguments, **options)
-        self.dark = {}  # for the theme "auto": what each colour becomes
+        self.dark = {}  # for the theme "auto": the dark colour for each light one
 
     def copy(self) -> Self:
         """Return an independent copy."""

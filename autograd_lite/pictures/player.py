@@ -1,4 +1,4 @@
-"""The player: a page that shows step by step how values are computed and how the gradient flows back.
+"""The player: a page that shows, step by step, how values are computed and how the gradient flows back.
 
 `play` puts the picture that `draw` makes and the steps into ``player.html``, a page that needs no other file
 and loads nothing. `steps.py` writes the steps; `dot.py` draws the picture.
@@ -50,7 +50,7 @@ def _straighten(path: ET.Element) -> None:
 
 
 def _marked(svg: str, drawn: Cards) -> tuple[str, float]:
-    """Return the picture as the page needs it, and its height in px.
+    """Return the picture adapted to the page, and its height in px.
 
     It has no background and no links, and its tooltips are titles. Values and gradients are marked with the
     ids of their rows.
@@ -69,7 +69,7 @@ def _marked(svg: str, drawn: Cards) -> tuple[str, float]:
 
 
 def _simplify(graph: ET.Element) -> None:
-    """Replace links by titles and paths by rectangles, and drop fonts that are those of the page."""
+    """Replace links by titles and paths by rectangles, and drop fonts that the page sets anyway."""
     for group in [graph, *graph.iter(f"{_SVG}g")]:
         title = group.find(f"{_SVG}title")
         for wrapped in group.findall(f"{_SVG}g"):
@@ -103,7 +103,7 @@ def _mark_rows(graph: ET.Element, drawn: Cards) -> None:
                 number, pill = pieces[k], pieces[k - 1]
                 for piece in (number, pill):
                     piece.attrib.update({"class": "pill", "data-row": row.id})
-                # Centred and of its own width, because running sums are longer or shorter.
+                # Centred and without a fixed width, because the lengths of running sums differ.
                 for held in ("textLength", "lengthAdjust"):
                     number.attrib.pop(held, None)
                 middle = float(pill.attrib["x"]) + float(pill.attrib["width"]) / 2.0
@@ -114,7 +114,7 @@ def _mark_rows(graph: ET.Element, drawn: Cards) -> None:
 
 
 class Player:
-    """The page that `play` makes. It shows itself in Jupyter; elsewhere it prints as a tree of text."""
+    """The page that `play` makes. It displays in Jupyter; elsewhere it prints as a tree of text."""
 
     def __init__(self, value: Value, picture: Picture) -> None:
         assert picture.cards is not None
@@ -193,9 +193,9 @@ def play(
     batch: bool | None = None,
     max_cards: float = 40,
 ) -> Player:
-    """Return a player that shows step by step how `value` is computed and how its gradient flows back.
+    """Return a player that shows, step by step, how `value` is computed and how its gradient flows back.
 
-    It shows itself in Jupyter. ``play(loss).save("loss.html")`` writes a page that needs no other file. The
+    It displays in Jupyter. ``play(loss).save("loss.html")`` writes a page that needs no other file. The
     options are those of `draw`; a graph with more than `max_cards` cards is folded until it fits.
 
     Raises `ValueError` if the picture has more than 150 cards, `TypeError` if `value` is not a Value.

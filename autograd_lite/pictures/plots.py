@@ -41,7 +41,7 @@ _GAP = 12.0  # points between labels at the ends of lines
 
 
 def _axes(ax: Axes | None, title: str, x: str = "", y: str = "") -> Axes:
-    """Return the axes given, or new ones, with their title and in the colours of this package."""
+    """Return the given axes, or new ones, with a title and in the colours of this package."""
     try:
         from matplotlib import pyplot, rc_context
     except ImportError:
@@ -234,8 +234,8 @@ def _shade(p: float) -> str:
 def plot_gradient_flow(model: Module | Mapping[str, Module], ax: Axes | None = None) -> Axes:
     """Plot |gradient| of every parameter by layer on a log axis, with a bar at each median.
 
-    Where gradients vanish or explode on their way back, the bars fall or rise towards the first layer. A
-    log axis cannot show gradients of 0: they are counted below it. `model` may be a dict of models by name.
+    If gradients vanish or explode on their way back, the bars fall or rise towards the first layer. A log
+    axis cannot show gradients of 0, so they are counted below it. `model` may be a dict of models by name.
 
     Raises `ValueError` if a parameter has no gradient yet.
     """
@@ -317,7 +317,7 @@ def plot_descent(f: Function, path: Path | Mapping[str, Path], ax: Axes | None =
     for k, (name, each) in enumerate(paths.items()):
         colour, marker = looks[k % len(looks)]
         label = f"{name}, {len(each) - 1} steps" if name else f"{len(each) - 1} steps"
-        # Fewer marks where they would hide the line, but always the first and the last.
+        # Draw fewer marks if they would hide the line, but always the first and the last.
         every = max(1, len(each) // 40)
         marks = sorted({*range(0, len(each), every), len(each) - 1})
         ax.plot(

@@ -34,9 +34,9 @@ def report(
 ) -> str:
     """Return the page, which needs no other file and loads nothing.
 
-    `facts` are terms with their descriptions, `pairs` the true and the predicted class numbers. The
-    gradients of `model` are plotted first. Then `example()` returns the loss that is drawn and played, after
-    its backward pass.
+    `facts` are terms with their descriptions, `pairs` the true and the predicted class numbers. The gradients
+    of `model` are plotted before `example()` is called; it returns a loss after its backward pass, which is
+    drawn and played.
 
     Raises `ImportError` if there is no Matplotlib. Without Graphviz the graph is a tree of text.
     """

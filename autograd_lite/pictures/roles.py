@@ -1,6 +1,6 @@
-"""What each value of a graph is to its reader: parameter or input, its symbol, its neuron, its scopes.
+"""The role of each value of a graph: parameter or input, its symbol, its neuron, its scopes.
 
-Here the graph is only read. `folding.py` decides which values share a card; `tree.py` writes them as text.
+The graph is only read. `folding.py` decides which values share a card; `tree.py` writes them as text.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _INPUTS = re.compile(r"(x|X|y|Y|t|input|target)(?![a-zA-Z])")
 
 
 def sources_of(nodes: list[Value]) -> list[list[int]]:
-    """Return for each node, which `nodes` holds after all of its operands, the places of those in `nodes`.
+    """Return, for each of `nodes` (operands before consumers), the indices of its operands in `nodes`.
 
-    Constants have no place.
+    Constants have no index.
     """
     places = {id(node): i for i, node in enumerate(nodes)}
     return [[places[id(x)] for x in node.operands if isinstance(x, Value)] for node in nodes]
@@ -39,8 +39,8 @@ def sources_of(nodes: list[Value]) -> list[list[int]]:
 def parameters(nodes: list[Value], sources: list[list[int]]) -> list[bool]:
     """Return which nodes are parameters: leaves in the place of a weight or a bias, or named like one.
 
-    A leaf does not say what it is. The name b means a bias only where there are weights, and x and y name
-    inputs wherever they stand.
+    A leaf does not know its role. The name b means a bias only where there are weights; x and y always name
+    inputs.
     """
     names = [
         pretty(node.label).rpartition(".")[2] if node.primitive is None and node.label else ""
@@ -117,7 +117,7 @@ def find_scopes(nodes: Iterable[Value]) -> tuple[dict[scope, str], dict[scope, i
     """
     nodes = [*nodes]
     heights: dict[scope, int] = {}
-    # In the order of the first operation in each: a leaf may be read long before.
+    # Order by the first operation in each, because a leaf may be read long before.
     operations = [node.scope for node in nodes if node.primitive is not None]
     for found in dict.fromkeys([*operations, *[node.scope for node in nodes]]):
         chain = []
@@ -143,7 +143,7 @@ def find_neurons(
 ) -> dict[int, tuple[list[int], int]]:
     """Return the neurons by the place of their `dot`: the places of their nodes, and their number.
 
-    A neuron is a `dot` and what is computed from it and from parameters alone. Neurons count only in a
+    A neuron is a `dot` and the nodes computed from it and from parameters alone. Neurons count only in a
     scope that holds nothing else, like that of a layer.
     """
     owner: dict[int, int] = {}

@@ -1,4 +1,4 @@
-"""The steps of the player: what each says, and what it changes in the picture.
+"""The steps of the player: the text of each, and its changes to the picture.
 
 `steps` makes a step for every operation, in order. Then it makes one for every use of every value that is
 drawn, from the root back. `wording.py` writes formulas and reasons, `player.py` makes the page.
@@ -37,8 +37,8 @@ class Step:
     """One step: a line in MathML and as text, the reason for it, and what changes in the picture.
 
     ``rows`` show their value (forward) or their gradient (backward) from now on. ``edges`` light up, and
-    ``cards`` are outlined, the first as the subject of the step. ``running`` is what a pill shows while its
-    gradient is incomplete: the text, then fill and ink in the light and in the dark theme.
+    ``cards`` are outlined, the first as the subject of the step. ``running`` is the content of a pill while
+    its gradient is incomplete: the text, then fill and ink in the light and in the dark theme.
     """
 
     phase: Literal["forward", "backward"]
@@ -129,7 +129,7 @@ class _StepBuilder:
     # --- Forward
 
     def forward(self) -> Iterator[Step]:
-        """Yield a step for what is given, and one for each operation."""
+        """Yield a step for the leaves and constants, and one for each operation."""
         computed = [node for node in self.order if node in self.row_of and node.primitive is not None]
         later = {self.row_of[node].id for node in computed}
         later.update([edge.operand for edges in self.batches.values() for edge in edges])
@@ -249,13 +249,13 @@ class _StepBuilder:
         return self.step("backward", line, reason, [row], [card], [edge])
 
     def pill(self, x: float) -> list[str]:
-        """Return what a pill shows of an incomplete gradient: the text, fill and ink, light and dark."""
+        """Return the content of a pill for an incomplete gradient: the text, fill and ink, light and dark."""
         fills = [theme.gradient(x, self.largest) for theme in (LIGHT, DARK)]
         return [short(x), fills[0], LIGHT.ink_on(fills[0]), fills[1], DARK.ink_on(fills[1])]
 
 
 def _same(total: float, gradient: float, flows: list[float]) -> bool:
-    """Return whether a gradient is the sum of what flowed in, up to the order of summation."""
+    """Return whether a gradient is the sum of its contributions, up to the order of summation."""
     return not abs(gradient - total) > 1e-9 * max(map(abs, [gradient, *flows]))
 
 

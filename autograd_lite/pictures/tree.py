@@ -23,7 +23,7 @@ from autograd_lite.pictures.roles import constants, is_part_of_sum, symbol_of
 _BAR = 8  # blocks of the largest gradient
 _CHILDREN = 4  # operands of each value that are shown if not all lines fit
 _LEAST = 8  # columns that each name gets
-_NAME = 16  # columns that a name should get; where it would get fewer, indentation shrinks
+_NAME = 16  # columns that a name should get; indentation shrinks to make room
 _COLOURS = {"dim": "2", "plus": "38;5;75", "minus": "38;5;208", "alarm": "1;7;35"}
 _ASCII = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "█": "#", "−": "-", "·": "*", "…": "."})
 
@@ -51,7 +51,7 @@ def _coloured(kind: str, text: str) -> str:
 
 
 def _takes_colour() -> bool:
-    """Return whether output goes to a terminal that shows colours, and the environment allows them."""
+    """Return whether output goes to a terminal with colours, and the environment allows them."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb" if os.name == "posix" else "") == "dumb":
         return False
     return sys.stdout is not None and sys.stdout.isatty()
@@ -167,7 +167,7 @@ class Tree:
         indent = 3 if all(3 * depth + name <= room for depth, name in needed) else 2
         deepest = (room - _LEAST) // indent
 
-        below: list[str] = []  # what stands before the lines below each line
+        below: list[str] = []  # the prefix of the lines below each line
         drawn: list[tuple[str, str, str]] = []
         shown: set[int] = set()
         inner_sums = 0

@@ -1,7 +1,7 @@
-"""What the player says about an operation: the names of values, formulas, reasons for local partials.
+"""The player's words for an operation: names of values, formulas, reasons for local partials.
 
-Formulas and partials are read off the row's own rule (`notation/reader.py`). `steps.py` decides what is
-said when; `mathml.py` typesets it.
+Formulas and partials are read off the row's own rule (`notation/reader.py`). `steps.py` composes the steps;
+`mathml.py` typesets them.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Wording:
         return typeset(printed.text.replace("+ −", "− "), names)._replace(precedence=printed.precedence)
 
     def formula(self, node: Value, numbers: bool = False) -> Name | None:
-        """Return what the operation of a node computes, or None if that is long."""
+        """Return the formula of a node's operation, or None if it is long."""
         read = self.reader(node)
         if read is None:
             return None
@@ -90,7 +90,7 @@ class Wording:
         return written if len(written.text) <= _FORMULA else None
 
     def reason(self, node: Value, position: int) -> str:
-        """Return in words what the row's rule says of a local partial."""
+        """Return a local partial in words, as the row's rule gives it."""
         read = self.reader(node)
         if read is None:
             return "the local partial as it was recorded"
