@@ -191,6 +191,14 @@ def test_a_layer_is_one_loop():
     assert "where" not in shown
 
 
+def test_a_constant_is_shown_as_its_number():
+    shown = compile(lambda x, t: ag.square(x - t) * 0.5, 2.0, 1.0).loops
+    assert "[0] * 0.5" in shown
+    assert "c[" not in shown
+    slopes = compile(lambda x: ag.sum([ag.pow(xi, 2.5 + k) for k, xi in enumerate(x)]), [1.0] * 100).loops
+    assert "c[" in slopes  # a hundred numbers
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_another_order_rolls_as_well(seed):
     model, X, y = demo()

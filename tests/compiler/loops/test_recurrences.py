@@ -115,8 +115,8 @@ def test_the_number_of_nests_does_not_depend_on_the_steps(name):
     assert counts[0] == counts[1] < 700
 
 
-def test_a_thousand_steps_take_less_than_a_second():
-    """The class by class way takes twelve times as long. Time of this process: the machine may be busy."""
+def test_lowering_a_thousand_steps_takes_less_than_two_and_a_half_seconds_of_processor_time():
+    """Lowering class by class takes twelve times as long. Other processes do not count."""
     loss = over_steps("decay", 1_000)(Value(0.5), Value(1.25))
     program = compile(loss)
     start = time.process_time()
