@@ -1,4 +1,4 @@
-"""`Builder` writes loop nests: it orders their rows by what they read, and makes equal numbers once.
+"""`Builder` writes loop nests: it sorts their rows by the operands, and writes equal nodes once.
 
 Rows in this order lay layers and batches out contiguously, in whatever order they were written. Leaves are
 numbered at their first use, so that a weight matrix stands in order. Next door: `lowering.py` decides which
@@ -8,7 +8,7 @@ nests there are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograd_lite.compiler.ir.graph import Op
 from autograd_lite.compiler.loops.ir import (
@@ -22,39 +22,45 @@ from autograd_lite.compiler.loops.ir import (
     ProductTerms,
 )
 
+if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
+
+    Integers = NDArray[numpy.int64]
+    Floats = NDArray[numpy.float64]
+
 
 class Vector(NamedTuple):
-    """Some numbers of a program: ``index`` says where in a space each of them is."""
+    """Numbers of a program: entries ``index`` of a space, in an array of any shape."""
 
     space: int
-    index: Any
+    index: Any  # integers; not typed as such, because it hides the method `index` of tuples
 
 
 class Products(NamedTuple):
-    """Terms of a sum: coefficients, and the factors that they are multiplied by, in arrays of one shape."""
+    """Terms of sums, a row for each sum: coefficients and factors, in arrays of one shape."""
 
-    coefficients: Any
+    coefficients: Floats
     factors: list[Vector]
 
 
 class Builder:
-    """Writes nests: each number that is made alike from the same operands is made once."""
+    """The nests that are written so far; `operation`, `ordered` and `sums` add to them."""
 
     def __init__(self, leaves: int, np: Any) -> None:
         self.np = np
         self.nests: list[LoopNest] = []
-        self.numbers = np.empty(64)  # the constants, with room for more
-        self.leaf = np.full(leaves, -1, dtype=np.int64)  # the number of each leaf, once it has one
+        self.numbers: Floats = np.empty(64)  # the constants, with room for more
+        self.leaf: Integers = np.full(leaves, -1, dtype=np.int64)  # the number of each leaf, once it has one
         self.leaves = 0
         self._numbers: dict[int, int] = {}
         self._known: dict[Any, int] = {}
 
-    def constants(self, values: Any) -> Vector:
-        """Numbers as a vector."""
+    def constants(self, values: Floats) -> Vector:
+        """Return numbers as entries of the space of constants."""
         np = self.np
-        bits, inverse = np.unique(
-            np.ascontiguousarray(values).view(np.int64), return_inverse=True
-        )  # -0.0 is no 0.0
+        patterns = np.ascontiguousarray(values).view(np.int64)  # -0.0 is not 0.0
+        bits, inverse = np.unique(patterns, return_inverse=True)
         at = []
         for key, number in zip(bits.tolist(), bits.view(float).tolist(), strict=True):
             if key not in self._numbers:
@@ -65,19 +71,26 @@ class Builder:
             at.append(self._numbers[key])
         return Vector(CONSTANT, np.array(at, dtype=np.int64)[inverse].reshape(values.shape))
 
-    def values(self, index: Any) -> Any:
-        """The numbers of a vector of constants."""
+    def values(self, index: Integers) -> Floats:
+        """Return constants by their index."""
         return self.numbers[index]
 
-    def _key(self, vector: Vector) -> Any:
-        """What rows are ordered by: leaves without a number come after the others, in the order they have."""
+    def _key(self, vector: Vector) -> Integers:
+        """Return sort keys: leaves without a number come after the others, in their order."""
+        key: Integers = vector.index
         if vector.space != PARAMETER:
-            return vector.index
-        number = self.leaf[vector.index]
-        return self.np.where(number < 0, len(self.leaf) + vector.index, number)
+            return key
+        number = self.leaf[key]
+        key = self.np.where(number < 0, len(self.leaf) + vector.index, number)
+        return key
 
-    def _placed(self, keys: list[Any], columns: list[Any], n: int) -> tuple[Any, Any]:
-        """Rows in the order of the keys, equal ones once; and for each of n rows its place among those."""
+    def _placed(
+        self, keys: list[Integers], columns: list[Integers | Floats], n: int
+    ) -> tuple[Integers, Integers]:
+        """Sort n rows and drop duplicates; return the rows left, and the place of each row among them.
+
+        Rows are duplicates if they agree in all columns.
+        """
         np = self.np
         if n == 1 or not keys:
             return np.arange(n), np.arange(n)
@@ -94,8 +107,8 @@ class Builder:
         number[order] = np.cumsum(fresh) - 1
         return order[fresh], number
 
-    def _use(self, leaves: Any) -> None:
-        """Give leaves that have no number one, in their order."""
+    def _use(self, leaves: Integers) -> None:
+        """Number leaves that have no number yet, in the order in which they stand."""
         np, flat = self.np, leaves.ravel()
         new = flat[self.leaf[flat] < 0]
         if len(new):
@@ -104,14 +117,16 @@ class Builder:
             self.leaf[fresh] = self.leaves + np.arange(len(fresh))
             self.leaves += len(fresh)
 
-    def _slot(self, vector: Vector, rows: Any) -> Access:
+    def _access(self, vector: Vector, rows: Integers) -> Access:
+        """Return the access to some rows of a vector."""
         index = vector.index[rows]
         if vector.space == PARAMETER:
             self._use(index)
             index = self.leaf[index]
         return Access(vector.space, index if index.ndim == 2 else index[:, None])
 
-    def _added(self, nest: LoopNest, number: Any) -> Vector:
+    def _added(self, nest: LoopNest, number: Integers) -> Vector:
+        """Add a nest, if there is no equal one; return entries `number` of its results."""
         key = (
             nest.op,
             nest.size,
@@ -129,14 +144,14 @@ class Builder:
         return Vector(NESTS + k, number)
 
     def operation(self, op: Op, operands: list[Vector], name: str) -> Vector:
-        """The results of an operation."""
+        """Write an operation on vectors of one length; return its results."""
         n = len(operands[0].index)
         rows, number = self._placed([self._key(x) for x in operands], [x.index for x in operands], n)
-        nest = LoopNest(op, len(rows), name, operands=[self._slot(x, rows) for x in operands])
+        nest = LoopNest(op, len(rows), name, operands=[self._access(x, rows) for x in operands])
         return self._added(nest, number)
 
     def product(self, terms: Products) -> Products:
-        """Terms with the constants that their factors begin with in the coefficients."""
+        """Multiply constants into coefficients where that rounds as written; sort factors that commute."""
         coefficients, factors = terms
         kept: list[Vector] = []
         for x in factors:
@@ -149,7 +164,7 @@ class Builder:
         return Products(coefficients, kept)
 
     def ordered(self, given: Sequence[Products], name: str) -> Vector:
-        """Sums of a few products, a row for each, whose terms are added up from the first to the last."""
+        """Write sums whose terms are added up from the first to the last; return their results."""
         terms = [self.product(each) for each in given]
         while len(terms) > 1 and not (terms[0].factors or terms[1].factors):
             terms[:2] = [Products(terms[0].coefficients + terms[1].coefficients, [])]
@@ -159,9 +174,9 @@ class Builder:
         return self.nest(terms, name, written=True)
 
     def sums(self, given: Iterable[Products], name: str, written: bool = False) -> Vector:
-        """Sums of products, a row for each, terms of one kind together.
+        """Write sums that add up terms of one kind together; return their results.
 
-        Factors are multiplied in any order, unless they are `written`; constants go into the coefficients.
+        Factors are multiplied in any order, unless `written`; constants go into the coefficients.
         """
         np = self.np
         kinds: dict[tuple[int, ...], list[Products]] = {}
@@ -192,7 +207,7 @@ class Builder:
         return self.nest(products, name, written)
 
     def nest(self, products: list[Products], name: str, written: bool) -> Vector:
-        """The results of sums of terms."""
+        """Write one nest of sums of products; return its results."""
         if len(products) == 1 and len(products[0].factors) == 1:
             coefficients, (x,) = products[0]
             if coefficients.shape[1] == 1 and (coefficients == 1.0).all():
@@ -201,7 +216,7 @@ class Builder:
         columns = [x.index for run in products for x in run.factors] + [run.coefficients for run in products]
         rows, number = self._placed(keys, columns, len(products[0].coefficients))
         nest = LoopNest(None, len(rows), name, written=written)
-        # Terms of one kind that are runs of their own have their leaves side by side, as in a run.
+        # Leaves in terms of one kind are numbered side by side, also where each term stands alone.
         alike: dict[tuple[int, ...], list[Products]] = {}
         for run in products:
             alike.setdefault(tuple([x.space for x in run.factors]), []).append(run)
@@ -210,11 +225,12 @@ class Builder:
                 self._use(self.np.concatenate([run.factors[f].index for run in several], axis=1)[rows])
         for coefficients, factors in products:
             c = coefficients[rows]
-            slots = [self._slot(x, rows) for x in factors]
+            slots = [self._access(x, rows) for x in factors]
             nest.products.append(ProductTerms(None if (c == 1.0).all() else c, slots, c.shape[1]))
         return self._added(nest, number)
 
     def _sorted(self, terms: Products) -> Products:
+        """Sort the terms of each row by the numbers of their operands, leaves aside."""
         np = self.np
         coefficients, factors = terms
         if coefficients.shape[1] == 1 or not factors:
@@ -229,7 +245,7 @@ class Builder:
         )
 
     def finished(self, outputs: list[tuple[int, int]]) -> LoopProgram:
-        """The program: constants and leaves that are used, each with its number."""
+        """Return the program with these outputs; unused constants and leaves are dropped."""
         np = self.np
         slots = [slot for nest in self.nests for slot in nest.slots() if slot.space == CONSTANT]
         used = [slot.index.ravel() for slot in slots]
@@ -244,12 +260,8 @@ class Builder:
             if space == PARAMETER and self.leaf[k] < 0:
                 self.leaf[k] = self.leaves
                 self.leaves += 1
-            ends.append(
-                (
-                    space,
-                    int(renumbered[k] if space == CONSTANT else self.leaf[k] if space == PARAMETER else k),
-                )
-            )
+            place = renumbered[k] if space == CONSTANT else self.leaf[k] if space == PARAMETER else k
+            ends.append((space, int(place)))
         leaves = np.zeros(self.leaves, dtype=np.int64)
         numbered = np.flatnonzero(self.leaf >= 0)
         leaves[self.leaf[numbered]] = numbered

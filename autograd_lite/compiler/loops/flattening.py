@@ -116,7 +116,7 @@ def inline(nodes: NodeArrays, np: ModuleType) -> Inlined:
     chosen = np.flatnonzero(by_two & (loops | ~_begun(nodes, np)[of]))
     term[chosen] = _leading(chosen, of[chosen], loops[chosen], np)
 
-    # A sum that is a loop makes the sum that it is a term of a loop, and so do two of them.
+    # A sum that contains a loop is a loop itself; then a second loop in it is written out as well.
     free = np.zeros(total, bool)
     free[_ends(np.where(term, only, itself), ones, zeros)[0][loops]] = True
     term |= loops & by_two & free[_ends(np.where(term, only, itself), ones, zeros)[0][of]]

@@ -9,63 +9,67 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from autograd_lite.compiler.ir.graph import Op
 
-ARGUMENT, PARAMETER, CONSTANT = (
-    0,
-    1,
-    2,
-)  # spaces: arguments, leaves, constants; a nest's results are the space 3 + its place
-NESTS = 3
+if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
+
+    Integers = NDArray[numpy.int64]
+    Floats = NDArray[numpy.float64]
+
+# The spaces that operands are read from: arguments, leaves, constants. The results of nest k are space NESTS
+# + k.
+ARGUMENT, PARAMETER, CONSTANT, NESTS = range(4)
 
 
 @dataclass
 class Access:
-    """Where an operand is found: node n (and term t) of a nest takes ``space[index[n, t]]``."""
+    """Where an operand is found: node n and term t of a nest read entry ``index[n, t]`` of a space."""
 
     space: int
-    index: Any  # an array of the numbers of nodes by the number of terms
+    index: Integers  # nodes by terms; one column for an operation
 
 
 @dataclass
 class ProductTerms:
     """Terms of one shape: for each node and each term ``((coefficient * factor) * factor) * ...``."""
 
-    coefficient: Any  # like an index; None where all are 1
+    coefficient: Floats | None  # nodes by terms; None if all are 1
     factors: list[Access]
     terms: int
 
     def commutes(self) -> bool:
-        """Whether the order of the factors is no matter: there are two at most, and signs."""
+        """Return whether the order of the factors does not matter: at most two numbers are multiplied."""
         signs = self.coefficient is None or bool((abs(self.coefficient) == 1.0).all())
         return len(self.factors) + (not signs) <= 2
 
 
 @dataclass
 class LoopNest:
-    """``size`` nodes of one shape: sums of products in ``runs``, or an operation on ``operands``."""
+    """``size`` nodes of one shape: an operation on ``operands``, or without one sums of ``products``."""
 
     op: Op | None
     size: int
     name: str
     products: list[ProductTerms] = field(default_factory=list)
     operands: list[Access] = field(default_factory=list)
-    varies: bool = False  # from sample to sample
-    written: bool = False  # factors are multiplied in their order; so are terms added up, if none is a loop
-    after: bool = False  # it comes after the samples: results that vary are read as sums over them
+    varies: bool = False  # the results differ from sample to sample
+    written: bool = False  # factors keep their order; so do terms, if none of the products is a loop
+    after: bool = False  # runs once after all samples: results that vary are read as sums over the samples
     start: list[Access] = field(default_factory=list)  # copied to the first results; the nodes follow
-    steps: int = 0  # run step by step, with those next to it of the same roll: each reads the one before
-    roll: int = 0
+    steps: int = 0  # runs in so many steps, each of which reads the one before; 0: all at once
+    roll: int = 0  # neighbours of the same roll run together, step by step
 
     @property
     def rows(self) -> int:
-        """The number of nodes: the results without those that are copied."""
+        """Return the number of nodes: of the results without the copied ones."""
         return self.size - sum([len(slot.index) for slot in self.start])
 
     def part(self, first: int, end: int) -> LoopNest:
-        """A nest of some of the nodes."""
+        """Return a nest of the nodes from `first` to before `end`."""
         operands = [Access(slot.space, slot.index[first:end]) for slot in self.operands]
         products = [
             ProductTerms(
@@ -81,17 +85,17 @@ class LoopNest:
 
     @property
     def ordered(self) -> bool:
-        """Whether the runs are terms that are added up in their order."""
+        """Return whether the products are single terms, added up in their order."""
         return self.written and all(run.terms == 1 for run in self.products)
 
     def slots(self) -> Iterable[Access]:
-        """All operands of the nodes."""
+        """Yield all operands of the nodes."""
         yield from self.operands
         for run in self.products:
             yield from run.factors
 
     def reads(self) -> Iterable[Access]:
-        """All that is read."""
+        """Yield the operands and the accesses that the nest starts with."""
         yield from self.start
         yield from self.slots()
 
@@ -101,18 +105,18 @@ class LoopProgram:
     """A program as nests, in an order that can be run."""
 
     nests: list[LoopNest]
-    leaves: Any  # of the leaves in the order of their numbers: which they are
-    constants: Any
-    outputs: list[tuple[int, int]]  # space and number
-    each: list[tuple[int, int]] = field(default_factory=list)  # the same of what is returned for each sample
+    leaves: Integers  # entry k of the space PARAMETER is leaf ``leaves[k]``
+    constants: Floats
+    outputs: list[tuple[int, int]]  # space and index of each
+    each: list[tuple[int, int]] = field(default_factory=list)  # outputs for each sample, not summed
 
     def varies(self, space: int) -> bool:
-        """Whether what is in a space differs from sample to sample."""
+        """Return whether the numbers in a space differ from sample to sample."""
         return space == ARGUMENT or (space >= NESTS and self.nests[space - NESTS].varies)
 
 
 def step_groups(nests: list[LoopNest]) -> Iterator[list[int]]:
-    """The nests as they run: one, or those that run step by step together."""
+    """Yield the positions of nests that run together: one nest, or several of one roll."""
     k = 0
     while k < len(nests):
         end = k + 1

@@ -1,14 +1,13 @@
 """Loops for long recurrences of few numbers: the steps of an integrator, written out, become one loop again.
 
-Congruence classes (`grouping.py`) find nothing to share in a chain: the state of each step is made of that of
-the step before, so every node is a class of its own, and lowering the classes one by one takes 0.3 ms each.
-Here whole stretches of the list of operations are laid beside each other instead. A stretch is a number of
-blocks of operations that read alike: each operand comes from the same place of an earlier block, or from one
-nest outside. Operation j of all blocks becomes one nest, with a row for each step, as in `reroll.py`, which
-does this for nests of many nodes.
+Congruence classes (`grouping.py`) find nothing to share in a chain: each state is computed from the state
+before, so every node is a class of its own, and lowering a class takes 0.3 ms. Here whole stretches of the
+list of operations are laid side by side instead. A stretch consists of blocks of operations that read alike:
+each operand comes from the same place of an earlier block, or from one nest outside. Operation j of all
+blocks becomes one nest, with a row for each step. `reroll.py` does the same for nests of many nodes.
 
 It buys: the first call of a recorded Runge-Kutta integration of 1,000 steps of x' = -a x takes 0.3 s, not
-12 s. To differentiate and lower it for machine code takes half a second of processor time, with gcc after it.
+12 s. Differentiating and lowering it for machine code takes half a second of processor time, without gcc.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
 
 LONG = 1_000  # operations: shorter graphs are lowered class by class in less than half a second
 WIDE = 8  # operations at one depth: a graph of more has classes of several nodes
-NEAR = 32  # operations: where nearer ones are read, blocks that are alike read them at one distance
+NEAR = 32  # operations: alike blocks read results nearer than this at the same distance
 PERIODS = 4  # distances that are tried for sequences of one length
 LONGEST_PERIOD = 2_000  # operations in a block
 LAYERS = 3  # of operations before and after the steps
@@ -89,7 +88,7 @@ class _Stretch:
 
 
 class _Recurrence:
-    """Operations by position in the list of those that the outputs need; inputs have the position -1."""
+    """The operations that the outputs need, by position in their list; inputs have the position -1."""
 
     def __init__(self, graph: Graph, outputs: Sequence[int], np: Any) -> None:
         self.graph, self.outputs, self.np = graph, outputs, np
@@ -105,7 +104,7 @@ class _Recurrence:
             chain.from_iterable([graph.operands[i] for i in operations]), np.int64, int(self.count.sum())
         )
         self.varies: list[bool] = [False] * n
-        self.space: Integers = np.full(n, -1)  # of each node: where it is found, once that is known
+        self.space: Integers = np.full(n, -1)  # of each node, once that is known
         self.row: Integers = np.full(n, -1)
         self.constants: list[float] = []
         self.nests: list[LoopNest] = []
@@ -125,7 +124,7 @@ class _Recurrence:
         """Divide operations into the first layers, those of the steps, and the last layers.
 
         Products of inputs with numbers that depend on the time are among the first, terms of sums over all
-        steps among the last. Where numbers of two steps are equal they are shared: no block is like another.
+        steps among the last. They would break the blocks: nodes that are equal in two steps stand only once.
         """
         operands = self.graph.operands
         depth, height = dict.fromkeys(live, 0), dict.fromkeys(live, 0)
@@ -150,7 +149,7 @@ class _Recurrence:
         return ahead, steps, behind
 
     def write_layer(self, layer: list[int]) -> None:
-        """Write operations that do not read each other: those that read the same nests are one nest."""
+        """Write operations that do not read each other; those that read the same nests become one nest."""
         alike: dict[Any, list[int]] = {}
         for i in layer:
             spaces = [int(self.space[k]) for k in self.graph.operands[i]]
@@ -164,7 +163,7 @@ class _Recurrence:
             self.nests.append(self.nest(members[0], len(members), operands))
 
     def lower(self, leaves: int) -> LoopProgram | None:
-        """Write the nests: the first layers, stretches and what stands between them, the last layers."""
+        """Write the nests: the first layers, the steps, the last layers."""
         for layer in self.ahead:
             self.write_layer(layer)
         if not self.write_steps():
@@ -176,7 +175,7 @@ class _Recurrence:
         return LoopProgram(self.nests, self.np.arange(leaves), constants, ends)
 
     def write_steps(self) -> bool:
-        """Write stretch after stretch, and what stands between them one by one; return whether few are."""
+        """Write stretches as loops, the rest one by one; return False if the rest is too long."""
         at, end = 0, len(self.order)
         for first, period, steps in self.repeats():
             if first < at:
@@ -196,9 +195,9 @@ class _Recurrence:
     # --- Where blocks repeat
 
     def kinds(self, near: int) -> Integers:
-        """Return a number for each operation: equal for those that are made alike.
+        """Return a number for each operation, equal for those that are made alike.
 
-        Of those that read less than `near` operations before them the distance is equal as well.
+        They read from the same spaces, or at the same distance if it is less than `near` operations.
         """
         known: dict[Any, int] = {}
         space, position, graph = self.space.tolist(), self.position.tolist(), self.graph
@@ -226,7 +225,7 @@ class _Recurrence:
         return {period for period in found if period <= LONGEST_PERIOD}
 
     def repeats(self) -> list[tuple[int, int, int]]:
-        """Return first position, period and number of the blocks of alike operations, in their order."""
+        """Return first position, period and number of blocks for each stretch of alike operations."""
         np, kinds = self.np, self.kinds(NEAR)
         n = len(kinds)
         if n < FEWEST:
@@ -245,7 +244,7 @@ class _Recurrence:
             if all(first >= other_end or end <= other for other, other_end, _ in kept):
                 kept.append((first, end, period))
         kept.sort()
-        # Where a stretch begins, operations may read near ones that are far for the later blocks.
+        # Extend the stretches: their first blocks may read nearer operations than the later ones.
         kinds = self.kinds(1)
         blocks, before = [], 0
         for (first, end, period), (after, _, _) in zip(kept, [*kept[1:], (n, n, 0)], strict=True):
@@ -277,7 +276,7 @@ class _Recurrence:
                         lag, i = divmod(int(behind[-1]) - j, period)
                         inner[j].append((-i % period, lag + (i > 0)))
                     else:
-                        # What stands before the blocks is in a nest, unless it is still to be written.
+                        # Operands before the blocks are in nests, except those that are not written yet.
                         space = np.where(position >= at, NESTS + len(self.order) + position, self.space[read])
                         good &= space[1:] == space[:-1]
                         inner[j].append(None)
@@ -291,7 +290,7 @@ class _Recurrence:
         return None
 
     def starts(self, stretch: _Stretch) -> bool:
-        """Return whether the first steps start from what can be copied to the front of the results."""
+        """Return whether the values that the first steps read can be copied to the front of the results."""
         for j, lag in enumerate(stretch.before()):
             own = int(self.order[stretch.first + j])
             for b in range(1, lag + 1):
@@ -319,7 +318,7 @@ class _Recurrence:
         return True
 
     def roll(self, stretch: _Stretch) -> None:
-        """Write the nests of a stretch: those that hand on to each other run step by step."""
+        """Write the nests of a stretch; those that read each other's results run step by step."""
         np, first, period, steps = self.np, stretch.first, stretch.period, stretch.steps
         before = stretch.before()
         nodes = self.order[first : first + period * steps].reshape(steps, period)
@@ -369,7 +368,7 @@ class _Recurrence:
         return nest
 
     def terms(self, terms: list[list[Access]]) -> list[ProductTerms]:
-        """Return terms of a sum; many of them are put together by the spaces of their factors."""
+        """Return terms of a sum; many terms with factors from the same spaces are put together."""
         if len(terms) <= FEWEST:
             return [ProductTerms(None, factors, 1) for factors in terms]
         kinds: dict[tuple[int, ...], list[list[Access]]] = {}

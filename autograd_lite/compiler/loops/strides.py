@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
+
+    Integers = NDArray[numpy.int64]
 
 
-def affine_access(index: Any, numpy: Any) -> tuple[list[int], list[list[int]]] | None:
-    """Extents and strides with which rows of addresses advance together; None if one has more than 4 loops.
+def affine_access(index: Integers, np: ModuleType) -> tuple[list[int], list[list[int]]] | None:
+    """Return the loops in which addresses advance by constant strides; None if that takes more than 4.
 
-    `index` holds a row per operand. The extents are those of a nest of loops, outermost first, that walks
-    through the columns in order; the strides are given for each operand.
+    `index` has a row for each operand and a column for each pass through the loops. Returned are the extents
+    of the loops, outermost first, and for each operand its strides.
 
     >>> import numpy
-    >>> affine(numpy.array([[0, 0, 5, 5], [1, 2, 1, 2]]), numpy)
+    >>> affine_access(numpy.array([[0, 0, 5, 5], [1, 2, 1, 2]]), numpy)
     ([2, 2], [[5, 0], [0, 1]])
     """
     extents: list[int] = []
-    strides: list[Any] = []
+    strides: list[Integers] = []
     rest = index
     while rest.shape[1] > 1:
         step = rest[:, 1] - rest[:, 0]
@@ -25,7 +32,7 @@ def affine_access(index: Any, numpy: Any) -> tuple[list[int], list[list[int]]] |
         if rest.shape[1] % inner or len(extents) == 4:
             return None
         blocks = rest.reshape(len(rest), -1, inner)
-        if (blocks - blocks[:, :, :1] != (numpy.arange(inner) * step[:, None])[:, None, :]).any():
+        if (blocks - blocks[:, :, :1] != (np.arange(inner) * step[:, None])[:, None, :]).any():
             return None
         extents.insert(0, inner)
         strides.insert(0, step)
@@ -33,13 +40,13 @@ def affine_access(index: Any, numpy: Any) -> tuple[list[int], list[list[int]]] |
     return extents, [[int(step[k]) for step in strides] for k in range(len(index))]
 
 
-def access_by_step(index: Any, steps: int, numpy: Any) -> tuple[Any, list[int]] | None:
-    """Rows of addresses, in as many steps, as those of the first step and what each step adds to each row.
+def access_by_step(index: Integers, steps: int, np: ModuleType) -> tuple[Integers, list[int]] | None:
+    """Return the addresses of the first of several steps, and the stride of each row from step to step.
 
-    None if that is not the same for all of them.
+    None if some row does not advance by a constant stride. `index` has a row for each operand.
     """
     blocks = index.reshape(len(index), steps, -1)
     stride = blocks[:, 1, 0] - blocks[:, 0, 0]
-    if (blocks != blocks[:, :1] + (stride[:, None] * numpy.arange(steps))[:, :, None]).any():
+    if (blocks != blocks[:, :1] + (stride[:, None] * np.arange(steps))[:, :, None]).any():
         return None
     return blocks[:, 0], stride.tolist()

@@ -1,11 +1,11 @@
 """Vectorising over samples: the recorded loss of a batch becomes a loop over the program of one sample.
 
-A loss that was recorded as a sum over samples holds the same operations for each of them, and its gradients
-are sums with as many terms as there are samples. Such a sum says which nodes belong to which sample. From
-there the labels spread to operands and to users (`_Labels`). Then the nodes of the samples are laid beside
-each other: if they differ in numbers alone, these numbers become the data of the batch. Nodes that follow
-the sums, as a penalty on weights, run once after them. Leaves that only one sample uses, as inputs that a
-layer made Values of, are data as well: they are read at each call, and their derivatives are results of
+A loss that was recorded as a sum over samples repeats the same operations for each sample, and its gradients
+are sums with a term for each sample. Such a sum says which node belongs to which sample. From there the
+labels spread to operands and users (`_Labels`). Then the nodes of all samples are laid side by side
+(`_Separation`): if they differ only in constants, these become the data of the batch. Nodes that depend on
+the sums, and a penalty on weights, run once after them. Leaves that only one sample uses, such as inputs that
+a layer turned into Values, are data as well: they are read at each call, and their derivatives are results of
 their sample.
 
 It buys: NumPy runs a recorded batch of 50 samples in 81 µs, not in 296 µs. Machine code gains nothing on a
@@ -15,7 +15,7 @@ batch of this size (37 and 34 µs). Next door: `reroll.py` finds loops over step
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autograd_lite.compiler.loops.ir import (
     ARGUMENT,
@@ -28,6 +28,13 @@ from autograd_lite.compiler.loops.ir import (
     ProductTerms,
 )
 
+if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
+
+    Integers = NDArray[numpy.int64]
+    Floats = NDArray[numpy.float64]
+
 LEAST = 8  # samples: fewer do not fill a vector
 SHARED, UNKNOWN = -2, -1
 
@@ -37,46 +44,48 @@ class VectorizedBatch:
     """A recorded batch as a program of one sample."""
 
     program: LoopProgram
-    data: Any  # a row for each sample
-    leaves: Any  # of the first columns: the leaves, a row for each sample, that are the data at each call
-    order: Any  # of the outputs: their places among the sums, then the results of the samples
+    data: Floats  # samples by columns
+    leaves: Integers  # samples by the first columns: the leaves whose numbers are the data there
+    order: Integers  # of each output: its place among the sums, followed by the results of all samples
 
-    def rows(self, numbers: Any) -> Any:
-        """The data, given the numbers of the leaves."""
+    def rows(self, numbers: Floats) -> Floats:
+        """Return the data, given the numbers of the leaves."""
         if self.leaves.shape[1]:
             self.data[:, : self.leaves.shape[1]] = numbers[self.leaves]
         return self.data
 
 
 class _Labels:
-    """For each node the sample it belongs to; `SHARED` if to several, `UNKNOWN` if to none that is known."""
+    """For each node the sample that it belongs to: `SHARED` if to several, `UNKNOWN` if none is known."""
 
-    def __init__(self, program: LoopProgram, start: Any, numpy: Any) -> None:
+    def __init__(self, program: LoopProgram, start: Integers, numpy: Any) -> None:
         self.program, self.start, self.np = program, start, numpy
         total = start[-1] + len(program.leaves)  # the leaves are counted after the nodes
-        self.least = numpy.full(total, numpy.iinfo(int).max)
-        self.most = numpy.full(total, UNKNOWN)
-        self.sums = numpy.zeros(total, bool)  # over samples, or made of such
+        self.least: Integers = numpy.full(total, numpy.iinfo(int).max)
+        self.most: Integers = numpy.full(total, UNKNOWN)
+        self.sums = numpy.zeros(total, bool)  # over samples, or computed from such sums
 
-    def own(self, k: int) -> Any:
-        """The labels of the nodes of nest k; of the leaves for the number after the last."""
+    def own(self, k: int) -> Integers:
+        """Return the labels of the nodes of nest k; of the leaves if k is the number of nests."""
         size = self.size(k) if k < len(self.program.nests) else len(self.program.leaves)
         least, most = self.least[self.start[k] :][:size], self.most[self.start[k] :][:size]
-        return self.np.where(least < most, SHARED, most)
+        labels: Integers = self.np.where(least < most, SHARED, most)
+        return labels
 
     def size(self, k: int) -> int:
+        """Return the number of nodes of nest k."""
         return self.program.nests[k].size
 
-    def put(self, nodes: Any, labels: Any) -> None:
-        """Add labels to those that nodes have; `SHARED` is all of them."""
+    def put(self, nodes: Integers, labels: Integers) -> None:
+        """Add labels to nodes; `SHARED` stands for all labels at once."""
         np = self.np
         known = labels != UNKNOWN
         nodes, labels = nodes[known], labels[known]
         np.minimum.at(self.least, nodes, np.where(labels == SHARED, -1, labels))
         np.maximum.at(self.most, nodes, np.where(labels == SHARED, np.iinfo(int).max, labels))
 
-    def read(self, nest: LoopNest) -> list[Any]:
-        """The nodes that each operand of each node is, an array of nodes by terms for each operand."""
+    def read(self, nest: LoopNest) -> list[Integers]:
+        """Return the nodes that a nest reads: for each operand that is a leaf or a result, nodes by terms."""
         return [
             slot.index + self.at(slot.space)
             for slot in nest.slots()
@@ -84,11 +93,11 @@ class _Labels:
         ]
 
     def at(self, space: int) -> int:
-        """Where the nodes of a space are counted from."""
+        """Return the number of the first node of a space."""
         return int(self.start[-1] if space == PARAMETER else self.start[space - NESTS])
 
     def spread(self) -> None:
-        """From each node to its operands, then from operands to what is made of one sample's alone."""
+        """Spread labels from nodes to operands, then from operands of one sample to their users."""
         np, nests = self.np, self.program.nests
         for k in reversed(range(len(nests))):
             labels = np.where(self.sums[self.start[k] :][: self.size(k)], UNKNOWN, self.own(k))
@@ -96,10 +105,10 @@ class _Labels:
                 for nodes in self.read(nests[k]):
                     self.put(nodes.ravel(), np.repeat(labels, nodes.shape[1]))
         for k, nest in enumerate(nests):
-            nodes = self.read(nest)
-            if not nodes:
+            read = self.read(nest)
+            if not read:
                 continue
-            operands = np.concatenate(nodes, axis=1)
+            operands = np.concatenate(read, axis=1)
             least, most = self.least[operands], self.most[operands]
             labels = np.where((least == most) & ~self.sums[operands], most, UNKNOWN)
             first = np.where(labels == UNKNOWN, np.iinfo(int).max, labels).min(axis=1)
@@ -111,12 +120,12 @@ class _Labels:
             self.put(self.start[k] + np.arange(nest.size), labels)
 
 
-class _Different(Exception):  # noqa: N818  no error
-    """The samples are not computed alike."""
+class _Different(Exception):  # noqa: N818  `vectorize` catches it
+    """Raised if the samples are not computed alike."""
 
 
 class _Separation:
-    """The nests of a lifted program divided: what no sample changes, one sample, what follows the sums."""
+    """The nests of a program in three parts: the same for all samples, of one sample, after the sums."""
 
     def __init__(self, program: LoopProgram, labels: _Labels, m: int, numpy: Any) -> None:
         self.program, self.labels, self.m, self.np = program, labels, m, numpy
@@ -125,12 +134,12 @@ class _Separation:
         self.columns: dict[bytes, int] = {}
         self.data: list[Any] = []
         total = len(labels.most)
-        self.space = numpy.full(total, -1)  # of each node: where it is now, and its number there
+        self.space = numpy.full(total, -1)  # of each node: its new space, and its index there
         self.number = numpy.full(total, -1)
         self.sample = numpy.full(total, -1)
 
-    def put_leaves(self) -> Any:
-        """Tell the leaves of all from those of one sample, which become columns of the data."""
+    def put_leaves(self) -> Integers:
+        """Make leaves of one sample columns of the data; return these leaves, samples by columns."""
         np, m, first = self.np, self.m, self.labels.start[-1]
         own = self.labels.own(len(self.program.nests))
         self.space[first:], self.number[first:] = PARAMETER, np.arange(len(own))
@@ -141,9 +150,11 @@ class _Separation:
         self.space[first + found], self.number[first + found] = ARGUMENT, np.arange(found.shape[1])
         self.sample[first + found] = np.arange(m)[:, None]
         self.data = [np.zeros(m) for _ in range(found.shape[1])]
-        return self.program.leaves[found]
+        leaves: Integers = self.program.leaves[found]
+        return leaves
 
     def run(self) -> VectorizedBatch:
+        """Divide all nests; return the program of one sample."""
         np, labels = self.np, self.labels
         leaves = self.put_leaves()
         for k, nest in enumerate(self.program.nests):
@@ -155,7 +166,7 @@ class _Separation:
             self.put_sums(k, nest, members[sums & (own < 0)])
         totals: list[tuple[int, int]] = []
         each: dict[tuple[int, int], int] = {}
-        order: list[tuple[int, int]] = []  # of an output: the sample, or −1, and the place
+        order: list[tuple[int, int]] = []  # of each output: the sample, or -1, and the place
         for space, number in self.program.outputs:
             sample = -1
             if space == PARAMETER or space >= NESTS:
@@ -171,16 +182,16 @@ class _Separation:
         program = LoopProgram(self.nests, self.program.leaves, self.constants, totals, [*each])
         return VectorizedBatch(program, data, leaves, np.array(places))
 
-    def add(self, nest: LoopNest, nodes: Any, samples: Any = None) -> None:
-        """Keep a nest, which stands for the nodes; or for those of each sample, a row of nodes for each."""
+    def add(self, nest: LoopNest, nodes: Integers, samples: Integers | None = None) -> None:
+        """Add a nest for these nodes; with `samples`, `nodes` has a row for each sample."""
         self.nests.append(nest)
         self.space[nodes] = NESTS + len(self.nests) - 1
         self.number[nodes] = self.np.arange(nest.size)
         if samples is not None:
             self.sample[nodes] = samples
 
-    def moved(self, slot: Access, index: Any, samples: Any = None) -> Access:
-        """Where operands are now: those of fixed nodes, or of samples, which the first axis counts."""
+    def moved(self, slot: Access, index: Integers, samples: Integers | None = None) -> Access:
+        """Return where operands are now; with `samples`, the first axis of `index` counts the samples."""
         np = self.np
         if slot.space in (ARGUMENT, CONSTANT):
             return Access(slot.space, index)
@@ -196,8 +207,8 @@ class _Separation:
             raise _Different
         return Access(int(spaces[0]), self.number[nodes])
 
-    def put_plain(self, k: int, nest: LoopNest, members: Any, after: bool) -> None:
-        """Nodes that are no part of a sample, nor a sum over them."""
+    def put_plain(self, k: int, nest: LoopNest, members: Integers, after: bool) -> None:
+        """Add a nest of nodes that belong to no sample and do not sum over samples."""
         if len(members):
             new = LoopNest(nest.op, len(members), nest.name, after=after, written=nest.written)
             new.operands = [self.moved(slot, slot.index[members]) for slot in nest.operands]
@@ -211,14 +222,15 @@ class _Separation:
             ]
             self.add(new, self.labels.start[k] + members)
 
-    def put_samples(self, k: int, nest: LoopNest, members: Any, own: Any) -> None:
+    def put_samples(self, k: int, nest: LoopNest, members: Integers, own: Integers) -> None:
+        """Add a nest of one sample for the nodes of all samples; `own` is the sample of each."""
         np, m = self.np, self.m
         if not len(members):
             return
         order = np.argsort(own, kind="stable")
         if len(members) % m or (own[order].reshape(m, -1) != np.arange(m)[:, None]).any():
             raise _Different
-        # The nodes of a sample, and their terms, come in one order: loops are numbered by what they read.
+        # Nodes and terms stand in the same order in each sample: nests are sorted by their operands.
         nodes = members[order].reshape(m, -1)
         labels = np.arange(m)[:, None, None]
         new = LoopNest(nest.op, nodes.shape[1], nest.name, varies=True, written=nest.written)
@@ -230,8 +242,8 @@ class _Separation:
             )
         self.add(new, self.labels.start[k] + nodes, np.arange(m)[:, None])
 
-    def put_sums(self, k: int, nest: LoopNest, members: Any) -> None:
-        """Sums over the samples: what is summed is a result of each, and the sums are read after them."""
+    def put_sums(self, k: int, nest: LoopNest, members: Integers) -> None:
+        """Add nests for sums over samples: each sample computes its share, nests after them read the sum."""
         if not len(members):
             return
         np, m, labels = self.np, self.m, self.labels
@@ -281,7 +293,7 @@ class _Separation:
             self.add(new, mine)
 
     def factors(self, run: ProductTerms) -> list[Access]:
-        """The factors of a run, of which those that are leaves of all come before those of one sample."""
+        """Return the factors of terms, with leaves of all samples before those of one."""
         np = self.np
         places = [k for k, slot in enumerate(run.factors) if slot.space == PARAMETER]
         if len(places) < 2 or not run.commutes():
@@ -297,8 +309,8 @@ class _Separation:
             factors[k] = Access(PARAMETER, numbers)
         return factors
 
-    def of_one(self, coefficient: Any, factors: list[Access]) -> ProductTerms:
-        """The run of one sample; coefficients that differ are data."""
+    def of_one(self, coefficient: Floats | None, factors: list[Access]) -> ProductTerms:
+        """Return the terms of one sample; coefficients that differ between samples become data."""
         slots = [self.alike(slot) for slot in factors]
         if coefficient is not None:
             if (coefficient == coefficient[0]).all():
@@ -309,7 +321,7 @@ class _Separation:
         return ProductTerms(coefficient, slots, slots[0].index.shape[1] if slots else 1)
 
     def alike(self, slot: Access) -> Access:
-        """The operand of one sample, the same for all; constants may differ, which makes them data."""
+        """Return the operand of one sample; constants that differ between samples become data."""
         index = slot.index
         if slot.space == CONSTANT:
             values = self.program.constants[index]
@@ -320,8 +332,8 @@ class _Separation:
             raise _Different
         return Access(slot.space, index[0])
 
-    def column(self, values: Any) -> Access:
-        """Numbers that differ from sample to sample, as arguments."""
+    def column(self, values: Floats) -> Access:
+        """Add numbers that differ from sample to sample to the data; return where they are."""
         np = self.np
         number = np.empty(values.shape[1:], int)
         for place in np.ndindex(*values.shape[1:]):
@@ -335,7 +347,7 @@ class _Separation:
 
 
 def vectorize(program: LoopProgram, numpy: Any) -> VectorizedBatch | None:
-    """A recorded batch as a program of one sample.
+    """Return a recorded batch as a program of one sample.
 
     None if no samples are found, or if they are not computed alike.
     """
@@ -351,7 +363,7 @@ def vectorize(program: LoopProgram, numpy: Any) -> VectorizedBatch | None:
     best: VectorizedBatch | None = None
     for m, found in sorted(candidates.items(), key=lambda item: -sum(size for size, _, _ in item[1])):
         _, _, run = max(found, key=lambda entry: (len(entry[2].factors), entry[1]))
-        for rows in (1, None):  # one of the sums, or all, if parts of a sample have nothing else in common
+        for rows in (1, None):  # one sum may do; parts of a sample with nothing else in common need all
             recorded = _of_samples(program, start, m, run, rows, np)
             if recorded is not None:
                 break
@@ -360,14 +372,14 @@ def vectorize(program: LoopProgram, numpy: Any) -> VectorizedBatch | None:
         if best is None or recorded.leaves.size < best.leaves.size:
             best = recorded
         if not best.leaves.size:
-            break  # else the neurons of a layer may have been taken for samples, with leaves of their own
+            break  # with leaves of their own, the samples may be neurons of a layer: try other sums
     return best
 
 
 def _of_samples(
-    program: LoopProgram, start: Any, m: int, run: ProductTerms, rows: int | None, np: Any
+    program: LoopProgram, start: Integers, m: int, run: ProductTerms, rows: int | None, np: Any
 ) -> VectorizedBatch | None:
-    """The separation that begins with the terms of a run, of its first rows, as those of m samples."""
+    """Return the batch if the terms of a run, in its first rows, are those of m samples."""
     labels = _Labels(program, start, np)
     for slot in run.factors:
         if slot.space >= NESTS:

@@ -91,7 +91,7 @@ class NumpyKernel:
 
     def _sums_of_inputs(self, x: NDArray[np.float64], w: Sequence[float], times: int) -> NDArray[np.float64]:
         """Return the sums of outputs that are inputs themselves; leaves and constants count `times`."""
-        values = {PARAMETER: w, CONSTANT: self.program.constants}
+        values: dict[int, Any] = {PARAMETER: w, CONSTANT: self.program.constants}
         numbers = [x[k].sum() if s == ARGUMENT else values[s][k] * times for s, k in self._inputs]
         array: NDArray[np.float64] = self.np.array(numbers, dtype=float)
         return array
