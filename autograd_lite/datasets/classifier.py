@@ -63,8 +63,8 @@ class Classifier:
     def loss(self, scores: list[Value], label: int) -> Value:
         """Return −log of the probability of the class `label`.
 
-        The formula is that of the cross-entropy, or for a single score of the log loss (document 001,
-        equation 1; document 000, equation 3).
+        That is the cross-entropy (document 001, equation 1), or for a single score the log loss (document
+        000, equation 3).
         """
         loss = cross_entropy(scores, label) if len(scores) > 1 else log_loss_from_scores(scores[0], label)
         return cast(Value, loss)

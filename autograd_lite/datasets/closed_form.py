@@ -42,9 +42,9 @@ def closed_form(network: MLP, examples: Examples) -> Vector:
     """Return the derivatives of the summed loss, in the order of the network's parameters.
 
     A layer takes x and gives the scores y = W·x + b; G is ∂loss/∂y. At the last layer G = P − onehot(label)
-    (document 001, equation 5), for a single score G = ŷ − label (document 000, equation 9). In each layer
-    dW = G·xᵀ (document 001, equation 8) and db = G (equation 2). For the layer below
-    G = (Wᵀ·G) ⊙ φ′(y) (equation 11, at any depth equation 13).
+    (document 001, equation 5), or for a single score G = ŷ − label (document 000, equation 9). In each layer
+    dW = G·xᵀ (document 001, equation 8) and db = G (document 001, equation 2). For the layer below, at any
+    depth, G = (Wᵀ·G) ⊙ φ′(y) (document 001, equations 11 and 13).
     """
     W = [[[w.data for w in neuron.w] for neuron in layer.neurons] for layer in network.layers]
     b = [[0.0 if neuron.b is None else neuron.b.data for neuron in layer.neurons] for layer in network.layers]

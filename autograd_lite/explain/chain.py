@@ -64,7 +64,7 @@ class Step:
         return found[self.operand]
 
     def reads_in(self, paths: int, nodes: int) -> bool:
-        """Return whether the formula sums up at most so many paths, over at most so many nodes."""
+        """Return whether the formula sums up at most `paths` paths over at most `nodes` nodes."""
         return self.paths <= paths and len(self._nodes) <= nodes
 
     def written(self, notation: Notation, namer: Namer) -> Printed:

@@ -23,7 +23,7 @@ from autograd_lite.notation.reader import Reader
 from autograd_lite.notation.writing import TEXT
 from autograd_lite.transforms.pytrees import flatten
 
-_LARGEST = 2000  # the most local partials on the paths among which a slip is searched for
+_LARGEST = 2000  # the search for a slip takes at most this many local partials on the paths
 _LISTED, _DEFINED = 5, 3  # the most partials that are listed, and names that are defined
 
 # Slips at every local partial p of a row: how rare the slip is, what replaces p, and its words.

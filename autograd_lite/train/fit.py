@@ -66,10 +66,10 @@ def fit(
     always uses the engine. A program is used only if it agrees with the engine on the first and on the last
     example. `History.form` says what ran.
 
-    Raises `ValueError` if there are no examples, or not one target for each. Raises `FloatingPointError`,
-    with the epoch and the batch, as soon as the loss or a parameter would no longer be finite; the parameters
-    are then those before that batch. Errors raised by the model or the loss carry the epoch and batch as a
-    note (document 000, equation 10).
+    Raises `ValueError` if there are no examples, or if examples and targets differ in number. Raises
+    `FloatingPointError`, with the epoch and the batch, as soon as the loss or a parameter would no longer be
+    finite; the parameters are then those before that batch. Errors raised by the model or the loss carry the
+    epoch and batch as a note (document 000, equation 10).
 
     >>> from autograd_lite import GradientDescent
     >>> from autograd_lite.nn import MLP
