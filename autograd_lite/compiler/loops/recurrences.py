@@ -177,7 +177,7 @@ class _Recurrence:
     def write_steps(self) -> bool:
         """Write stretches as loops, the rest one by one; return False if the rest is too long."""
         at, end = 0, len(self.order)
-        for first, period, steps in self.repeats():
+        for first, period, steps in _repeats(self.kinds(NEAR), self.kinds(1), self.np):
             if first < at:
                 steps -= -(-(at - first) // period)
                 first += -(-(at - first) // period) * period
@@ -210,53 +210,6 @@ class _Recurrence:
             kinds.append(known.setdefault((graph.ops[i], self.varies[i], *reads), len(known)))
         found: Integers = self.np.array(kinds, dtype=self.np.int64)
         return found
-
-    def periods(self, kinds: Integers) -> set[int]:
-        """Return the distances at which sequences of operations are most often followed by the same ones."""
-        np, length, found = self.np, 1, set[int]()
-        windows = np.random.default_rng(0).integers(1, 2**62, int(kinds.max()) + 1)[kinds]
-        while 4 * length < len(kinds) and length < 2 * LONGEST_PERIOD:
-            windows = windows[:-length] * 0x1E3779B97F4A7C15 + windows[length:]
-            length *= 2
-            order = np.argsort(windows, kind="stable")
-            apart = np.diff(order)[windows[order][1:] == windows[order][:-1]]
-            distances, often = np.unique(apart, return_counts=True)
-            found |= {*distances[np.argsort(-often, kind="stable")[:PERIODS]].tolist()}
-        return {period for period in found if period <= LONGEST_PERIOD}
-
-    def repeats(self) -> list[tuple[int, int, int]]:
-        """Return first position, period and number of blocks for each stretch of alike operations."""
-        np, kinds = self.np, self.kinds(NEAR)
-        n = len(kinds)
-        if n < FEWEST:
-            return []
-        found = []
-        for period in self.periods(kinds):
-            differs = np.flatnonzero(kinds[:-period] != kinds[period:])
-            bounds = np.concatenate([[-1], differs, [n - period]])
-            lengths = np.diff(bounds) - 1
-            for k in np.flatnonzero(lengths >= (FEWEST - 1) * period).tolist():
-                found.append((int(bounds[k]) + 1, int(bounds[k + 1]) + period, period))
-        kept: list[tuple[int, int, int]] = []
-        for first, end, period in sorted(
-            found, key=lambda each: (-((each[1] - each[0]) // each[2] * each[2]), each[2])
-        ):
-            if all(first >= other_end or end <= other for other, other_end, _ in kept):
-                kept.append((first, end, period))
-        kept.sort()
-        # Extend the stretches: their first blocks may read nearer operations than the later ones.
-        kinds = self.kinds(1)
-        blocks, before = [], 0
-        for (first, end, period), (after, _, _) in zip(kept, [*kept[1:], (n, n, 0)], strict=True):
-            differs = (
-                np.flatnonzero(kinds[before : after - period] != kinds[before + period : after]) + before
-            )
-            k = int(np.searchsorted(differs, first))
-            first = int(differs[k - 1]) + 1 if k else before
-            end = int(differs[k]) + period if k < len(differs) else after
-            blocks.append((first, period, (end - first) // period))
-            before = end
-        return blocks
 
     def stretch(self, first: int, period: int, steps: int, at: int) -> _Stretch | None:
         """Return the longest run of these blocks that read alike, if it is long enough."""
@@ -360,28 +313,77 @@ class _Recurrence:
         elif op is table.dot:
             half = len(operands) // 2
             pairs = [[x, w] for w, x in zip(operands[:half], operands[half:], strict=False)]
-            nest.products = self.terms([*pairs, *[[b] for b in operands[2 * half :]]])
+            nest.products = _terms([*pairs, *[[b] for b in operands[2 * half :]]], self.np)
         else:
-            nest.products = self.terms([[x] for x in operands])
+            nest.products = _terms([[x] for x in operands], self.np)
             if op in (table.neg, table.sub):
                 nest.products[-1].coefficient = self.np.full((size, 1), -1.0)
         return nest
 
-    def terms(self, terms: list[list[Access]]) -> list[ProductTerms]:
-        """Return terms of a sum; many terms with factors from the same spaces are put together."""
-        if len(terms) <= FEWEST:
-            return [ProductTerms(None, factors, 1) for factors in terms]
-        kinds: dict[tuple[int, ...], list[list[Access]]] = {}
-        for factors in terms:
-            kinds.setdefault(tuple([x.space for x in factors]), []).append(factors)
-        return [
-            ProductTerms(
-                None,
-                [
-                    Access(space, self.np.concatenate([factors[f].index for factors in several], axis=1))
-                    for f, space in enumerate(spaces)
-                ],
-                len(several),
-            )
-            for spaces, several in kinds.items()
-        ]
+
+def _periods(kinds: Integers, np: Any) -> set[int]:
+    """Return the distances at which sequences of operations are most often followed by the same ones."""
+    length, found = 1, set[int]()
+    windows = np.random.default_rng(0).integers(1, 2**62, int(kinds.max()) + 1)[kinds]
+    while 4 * length < len(kinds) and length < 2 * LONGEST_PERIOD:
+        windows = windows[:-length] * 0x1E3779B97F4A7C15 + windows[length:]
+        length *= 2
+        order = np.argsort(windows, kind="stable")
+        apart = np.diff(order)[windows[order][1:] == windows[order][:-1]]
+        distances, often = np.unique(apart, return_counts=True)
+        found |= {*distances[np.argsort(-often, kind="stable")[:PERIODS]].tolist()}
+    return {period for period in found if period <= LONGEST_PERIOD}
+
+
+def _repeats(kinds: Integers, wide: Integers, np: Any) -> list[tuple[int, int, int]]:
+    """Return first position, period and number of blocks for each stretch of alike operations.
+
+    Operations of equal `kinds` are alike. `wide` kinds ignore distances; they extend stretches at both ends.
+    """
+    n = len(kinds)
+    if n < FEWEST:
+        return []
+    found = []
+    for period in _periods(kinds, np):
+        differs = np.flatnonzero(kinds[:-period] != kinds[period:])
+        bounds = np.concatenate([[-1], differs, [n - period]])
+        lengths = np.diff(bounds) - 1
+        for k in np.flatnonzero(lengths >= (FEWEST - 1) * period).tolist():
+            found.append((int(bounds[k]) + 1, int(bounds[k + 1]) + period, period))
+    kept: list[tuple[int, int, int]] = []
+    for first, end, period in sorted(
+        found, key=lambda each: (-((each[1] - each[0]) // each[2] * each[2]), each[2])
+    ):
+        if all(first >= other_end or end <= other for other, other_end, _ in kept):
+            kept.append((first, end, period))
+    kept.sort()
+    # Extend the stretches: their first blocks may read nearer operations than the later ones.
+    blocks, before = [], 0
+    for (first, end, period), (after, _, _) in zip(kept, [*kept[1:], (n, n, 0)], strict=True):
+        differs = np.flatnonzero(wide[before : after - period] != wide[before + period : after]) + before
+        k = int(np.searchsorted(differs, first))
+        first = int(differs[k - 1]) + 1 if k else before
+        end = int(differs[k]) + period if k < len(differs) else after
+        blocks.append((first, period, (end - first) // period))
+        before = end
+    return blocks
+
+
+def _terms(terms: list[list[Access]], np: Any) -> list[ProductTerms]:
+    """Return terms of a sum; many terms with factors from the same spaces are put together."""
+    if len(terms) <= FEWEST:
+        return [ProductTerms(None, factors, 1) for factors in terms]
+    kinds: dict[tuple[int, ...], list[list[Access]]] = {}
+    for factors in terms:
+        kinds.setdefault(tuple([x.space for x in factors]), []).append(factors)
+    return [
+        ProductTerms(
+            None,
+            [
+                Access(space, np.concatenate([factors[f].index for factors in several], axis=1))
+                for f, space in enumerate(spaces)
+            ],
+            len(several),
+        )
+        for spaces, several in kinds.items()
+    ]
