@@ -201,7 +201,7 @@ DEMO = (2, 16, 16, 1)
 
 BY_HAND = """
 #define H 16
-void step(long m, const double *x, const double *y, double *w, double lr)
+void program(long m, const double *x, const double *y, double *w, double lr)
 {
     double *W1 = w, *b1 = W1 + 2 * H, *W2 = b1 + H, *b2 = W2 + H * H, *W3 = b2 + H, *b3 = W3 + H;
     double g[H * H + 5 * H + 1] = {0};
@@ -258,8 +258,8 @@ def by_hand_c() -> dict[str, float]:
     X, y = _arrays(1)
     w = np.random.default_rng(0).normal(size=337) * 0.3
     pointers = [ctypes.c_void_p(a.ctypes.data) for a in (X, y, w)]
-    library.step.argtypes = [ctypes.c_long, *[ctypes.c_void_p] * 3, ctypes.c_double]
-    return timed(lambda: library.step(len(X), *pointers, LR))
+    library.program.argtypes = [ctypes.c_long, *[ctypes.c_void_p] * 3, ctypes.c_double]
+    return timed(lambda: library.program(len(X), *pointers, LR))
 
 
 def by_hand_numpy() -> dict[str, float]:
