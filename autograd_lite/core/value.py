@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import compress
 from typing import Any, SupportsIndex, TypeAlias
 
@@ -22,7 +23,7 @@ from autograd_lite.core.primitive import Operands, Primitive, Scalar
 Operand: TypeAlias = "Value | float"
 
 _traversal = threading.RLock()  # the marks and adjoints of nodes serve one traversal at a time
-if hasattr(os, "register_at_fork"):  # a forked child must not inherit a lock held by a thread that it lacks
+with suppress(AttributeError):  # Windows has no fork; elsewhere no child may inherit a lock that is held
     os.register_at_fork(
         before=_traversal.acquire, after_in_parent=_traversal.release, after_in_child=_traversal.release
     )
