@@ -82,6 +82,26 @@ def numpy_text(program: LoopProgram, numpy: ModuleType) -> NumpyText:
     return NumpyText(f"{text}\n\nfunctions = block, parts\n", writer.bound, parts, {*fixed})
 
 
+def _same(numbers: NDArray[np.float64]) -> str | None:
+    """Return the one finite number that all of these are; None if they differ."""
+    number = float(numbers.flat[0])
+    if not math.isfinite(number) or not (numbers == number).all():
+        return None
+    return in_parentheses(repr(number))
+
+
+def _whole(nest: LoopNest, operands: Sequence[Operand]) -> bool:
+    """Return whether an expression of these operands has all rows and columns, and one is an array."""
+    rows = any(operand.rows == nest.rows for operand in operands)
+    columns = not nest.varies or any(operand.varies for operand in operands)
+    return rows and columns and any(operand.text[0].isalpha() for operand in operands)
+
+
+def _broadcast(text: str, rows: int, varies: bool) -> str:
+    """Return an expression that is repeated for all rows and columns."""
+    return f"np.broadcast_to({text}, {f'({rows}, m)' if varies else rows})"
+
+
 class _Writer:
     """Writes nests as expressions; it keeps the names that they use.
 
@@ -137,29 +157,12 @@ class _Writer:
         """Return the first term of an operand; a constant is written out if `inline`."""
         space, index = access.space, access.index[:, 0]
         if space == CONSTANT and inline:
-            number = self.same(self.program.constants[index])
+            number = _same(self.program.constants[index])
             if number is not None:
                 return Operand(number, 1, False)
         text, n = self.rows(space, index)
         moves = self.program.varies(space)
         return Operand(text if moves or not varies else f"{text}[:, None]", n, moves)
-
-    def same(self, numbers: NDArray[np.float64]) -> str | None:
-        """Return the one finite number that all of these are; None if they differ."""
-        number = float(numbers.flat[0])
-        if not math.isfinite(number) or not (numbers == number).all():
-            return None
-        return in_parentheses(repr(number))
-
-    def whole(self, nest: LoopNest, operands: Sequence[Operand]) -> bool:
-        """Return whether an expression of these operands has all rows and columns, and one is an array."""
-        rows = any(operand.rows == nest.rows for operand in operands)
-        columns = not nest.varies or any(operand.varies for operand in operands)
-        return rows and columns and any(operand.text[0].isalpha() for operand in operands)
-
-    def broadcast(self, text: str, rows: int, varies: bool) -> str:
-        """Return an expression that is repeated for all rows and columns."""
-        return f"np.broadcast_to({text}, {f'({rows}, m)' if varies else rows})"
 
     # --- Nests
 
@@ -172,13 +175,13 @@ class _Writer:
             template, texts = ARRAY.template(nest.op), [operand.text for operand in operands]
             variadic = template.endswith("({})")
             text = template.format(", ".join(texts)) if variadic else template.format(*texts)
-            whole = self.whole(nest, operands)
+            whole = _whole(nest, operands)
         else:
             sums = [self.terms(terms, nest) for terms in nest.products]
             if not nest.ordered:  # a matrix product comes first: it has all rows and columns
                 sums.sort(key=lambda found: not found[1])
             text, whole = self.chain("+", [text for text, _ in sums]), any(whole for _, whole in sums)
-        return text if whole else self.broadcast(text, nest.rows, nest.varies)
+        return text if whole else _broadcast(text, nest.rows, nest.varies)
 
     def result(self, nest: LoopNest) -> str:
         """Return the expression of a nest, its first results copied from others where it starts with some."""
@@ -192,7 +195,7 @@ class _Writer:
         operand, rows = self.operand(access, varies), len(access.index)
         if operand.rows == rows and operand.varies == varies and operand.text[0].isalpha():
             return operand.text
-        return self.broadcast(operand.text, rows, varies)
+        return _broadcast(operand.text, rows, varies)
 
     def by_steps(self, group: list[int]) -> list[str]:
         """Return the lines of nests that run together step by step: each fills an array of its own."""
@@ -236,7 +239,7 @@ class _Writer:
         """Return the sum of terms of one shape."""
         if not terms.factors:
             numbers = self.np.ones(nest.rows) if terms.coefficient is None else terms.coefficient.sum(1)
-            number = self.same(numbers)
+            number = _same(numbers)
             if number is not None:
                 return number, False
             return self.bind(numbers[:, None] if nest.varies else numbers), not nest.varies
@@ -259,13 +262,13 @@ class _Writer:
             terms.coefficient,
         )
         if coefficient is not None:
-            number = self.same(coefficient)
+            number = _same(coefficient)
             if number is not None:
                 operands.insert(0, Operand(number, 1, False))
             else:
                 name = self.bind(coefficient if nest.varies else coefficient[:, 0])
                 operands.insert(0, Operand(name, nest.rows, False))
-        return self.chain("*", [operand.text for operand in operands]), self.whole(nest, operands)
+        return self.chain("*", [operand.text for operand in operands]), _whole(nest, operands)
 
     def matrix_product(self, terms: ProductTerms, fixed: list[Access], moving: Access, nest: LoopNest) -> str:
         """Return a matrix of weights or coefficients times results that vary, the same for all nodes."""
