@@ -18,7 +18,8 @@ collect_ignore = ["benchmarks"]  # timings, not tests: python -m tests.benchmark
 
 # No deadline: the two cores of a CI machine are shared, and a slow example is no wrong one.
 settings.register_profile("fixed", deadline=None, derandomize=True)
-settings.register_profile("exploring", deadline=None, print_blob=True)
+# Where CI is set, hypothesis would be fixed by itself.
+settings.register_profile("exploring", deadline=None, print_blob=True, derandomize=False)
 settings.load_profile("exploring" if EXPLORE else "fixed")
 
 _pytest_approx = pytest.approx
