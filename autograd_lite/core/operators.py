@@ -6,6 +6,7 @@ Each operation is one line: it hands its row of the table to `recording.py`. No 
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn, cast
@@ -81,7 +82,35 @@ class Operators(Traceable):
 
     conjugate = __pos__  # NumPy's variance asks for it
 
-    # --- Functions
+    # --- Functions: each row of the table that makes sense for one value, under the row's name
+
+    def add(self, other: Operand) -> Value:
+        """self + other."""
+        return rules.add(self, other)  # type: ignore[no-any-return]
+
+    def sub(self, other: Operand) -> Value:
+        """self − other."""
+        return rules.sub(self, other)  # type: ignore[no-any-return]
+
+    def mul(self, other: Operand) -> Value:
+        """self · other."""
+        return rules.mul(self, other)  # type: ignore[no-any-return]
+
+    def div(self, other: Operand) -> Value:
+        """self / other."""
+        return rules.div(self, other)  # type: ignore[no-any-return]
+
+    def neg(self) -> Value:
+        """−x."""
+        return unary(rules.neg, self)
+
+    def pow(self, other: Operand) -> Value:
+        """self to the power other."""
+        return rules.pow(self, other)  # type: ignore[no-any-return]
+
+    def abs(self) -> Value:
+        """|x|."""
+        return unary(rules.abs, self)
 
     def exp(self) -> Value:
         """eˣ."""
@@ -110,6 +139,10 @@ class Operators(Traceable):
     def sqrt(self) -> Value:
         """√x."""
         return unary(rules.sqrt, self)
+
+    def rsqrt(self) -> Value:
+        """1/√x."""
+        return unary(rules.rsqrt, self)
 
     def cbrt(self) -> Value:
         """The cube root, also of a negative number."""
@@ -159,6 +192,10 @@ class Operators(Traceable):
         """The hyperbolic tangent."""
         return unary(rules.tanh, self)
 
+    def sech(self) -> Value:
+        """1 / cosh x, without overflow."""
+        return unary(rules.sech, self)
+
     def asinh(self) -> Value:
         """The inverse hyperbolic sine."""
         return unary(rules.asinh, self)
@@ -171,6 +208,14 @@ class Operators(Traceable):
         """The inverse hyperbolic tangent."""
         return unary(rules.atanh, self)
 
+    def erf(self) -> Value:
+        """The error function."""
+        return unary(rules.erf, self)
+
+    def erfc(self) -> Value:
+        """1 − erf x, exact where erf is near 1."""
+        return unary(rules.erfc, self)
+
     def sigmoid(self) -> Value:
         """σ(x) = 1 / (1 + e⁻ˣ)."""
         return unary(rules.sigmoid, self)
@@ -179,9 +224,33 @@ class Operators(Traceable):
         """max(x, 0)."""
         return unary(rules.relu, self)
 
+    def leaky_relu(self, slope: Operand = 0.01) -> Value:
+        """x for x > 0, otherwise slope · x."""
+        return rules.leaky_relu(self, slope)  # type: ignore[no-any-return]
+
     def softplus(self) -> Value:
         """log(1 + eˣ), without overflow."""
         return unary(rules.softplus, self)
+
+    def silu(self) -> Value:
+        """x · σ(x)."""
+        return unary(rules.silu, self)
+
+    def gelu(self) -> Value:
+        """x · Φ(x), where Φ is the normal distribution function."""
+        return unary(rules.gelu, self)
+
+    def sign(self) -> Value:
+        """−1, 0 or 1."""
+        return unary(rules.sign, self)
+
+    def heaviside(self) -> Value:
+        """1 for x > 0, else 0."""
+        return unary(rules.heaviside, self)
+
+    def clip(self, low: Operand = -math.inf, high: Operand = math.inf) -> Value:
+        """x kept between two bounds."""
+        return rules.clip(self, low, high)  # type: ignore[no-any-return]
 
     def atan2(self, other: Operand) -> Value:
         """The angle of the point (other, self), in radians."""
@@ -198,6 +267,8 @@ class Operators(Traceable):
     def minimum(self, other: Operand) -> Value:
         """The lesser of self and other."""
         return rules.minimum(self, other)  # type: ignore[no-any-return]
+
+    max, min = maximum, minimum
 
     # NumPy calls these names on the entries of an array of Values.
     arcsin, arccos, arctan, arctan2 = asin, acos, atan, atan2
@@ -240,7 +311,11 @@ class Operators(Traceable):
 
     __float__ = __int__ = __complex__ = __trunc__ = __floor__ = __ceil__ = _not_a_number
 
-    # --- micrograd's names
+    # --- Names of other engines
+
+    def item(self) -> float:
+        """Return ``data``, the number itself, as in PyTorch and NumPy."""
+        return self.data  # type: ignore[attr-defined,no-any-return]
 
     @property
     def _prev(self) -> tuple[Value, ...]:

@@ -97,28 +97,11 @@ def test_signs():
     assert abs(x).data == 2.0
 
 
-# What NumPy's functions call on the elements of an object array, and micrograd has.
-METHODS = [
-    *("exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "cbrt", "square", "reciprocal"),
-    *(
-        "sin",
-        "cos",
-        "tan",
-        "asin",
-        "acos",
-        "atan",
-        "atan2",
-        "sinh",
-        "cosh",
-        "tanh",
-        "asinh",
-        "acosh",
-        "atanh",
-    ),
-    *("hypot", "sigmoid", "relu", "softplus", "maximum", "minimum"),
-]
+# A condition is not a value to call a method of.
+METHODS = [row.name for row in table.TABLE.values() if row.arity is not None and row is not table.where]
 ALIASES = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2"}
 ALIASES |= {"arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh"}
+ALIASES |= {"max": "maximum", "min": "minimum"}
 
 
 @pytest.mark.parametrize("name", [*METHODS, *ALIASES])
@@ -130,7 +113,7 @@ def test_method_is_its_row(name):
     assert node.primitive is row
     assert (node.data, node.partials) == (expected.data, expected.partials)
     assert all(x is y for x, y in zip(node.operands, values, strict=True))
-    if len(operands) == 2:
+    if len(operands) == 2:  # a number is as good as a Value
         assert getattr(values[0], name)(operands[1]).operands == operands
         with pytest.raises(
             TypeError, match=rf"^an operand of {row.name} must be a real number, got str 'a'$"
@@ -138,9 +121,21 @@ def test_method_is_its_row(name):
             getattr(values[0], name)("a")
 
 
+def test_methods_leave_out_what_their_rows_leave_out():
+    x = Value(-2.0)
+    assert x.leaky_relu().operands == (x, 0.01)
+    assert x.leaky_relu(slope=0.5).data == -1.0
+    assert (x.clip(-1.0).data, x.clip(high=-3.0).data, x.clip(-5.0, 5.0).data) == (-1.0, -3.0, -2.0)
+
+
 @pytest.mark.parametrize("name", [name for name in vars(Operators) if name in table.TABLE])
 def test_method_named_like_a_row_is_in_the_list_above(name):
     assert name in METHODS
+
+
+def test_item_is_the_number():
+    assert type(Value(2).item()) is float
+    assert Value(2.5).item() == 2.5
 
 
 # --- NumPy -----------------------------------------------------------------------------------------

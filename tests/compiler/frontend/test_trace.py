@@ -51,6 +51,7 @@ def test_derivatives_inside_do_not_confuse_their_variables():
         lambda x: float(x),
         lambda x: [1.0, 2.0][x],
         lambda x: x.data * 2.0,
+        lambda x: x.item() * 2.0,
         lambda x: x * 2.0 if f"{x:.1f}" else x,
         lambda x: round(x),
     ],
