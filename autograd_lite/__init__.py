@@ -83,7 +83,16 @@ from autograd_lite.explain import (
 from autograd_lite.explain.exercises import Exercise
 from autograd_lite.nn import losses as losses
 from autograd_lite.nn.layers import MLP, Layer, Neuron
-from autograd_lite.nn.losses import cross_entropy, half_squared_error, log_loss, log_loss_from_scores, softmax
+from autograd_lite.nn.losses import (
+    argmax,
+    cross_entropy,
+    half_squared_error,
+    log_loss,
+    log_loss_from_scores,
+    log_softmax,
+    mse_loss,
+    softmax,
+)
 from autograd_lite.nn.modules import Module
 from autograd_lite.notation.sympy import to_sympy
 from autograd_lite.notebook import autolabel, load_ipython_extension, unload_ipython_extension
@@ -101,12 +110,17 @@ from autograd_lite.pictures import (
     tree,
 )
 from autograd_lite.train import (
+    SGD,
     Adam,
+    AdamW,
+    CosineDecay,
     GradientDescent,
     History,
     Momentum,
     Optimizer,
     Result,
+    StepDecay,
+    WarmUp,
     fit,
     minimize,
 )
@@ -144,6 +158,8 @@ for _old, _new in _MOVED.items():
 
 __all__ = [
     "Adam",
+    "AdamW",
+    "CosineDecay",
     "Diagnosis",
     "Exercise",
     "Explanation",
@@ -163,14 +179,18 @@ __all__ = [
     "Primitive",
     "Program",
     "Result",
+    "SGD",
+    "StepDecay",
     "TraceError",
     "TraceTable",
     "Tree",
     "Value",
+    "WarmUp",
     "abs",
     "acos",
     "acosh",
     "add",
+    "argmax",
     "asin",
     "asinh",
     "atan",
@@ -214,11 +234,13 @@ __all__ = [
     "log2",
     "log_loss",
     "log_loss_from_scores",
+    "log_softmax",
     "logsumexp",
     "maximum",
     "mean",
     "minimize",
     "minimum",
+    "mse_loss",
     "mul",
     "neg",
     "no_grad",

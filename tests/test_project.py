@@ -29,14 +29,17 @@ MODULES = {
 
 # The default numbers of what is public: whoever leaves one out relies on it.
 DEFAULTS = {
-    "Adam": {"lr": 0.001, "betas": (0.9, 0.999), "eps": 1e-08},
+    "Adam": {"lr": 0.001, "betas": (0.9, 0.999), "eps": 1e-08, "weight_decay": 0.0},
+    "AdamW": {"lr": 0.001, "betas": (0.9, 0.999), "eps": 1e-08, "weight_decay": 0.01},
+    "CosineDecay": {"end": 0.0},
     "Exercise": {"digits": 4},
-    "GradientDescent": {"lr": 0.1},
+    "GradientDescent": {"lr": 0.1, "momentum": 0.0, "weight_decay": 0.0},
     "History": {"steps": 0, "seconds": 0.0},
     "Layer": {"bias": True, "nonlin": True},
     "MLP": {"bias": True},
-    "Momentum": {"lr": 0.1, "momentum": 0.9},
+    "Momentum": {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.0},
     "Neuron": {"bias": True, "nonlin": True, "outputs": 1},
+    "Optimizer": {"weight_decay": 0.0},
     "Picture.pipe": {"quiet": True},
     "Picture.render": {
         "view": False,
@@ -52,6 +55,8 @@ DEFAULTS = {
     "Program.descend": {"lr": 0.1, "steps": 1},
     "Program.descent": {"lr": 0.1},
     "Program.native": {"fastmath": False, "threads": 1},
+    "SGD": {"lr": 0.1, "momentum": 0.0, "weight_decay": 0.0},
+    "StepDecay": {"factor": 0.1},
     "Tree": {"max_lines": 100},
     "Value.backward": {"seed": 1.0},
     "draw": {"max_cards": 40, "partials": True, "legend": True},

@@ -35,6 +35,19 @@ def half_squared_error(predictions: Scalars, targets: Scalars, reduction: Reduct
     return 0.5 * _reduced([square(p - t) for p, t, _ in pairs], reduction, _examples(predictions))
 
 
+def mse_loss(predictions: Scalars, targets: Scalars, reduction: Reduction = "mean") -> Scalar:
+    """Return the mean squared error of predictions and targets of one shape, as PyTorch's `mse_loss` does.
+
+    The mean is over all numbers, and there is no half in front, unlike in `half_squared_error`, whose
+    gradients are those of the documents; shapes and errors are the same.
+
+    >>> mse_loss([0.5, 2.0], [1.0, 0.0])
+    2.125
+    """
+    pairs = _pairs(_plain(predictions), targets, ("predictions", "targets"))
+    return _reduced([square(p - t) for p, t, _ in pairs], reduction, len(pairs))
+
+
 def log_loss(probabilities: Scalars, targets: Scalars, reduction: Reduction = "sum") -> Scalar:
     """Return the log loss Σ −y log p − (1 − y) log(1 − p) of probabilities p for labels y from 0 to 1.
 
@@ -136,6 +149,46 @@ def softmax(scores: Iterable[Scalar]) -> list[Scalar]:
         raise ValueError("softmax of no scores is undefined: give it at least one")
     # Computed from the loss -log P_k. Its rule writes 1 - P_k as a sum, so no digits are lost.
     return [exp(-softmax_cross_entropy(operands, k)) for k in range(len(operands))]
+
+
+def log_softmax(scores: Iterable[Scalar]) -> list[Scalar]:
+    """Return log P_k of C scores, with P = `softmax` of them, as a list of C; exact where P_k is rounded to 0.
+
+    Raises `ValueError` if there are no scores.
+
+    >>> log_softmax([1000.0, 0.0])
+    [-0.0, -1000.0]
+    """
+    operands = list(scores)
+    if not operands:
+        raise ValueError("log_softmax of no scores is undefined: give it at least one")
+    return [-softmax_cross_entropy(operands, k) for k in range(len(operands))]
+
+
+def argmax(scores: Iterable[Scalar]) -> int:
+    """Return the place of the greatest of some numbers or Values, counted from 0; of equal ones the first.
+
+    With the scores of a model this is the class that it predicts. Raises `ValueError` if there are no
+    numbers.
+
+    >>> argmax([0.5, 2.0, -1.0])
+    1
+    """
+    numbers = list(scores)
+    if not numbers:
+        raise ValueError("argmax of no numbers is undefined: give it at least one")
+    return max(range(len(numbers)), key=numbers.__getitem__)
+
+
+LOSSES: dict[str, Callable[[Any, Any], Any]] = {  # the names that `fit` takes
+    "mse": mse_loss,
+    "half_squared_error": half_squared_error,
+    "cross_entropy": cross_entropy,
+    "log_loss": log_loss,
+    "log_loss_from_scores": log_loss_from_scores,
+    "bce": log_loss,
+    "bce_with_logits": log_loss_from_scores,
+}
 
 
 # --- Shapes and labels ------------------------------------------------------------------------------

@@ -6,6 +6,21 @@ Models, losses and data go in; parameters that have moved and the history of the
 
 from autograd_lite.train.fit import History, fit
 from autograd_lite.train.minimize import Result, minimize
-from autograd_lite.train.optimizers import Adam, GradientDescent, Momentum, Optimizer
+from autograd_lite.train.optimizers import SGD, Adam, AdamW, GradientDescent, Momentum, Optimizer
+from autograd_lite.train.schedules import CosineDecay, StepDecay, WarmUp
 
-__all__ = ["Adam", "GradientDescent", "History", "Momentum", "Optimizer", "Result", "fit", "minimize"]
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "CosineDecay",
+    "GradientDescent",
+    "History",
+    "Momentum",
+    "Optimizer",
+    "Result",
+    "StepDecay",
+    "WarmUp",
+    "fit",
+    "minimize",
+]

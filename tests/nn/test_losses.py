@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from mpmath import mpf
 
 from autograd_lite import Value, topological_order
-from autograd_lite.nn.losses import cross_entropy, half_squared_error, log_loss, log_loss_from_scores, softmax
+from autograd_lite.nn.losses import (
+    argmax,
+    cross_entropy,
+    half_squared_error,
+    log_loss,
+    log_loss_from_scores,
+    log_softmax,
+    mse_loss,
+    softmax,
+)
 
 DIGITS = 1500  # e^-1000 beside 1 takes 434, and the differences divide by 1e-500
 scores_of_any_size = st.floats(-1000.0, 1000.0)
@@ -300,3 +309,43 @@ def test_an_unknown_reduction(loss):
         loss(0.5, 1.0, "average")
     with pytest.raises(ValueError, match="reduction must be 'sum' or 'mean', got None"):
         cross_entropy([0.5, 0.5], 1, None)
+
+
+# --- The names of other libraries --------------------------------------------------------------------
+
+
+def test_mse_loss_is_the_mean_of_the_squares_over_all_numbers():
+    """As in PyTorch; `half_squared_error` divides by the number of rows alone, and by 2."""
+    rng = np.random.default_rng(0)
+    p, y = rng.normal(size=(4, 3)), rng.normal(size=(4, 3))
+    predictions = [[Value(x) for x in row] for row in p]
+    loss = mse_loss(predictions, y)
+    loss.backward()
+    assert loss.data == pytest.approx(np.mean((p - y) ** 2), rel=1e-15)
+    slopes = [[x.grad for x in row] for row in predictions]
+    assert np.array(slopes) == pytest.approx(2.0 * (p - y) / 12, rel=1e-14)
+    assert mse_loss(p, y, "sum") == pytest.approx(np.sum((p - y) ** 2), rel=1e-15)
+    assert mse_loss(3.0, 1.0) == 4.0
+    with pytest.raises(ValueError, match="predictions and targets differ in shape"):
+        mse_loss([1.0], [1.0, 2.0])
+
+
+@given(st.lists(scores_of_any_size, min_size=1, max_size=4))
+def test_log_softmax(scores):
+    with mpmath.workdps(DIGITS):
+        expected = [float(mpmath.log(p)) for p in softmax_of(*map(mpf, scores))]
+    assert log_softmax(scores) == close(expected)
+    values = [Value(f) for f in scores]
+    log_softmax(values)[0].backward()
+    p = softmax(scores)
+    slopes = [(k == 0) - p_k for k, p_k in enumerate(p)]  # ∂ log P_0 / ∂f_k
+    assert [x.grad for x in values] == pytest.approx(slopes, rel=1e-12, abs=1e-15)
+
+
+def test_argmax_is_the_first_of_the_greatest():
+    assert argmax([1.0, 3.0, 3.0]) == 1
+    assert argmax(np.array([-2.0, -1.0, -3.0])) == 1
+    assert argmax([Value(2.0), Value(1.0)]) == 0
+    for empty in (argmax, log_softmax):
+        with pytest.raises(ValueError, match=f"{empty.__name__} of no"):
+            empty([])

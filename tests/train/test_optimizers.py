@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import mpf
 
-from autograd_lite import Value
+from autograd_lite import Value, compile, sqrt
 from autograd_lite.nn import MLP
 from autograd_lite.nn.losses import log_loss_from_scores
-from autograd_lite.train import Adam, GradientDescent, Momentum, Optimizer, minimize
+from autograd_lite.train import SGD, Adam, AdamW, GradientDescent, Momentum, Optimizer, minimize
+from autograd_lite.train.optimizers import adam
+from autograd_lite.train.schedules import StepDecay
 
 slopes = st.floats(-1e3, 1e3)
 
@@ -80,9 +82,74 @@ def test_adam_is_algorithm_1(gradients):
     assert stepped(adam, x, gradients) == pytest.approx(expected, rel=1e-14, abs=1e-14)
 
 
+@given(st.lists(slopes, min_size=1, max_size=8))
+def test_adamw_is_pytorchs(gradients):
+    # torch.optim.AdamW: θ ← θ − γ λ θ, then Adam's step from there, in 40 digits.
+    with mpmath.workdps(40):
+        gamma, beta1, beta2, epsilon, decay = mpf(0.01), mpf(0.8), mpf(0.99), mpf(1e-8), mpf(0.3)
+        theta, m, v, expected = mpf(3.0), mpf(0), mpf(0), []
+        for t, g in enumerate(map(mpf, gradients), 1):
+            theta = theta - gamma * decay * theta
+            m = beta1 * m + (1 - beta1) * g
+            v = beta2 * v + (1 - beta2) * g**2
+            theta = theta - gamma * (m / (1 - beta1**t)) / (mpmath.sqrt(v / (1 - beta2**t)) + epsilon)
+            expected.append(float(theta))
+    x = Value(3.0)
+    adamw = AdamW([x], lr=0.01, betas=(0.8, 0.99), eps=1e-8, weight_decay=0.3)
+    assert stepped(adamw, x, gradients) == pytest.approx(expected, rel=1e-14, abs=1e-14)
+
+
+@pytest.mark.parametrize("kind", [SGD, Momentum, Adam])
+@given(gradients=st.lists(slopes, min_size=1, max_size=6))
+def test_weight_decay_is_a_penalty_in_the_loss(kind, gradients):
+    x, twin = Value(3.0), Value(3.0)
+    found, optimizer = stepped(kind([x], lr=0.1, weight_decay=0.25), x, gradients), kind([twin], lr=0.1)
+    for g, data in zip(gradients, found, strict=True):
+        twin.grad = 0.0
+        (twin * g + 0.125 * twin**2).backward()  # ½ λ x², so its gradient is λ x
+        optimizer.step()
+        assert data == pytest.approx(twin.data, rel=1e-12, abs=1e-12)
+
+
+def test_weight_decay_without_a_gradient_shrinks_the_weight():
+    for kind in (SGD, AdamW):
+        x = Value(2.0)
+        assert stepped(kind([x], lr=0.1, weight_decay=0.5), x, [0.0]) == [pytest.approx(1.9)]
+    with pytest.raises(ValueError, match=r"weight_decay must be at least 0 and finite, got -0\.1"):
+        AdamW([Value(1.0)], weight_decay=-0.1)
+
+
+def test_sgd_is_gradient_descent_with_momentum_on_request():
+    assert SGD is GradientDescent
+    x, y = Value(3.0), Value(3.0)
+    gradients = [5.0, -2.0, 1.0]
+    found = stepped(SGD([x], lr=0.1, momentum=0.9), x, gradients)
+    assert found == stepped(Momentum([y], lr=0.1), y, gradients)
+    assert found != stepped(SGD([x], lr=0.1), x, gradients)
+
+
+def test_the_rule_of_adam_can_be_traced():
+    numbers = (3.0, 0.5, 0.0, 0.0, 0.0, 0.1, 0.9, 0.999, 1e-8)
+    program = compile(lambda *x: adam(*x, sqrt=sqrt), *numbers)
+    assert program(*numbers) == pytest.approx(adam(*numbers), rel=1e-15)
+
+
+def test_an_optimizer_says_what_it_is():
+    x = Value(1.0)
+    optimizer = Adam([x], lr=0.25)
+    stepped(optimizer, x, [1.0, 1.0])
+    assert repr(optimizer) == "<Adam of 1 parameter: lr=0.25, 2 steps taken>"
+    schedule = StepDecay(0.5, every=3)
+    assert repr(SGD([x, Value(2.0)], schedule)) == (
+        "<GradientDescent of 2 parameters: lr=StepDecay(lr=0.5, every=3, factor=0.1), 0 steps taken>"
+    )
+
+
 def test_the_defaults_are_the_papers():
     x = Value(1.0)
-    assert (Adam([x]).lr, Adam([x]).betas, Adam([x]).eps) == (0.001, (0.9, 0.999), 1e-8)
+    for kind in (Adam, AdamW):
+        assert (kind([x]).lr, kind([x]).betas, kind([x]).eps) == (0.001, (0.9, 0.999), 1e-8)
+    assert (Adam([x]).weight_decay, AdamW([x]).decoupled) == (0.0, 0.01)
     assert (Momentum([x]).lr, Momentum([x]).momentum, GradientDescent([x]).lr) == (0.1, 0.9, 0.1)
 
 
@@ -132,7 +199,7 @@ def test_a_step_without_any_gradient_is_an_error():
         GradientDescent([Value(1.0)]).step()
 
 
-@pytest.mark.parametrize("kind", [GradientDescent, Momentum, Adam])
+@pytest.mark.parametrize("kind", [GradientDescent, Momentum, Adam, AdamW])
 @pytest.mark.parametrize("bad", [math.inf, -math.inf, math.nan])
 def test_a_step_to_nowhere_is_an_error_and_changes_nothing(kind, bad):
     x, y = Value(1.0, "x"), Value(2.0, "y")
