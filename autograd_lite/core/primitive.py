@@ -62,9 +62,9 @@ class Primitive:
     ``edges`` which derivative is chosen at kinks and at the ends of the domain. A row that ``masks`` selects
     one of its operands; the others contribute exactly zero, even where 0 · ∞ would be NaN.
 
-    ``template`` prints it in a compiled program, for each target that has the operation: "python", "array" or
-    "c". ``decomposition`` is its value in terms of other rows, with no branch but `where`, for all other
-    targets.
+    ``template`` prints it in a compiled program, for each target that has the operation: "python", "array",
+    "c" or "javascript". ``decomposition`` is its value in terms of other rows, with no branch but `where`,
+    for all other targets.
     """
 
     name: str

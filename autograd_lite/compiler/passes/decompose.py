@@ -27,7 +27,7 @@ def decompose(
 
 
 class Decomposer(Trace):
-    """Writes graphs into one ``graph``, in operations that a target ("python", "array" or "c") prints.
+    """Writes graphs into one ``graph``, in operations that a target, such as "c", prints.
 
     Any other row is replaced by its decomposition, which is decomposed in turn. A row without a decomposition
     stays whole: the printer calls it by name or refuses it.
@@ -97,6 +97,5 @@ def _rsqrt_without_errors(x: Scalar) -> Scalar:
 # Decompositions that suit one target better than the row's own.
 _FOR_TARGET: dict[tuple[Primitive, str], Callable[..., Scalar]] = {
     (table.sigmoid, "python"): _sigmoid_in_python,
-    (table.rsqrt, "array"): _rsqrt_without_errors,
-    (table.rsqrt, "c"): _rsqrt_without_errors,
+    **{(table.rsqrt, target): _rsqrt_without_errors for target in ("array", "c", "javascript")},
 }

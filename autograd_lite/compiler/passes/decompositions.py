@@ -70,8 +70,9 @@ from autograd_lite.core.rules import (
 )
 
 # --- Templates -------------------------------------------------------------------------------------
-# Operators look the same in all targets, and `math`, NumPy and C share the names of these functions.
+# Operators look the same in all targets; `math`, NumPy, C and JavaScript share the names of these functions.
 
+_TARGETS = "python", "array", "c", "javascript"
 for _row, _hole in (
     (add, "{0} + {1}"),
     (sub, "{0} - {1}"),
@@ -79,15 +80,19 @@ for _row, _hole in (
     (div, "{0} / {1}"),
     (neg, "-{0}"),
 ):
-    _row.template = dict.fromkeys(("python", "array", "c"), _hole)
+    _row.template = dict.fromkeys(_TARGETS, _hole)
 for _row in (
     pow, sqrt, cbrt, exp, expm1, log, log1p, log2, log10, sin, cos, tan, asin, acos, atan, atan2,
     sinh, cosh, tanh, asinh, acosh, atanh, hypot, erf, erfc,
 ):  # fmt: skip
     _holes = "({0}, {1})" if _row.arity == 2 else "({0})"
-    _row.template = dict.fromkeys(("python", "array", "c"), _row.name + _holes)
-abs.template = {"python": "fabs({0})", "array": "abs({0})", "c": "fabs({0})"}
-where.template = {"python": "{1} if {0} else {2}", "array": "where({0}, {1}, {2})", "c": "{0} ? {1} : {2}"}
+    _row.template = dict.fromkeys(_TARGETS, _row.name + _holes)
+abs.template = {"python": "fabs({0})", "array": "abs({0})", "c": "fabs({0})", "javascript": "abs({0})"}
+where.template = {
+    "python": "{1} if {0} else {2}",
+    "array": "where({0}, {1}, {2})",
+    **dict.fromkeys(("c", "javascript"), "{0} ? {1} : {2}"),
+}
 # For arrays, one function replaces a decomposition of several passes over the array.
 maximum.template = {"array": "maximum({0}, {1})"}
 minimum.template = {"array": "minimum({0}, {1})"}

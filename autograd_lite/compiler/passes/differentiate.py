@@ -40,6 +40,15 @@ def pull_back(trace: Trace, terms: dict[int, list[int]], inputs: list[int]) -> d
     return sweep.adjoints
 
 
+def local_partials(trace: Trace, i: int) -> list[int]:
+    """Write the local partials of a node into the graph of a trace; return them, one for each operand."""
+    row, operands = trace.graph.ops[i], trace.graph.operands[i]
+    if isinstance(row, str):
+        return []
+    found = _Sweep(trace, {}, []).partials(i, row, operands)
+    return [x if type(x) is int else trace.index(as_number(x)) for x in found]
+
+
 class _Sweep:
     """A reverse sweep over a graph: adjoint(operand) = Σ adjoint(node) · partial.
 
