@@ -189,7 +189,7 @@ class Computation:
         if self.scalar:
             if isinstance(out[0], Value):
                 out[0].backward()
-            gradients = [0.0 if i is None else inputs[i].grad or 0.0 for i in self._inputs(kind)]
+            gradients = [0.0 if i is None else inputs[i].grad for i in self._inputs(kind)]
         return values, gradients
 
     def _eager_sample(

@@ -159,6 +159,13 @@ class Label(NamedTuple):
     provenance: scope | Line | None
 
 
+def labelled(text: object, provenance: scope | Line | None) -> Label:
+    """Return the label `text`; raise `TypeError` if it is not text."""
+    if not isinstance(text, str):
+        raise TypeError(f"a label must be text, got {type(text).__name__} {text!r}")
+    return Label(text, provenance)
+
+
 def current_scope() -> scope | None:
     """Return the innermost open `scope`, or None."""
     return _scope.get()

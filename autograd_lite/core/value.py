@@ -33,7 +33,8 @@ class Value(Operators):
     """A scalar and, if an operation made it, a node of the graph: ``Value(data, label=None)``.
 
     - ``data``: the number, a float
-    - ``grad``: ∂root/∂self, summed over all backward passes since `zero_grad`; None until one reaches it
+    - ``grad``: ∂root/∂self, summed over all backward passes since `zero_grad`; 0.0 until one reaches it
+    - ``reached``: whether one did, so that a derivative of 0 differs from one that was never computed
     - ``primitive``: the operation that made it; None for a leaf
     - ``operands``: what the operation was applied to; ``partials``: ∂self/∂operand for each of them
 
@@ -50,7 +51,7 @@ class Value(Operators):
     __slots__ = (
         "_adjoint",  # ∂root/∂self, set and read by the backward pass that is running
         "_data",
-        "_grad",
+        "_grad",  # None until a backward pass comes here
         "_mark",  # the latest traversal that came here
         "_note",  # the label, the scope and the line, where there are any: most nodes leave it unset
         "_operands",
@@ -72,10 +73,8 @@ class Value(Operators):
         self._grad = self.primitive = self._mark = None
         self._operands = self._partials = ()
         note = modes.provenance() if modes.provenance else None
-        if label is not None:
-            self._note = Label(_checked(label), note)
-        elif note is not None:
-            self._note = note
+        if label is not None or note is not None:
+            self._note = note if label is None else modes.labelled(label, note)
 
     # --- Backward
 
@@ -104,7 +103,7 @@ class Value(Operators):
                 node._grad = node._grad or 0.0
 
     def zero_grad(self) -> None:
-        """Set ``grad`` to None in the whole graph that self was made from."""
+        """Set ``grad`` to 0.0, not reached, in the whole graph that self was made from."""
         for node in topological_order(self):
             node._grad = None
 
@@ -126,13 +125,21 @@ class Value(Operators):
         self._data = real(number, "the data of a Value")
 
     @property
-    def grad(self) -> float | None:
-        """∂root/∂self, summed over all backward passes since `zero_grad`. It takes any real number."""
-        return self._grad
+    def grad(self) -> float:
+        """∂root/∂self, summed over all backward passes since `zero_grad`; 0.0 until one reaches self.
+
+        It takes any real number. Setting it to 0 or None resets it: self then counts as not reached.
+        """
+        return 0.0 if self._grad is None else self._grad
 
     @grad.setter
     def grad(self, number: object) -> None:
-        self._grad = None if number is None else real(number, "the grad of a Value")
+        self._grad = None if number is None else real(number, "the grad of a Value") or None
+
+    @property
+    def reached(self) -> bool:
+        """Whether a backward pass has reached self, or ``grad`` was set, since it was last reset."""
+        return self._grad is not None
 
     @property
     def operands(self) -> tuple[Operand, ...]:
@@ -152,7 +159,7 @@ class Value(Operators):
 
     @label.setter
     def label(self, text: str | None) -> None:
-        self._note = self._provenance() if text is None else Label(_checked(text), self._provenance())
+        self._note = self._provenance() if text is None else modes.labelled(text, self._provenance())
 
     @property
     def scope(self) -> modes.scope | None:
@@ -196,12 +203,6 @@ class Value(Operators):
 
     def __reduce__(self) -> tuple[object, ...]:
         return copying.reduced(self, topological_order)
-
-
-def _checked(label: object) -> str:
-    if not isinstance(label, str):
-        raise TypeError(f"a label must be text, got {type(label).__name__} {label!r}")
-    return label
 
 
 # --- Order -----------------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ class Ledger(Shown):
         self.before: float | None = None
         self.shares: list[Share] = []
         self._gone = 0  # passes whose roots are gone, some of which may have reached the value
-        if value.grad is not None:
+        if value.reached:
             self._find(value.grad)
 
     def _find(self, grad: float) -> None:
@@ -114,9 +114,10 @@ class Ledger(Shown):
         ]
 
     @property
-    def total(self) -> float | None:
-        """The sum of ``before`` and the rows; None if there is neither."""
-        return _added(self.before, self.shares)
+    def total(self) -> float:
+        """The sum of ``before`` and the rows."""
+        total = _added(self.before, self.shares)
+        return 0.0 if total is None else total
 
     @cached_property
     def text(self) -> str:
@@ -126,8 +127,8 @@ class Ledger(Shown):
             [self.value, *[row.root for row in rows], *[row.consumer for row in rows if row.consumer]]
         )
         name = namer(self.value, TEXT).text
-        if self.value.grad is None:
-            return f"{name}.grad is None: no backward pass has reached {name}, or it was cleared since."
+        if not self.value.reached:
+            return f"{name}.grad is 0: no backward pass has reached {name}, or it was cleared since."
 
         def shown(x: float) -> str:
             return TEXT.number(x, _DIGITS).text

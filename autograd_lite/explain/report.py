@@ -138,7 +138,7 @@ def gradient_report(model: Module, lr: float = 0.1) -> GradientReport:
     if not groups:
         raise ValueError(f"{model!r} has no parameters to report on")
     everything = [parameter.value for group in groups.values() for parameter in group]
-    if all(value.grad is None for value in everything):
+    if not any(value.reached for value in everything):
         raise ValueError("no parameter has a gradient: call loss.backward() before gradient_report()")
     made_from = consumers(_last_graph({*everything}))
     return GradientReport([_report(name, group, made_from, lr) for name, group in groups.items()])
@@ -181,7 +181,7 @@ def _last_graph(parameters: set[Value]) -> list[Value]:
 def _report(
     name: str, group: list[_Parameter], made_from: dict[Value, list[Value]], lr: float
 ) -> LayerReport:
-    gradients = [parameter.value.grad or 0.0 for parameter in group]
+    gradients = [parameter.value.grad for parameter in group]
     sizes = sorted(map(abs, gradients))
     if not all(map(math.isfinite, sizes)):
         spread = [math.nan] * 5

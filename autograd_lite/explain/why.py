@@ -1,6 +1,6 @@
 """`why`: a diagnosis of one value's gradient, with the evidence.
 
-This module decides which backward pass the question is about, and why a gradient is None. Next door:
+This module decides which backward pass the question is about, and why no pass has reached a value. Next door:
 `causes.py` looks for the cause of a number in the graph of that pass.
 """
 
@@ -25,10 +25,10 @@ _NAMED = 3  # the most examples that a sentence gives
 class Diagnosis(Shown):
     """The answer of `why`: the ``cause`` in a word or two, and the ``text`` with the evidence.
 
-    Causes of a gradient that is None: unused, not connected, detached, no backward yet, cleared. Of 0:
-    inactive relu, multiplied by 0, clipped, not selected, flat, branch not taken, cancellation, underflow,
-    zero seed. Of any number: tiny, huge, healthy, unknown. Of NaN or infinity: not finite from the start,
-    operation, partial, overflow.
+    Causes of a gradient that no pass has computed: unused, not connected, detached, no backward yet,
+    cleared. Of 0: inactive relu, multiplied by 0, clipped, not selected, flat, branch not taken,
+    cancellation, underflow, zero seed. Of any number: tiny, huge, healthy, unknown. Of NaN or infinity: not
+    finite from the start, operation, partial, overflow.
     """
 
     value: Value
@@ -47,7 +47,7 @@ class Diagnosis(Shown):
 
 
 def why(value: Value, output: Value | None = None) -> Diagnosis:
-    """Return why the gradient of `value` is None, 0, tiny, huge, NaN or infinite, in a sentence or two.
+    """Return why the gradient of `value` is 0, tiny, huge, NaN or infinite, in a sentence or two.
 
     Without `output` the answer is about ``value.grad`` and the last backward pass that reached it, if the
     root of that pass is alive. With `output` it is about ∂output/∂value, whether or not a pass has run.
@@ -87,8 +87,8 @@ class _Question:
         log = [(ran.root, ran.seed) for ran in passes(self.everything) if ran.root is not None]
         reached = [(root, seed) for root, seed in log if root in self.above]
         grad, what = self.value.grad, f"{self.name}.grad"
-        if grad is None:
-            return self._say(what, "None", self._none(bool(reached), [root for root, _ in log]))
+        if not self.value.reached:
+            return self._say(what, "0", self._none(bool(reached), [root for root, _ in log]))
         if not reached:
             evidence = (
                 "the graph that it came from is gone. Keep the output in a variable, call backward() on it, "
@@ -164,16 +164,15 @@ class _Question:
     # --- A number
 
     def _zero_over_passes(self) -> Finding | None:
-        """Return the finding that several passes add up to 0, or that ``.grad`` was set to 0."""
+        """Return the finding that several passes, and what was there before, add up to 0."""
         found = ledger(self.value)
         terms = [share.adjoint for share in found.shares if share.adjoint != 0.0]
-        if terms and found.before is None:
-            cancelled = f"{self.words.sum(terms)} = 0"
-            return Finding("cancellation", f"{len(terms)} backward passes cancel exactly, {cancelled}.")
-        if terms:
-            last = self.words.number(terms[-1])
-            return Finding("cleared", f"it was set to 0 after a backward pass had added {last}.")
-        return None
+        if not terms:
+            return None
+        passes = f"{len(terms)} backward passes" if len(terms) > 1 else "a backward pass"
+        before = [] if found.before is None else [found.before]
+        who = f"what it held before and {passes}" if before else passes
+        return Finding("cancellation", f"{who} cancel exactly, {self.words.sum([*before, *terms])} = 0.")
 
     def _of_pass(self, what: str, root: Value, seed: float, grad: float | None) -> Diagnosis:
         """Return the diagnosis of the contribution of one pass to `grad`, the sum over all passes."""

@@ -90,7 +90,7 @@ class Module:
             yield name, parameter
 
     def zero_grad(self) -> None:
-        """Set ``grad`` of every parameter to None."""
+        """Set ``grad`` of every parameter to 0.0, not reached."""
         for parameter in self.parameters():
             parameter.grad = None
 

@@ -50,7 +50,7 @@ def _rows(model: Model) -> list[tuple[str, ...]]:
         parts.setdefault(_part(model, name), []).append(parameter)
     rows: list[tuple[str, ...]] = []
     for (path, what), parameters in parts.items():
-        gradients = [p.grad for p in parameters if p.grad is not None]
+        gradients = [p.grad for p in parameters if p.reached]
         size, slope = math.hypot(*[p.data for p in parameters]), math.hypot(*gradients)
         rows.append(
             (path, what, f"{len(parameters):,}", short(size), short(slope) if gradients else "none yet")

@@ -125,7 +125,7 @@ class _Builder:
     def __init__(self, folding: Folding) -> None:
         self.folding = folding
         self.nodes = folding.nodes
-        self.gradients = self.nodes[folding.root].grad is not None
+        self.gradients = self.nodes[folding.root].reached
         self.values: dict[str, Value] = {}
         self.boxes: dict[scope | int, Box] = {}  # by the scope, or by the `dot` of the neuron
         self.in_neuron = {

@@ -273,7 +273,7 @@ def _by_layer(model: Module) -> list[list[float]]:
     """Return |gradient| of the parameters, in a list for each layer, which their names begin with."""
     layers: dict[str, list[float]] = {}
     for name, parameter in model.named_parameters():
-        if parameter.grad is None:
+        if not parameter.reached:
             raise ValueError(f"parameter {name} has no gradient yet: call backward() on the loss first")
         # layers.0.neurons.3.w.1 belongs to layers.0, and W.3.1 to W.
         layer = re.match(r"\D+\.\d+(?=\.\D)|.*?(?=(?:\.\d+)*$)", name)

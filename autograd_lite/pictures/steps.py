@@ -161,7 +161,6 @@ class _StepBuilder:
     def backward(self) -> Iterator[Step]:
         """Yield a step for the seed, and one for each use of each value, consumers first."""
         seed, row = self.root.grad, self.row_of[self.root]
-        assert seed is not None
         name = self.wording.name(self.root)
         line = joined(derivative(name, name), "=", result(number(seed), seed))
         reason = "the seed: what backward() starts with at the root"
@@ -169,7 +168,7 @@ class _StepBuilder:
         flows: dict[Value, list[float]] = defaultdict(list)
         lit: set[str] = set()
         for node in reversed(self.order):
-            if node not in self.row_of or node.grad is None:
+            if node not in self.row_of or not node.reached:
                 continue
             if node is not self.root:
                 yield from self.rest(node, flows[node], lit)
@@ -177,7 +176,7 @@ class _StepBuilder:
                 lit.add(edge.id)
                 yield self.batch(edge)
             for use in self.uses[node]:
-                if use.operand.grad is not None:
+                if use.operand.reached:
                     key = f"e{self.index[use.consumer]}-{use.position}"
                     edges = [self.edges[key]] if key in self.edges else []
                     lit.update([edge.id for edge in edges])
@@ -186,8 +185,6 @@ class _StepBuilder:
     def use(self, use: _Use, flows: list[float], edges: list[Edge]) -> Step:
         """Return the step of one use of a value: upstream gradient · local partial, added to earlier uses."""
         partial, upstream, gradient = use.consumer.partials[use.position], use.shown.grad, use.operand.grad
-        assert upstream is not None
-        assert gradient is not None
         before: Parts = [number(sum(flows)), "+"] if flows else []
         # A branch not taken gets exactly zero, even where upstream is infinite.
         flows.append(0.0 if partial is None else upstream * partial)
@@ -217,7 +214,6 @@ class _StepBuilder:
     def rest(self, node: Value, flows: list[float], lit: set[str]) -> Iterator[Step]:
         """Yield a step if a part of the gradient came from folded cards or from another backward pass."""
         gradient, total, folded = node.grad, sum(flows), self.count[node] - len(flows)
-        assert gradient is not None
         if not folded and _same(total, gradient, flows):
             return
         row = self.row_of[node]

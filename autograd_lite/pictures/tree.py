@@ -99,7 +99,7 @@ class Tree:
         uses = Counter([id(x) for node in nodes for x in node.operands if isinstance(x, Value)])
         self._width = width
         self._total = len(nodes)
-        self._has_gradients = value.grad is not None
+        self._has_gradients = value.reached
         self._lines = self._grow(value, uses, max_lines, None)
         if len(self._lines) > max_lines:
             self._lines = self._grow(value, uses, max_lines, _CHILDREN)[:max_lines]

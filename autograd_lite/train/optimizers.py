@@ -134,17 +134,17 @@ class Optimizer:
     def step(self) -> None:
         """Move every parameter by its ``grad``, all of them from the old values.
 
-        A parameter whose ``grad`` is None stays where it is and keeps its memory. Raises `ValueError` if this
-        holds for all of them. Raises `FloatingPointError`, and changes nothing, if a parameter or its memory
-        would become infinite or NaN (document 000, equation 12).
+        A parameter that no backward pass has reached stays where it is and keeps its memory. Raises
+        `ValueError` if this holds for all of them. Raises `FloatingPointError`, and changes nothing, if a
+        parameter or its memory would become infinite or NaN (document 000, equation 12).
         """
         if self.schedule is not None:
             self.lr = self.schedule(self.steps)
         decay, update, memories = self.weight_decay, self.update, self._memory
         moved = [
-            (i, x, update(x.data, g + decay * x.data if decay else g, *memories[i]))
+            (i, x, update(x.data, x.grad + decay * x.data if decay else x.grad, *memories[i]))
             for i, x in enumerate(self.parameters)
-            if (g := x.grad) is not None
+            if x.reached
         ]
         if not moved:
             raise ValueError("no parameter has a gradient: call loss.backward() before step()")
@@ -161,7 +161,7 @@ class Optimizer:
         self.steps += 1
 
     def zero_grad(self) -> None:
-        """Set ``grad`` of every parameter to None."""
+        """Set ``grad`` of every parameter to 0.0, not reached."""
         for x in self.parameters:
             x.grad = None
 

@@ -186,7 +186,7 @@ def eager(loss: Any, X: Any, t: Any, leaves: list[Value]) -> tuple[Any, list[flo
     total = ag.sum([loss(x, ti) for x, ti in zip(X, t, strict=True)])
     if isinstance(total, Value):
         total.backward()
-    return total, [total.data if isinstance(total, Value) else total, *[leaf.grad or 0.0 for leaf in leaves]]
+    return total, [total.data if isinstance(total, Value) else total, *[leaf.grad for leaf in leaves]]
 
 
 def off(got: list[float], want: list[float]) -> float:

@@ -355,7 +355,7 @@ class Group:
             out = self.total(x)
             if isinstance(out, Value):
                 out.backward()
-            gradient = [[v.grad or 0.0 for v in xi] for xi in x]
+            gradient = [[v.grad for v in xi] for xi in x]
             yield from self.check("eager", float(getattr(out, "data", out)), gradient, at)
 
     def forms(self, machine_code: bool) -> Iterator[str]:

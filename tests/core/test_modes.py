@@ -35,7 +35,7 @@ def test_no_grad_records_nothing():
         assert recorded(x) == {False}
     assert recorded(x) == {True}
     assert not modes.pauses  # recording is back at its full speed
-    assert (y.data, y.operands, y.grad) == (6.0, (), None)
+    assert (y.data, y.operands, y.reached) == (6.0, (), False)
     with no_grad(), pytest.raises(ValueError, match=r"^log\(p=-1\.0\): "):
         Value(-1.0, "p").log()
     with pytest.raises(ValueError, match=r"^log\(p=-1\.0\): ") as raised, no_grad(), no_grad():

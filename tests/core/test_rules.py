@@ -416,7 +416,7 @@ def test_outside_the_domain_the_operation_itself_raises(name, operands):
         f"{name}({', '.join(f'{p}={x!r}' for p, x in zip(labels, operands, strict=True))}): "
     )
     assert message.endswith(f" (domain: {row.domain})")
-    assert all(value.grad is None for value in labelled)
+    assert all(not value.reached for value in labelled)
 
     with pytest.raises(raised.type) as plain:  # without labels, and with a constant, it shows the numbers
         call(row, (Value(operands[0]), *operands[1:]))

@@ -51,7 +51,7 @@ def test_data_and_seed_refuse_what_is_no_real_number(thing):
         value.data = thing
     with pytest.raises(TypeError, match=rf"^the seed must be a real number, got {kind} "):
         value.backward(thing)
-    assert (value.data, value.grad) == (1.0, None)
+    assert (value.data, value.reached) == (1.0, False)
 
 
 def test_data_beyond_a_float_is_refused():
@@ -75,7 +75,8 @@ def test_label_is_text(label):
 
 def test_leaf_has_neither_operands_nor_gradient():
     leaf = Value(2.0)
-    assert (leaf.grad, leaf.primitive, leaf.operands, leaf.partials, leaf.scope) == (None, None, (), (), None)
+    assert (leaf.grad, leaf.reached, leaf.primitive, leaf.scope) == (0.0, False, None, None)
+    assert leaf.operands == leaf.partials == ()
     assert (leaf._prev, leaf._op) == ((), "")
 
 
@@ -189,7 +190,7 @@ def test_backward_is_the_sum_over_all_paths(graph):
     root.backward(seed=-2.0)
     assert [node.grad for node in nodes] == [-path_sum(root, node) for node in nodes]
     root.zero_grad()
-    assert {node.grad for node in nodes} == {None}
+    assert {(node.grad, node.reached) for node in nodes} == {(0.0, False)}
 
 
 # --- Backward --------------------------------------------------------------------------------------
@@ -250,7 +251,29 @@ def test_zero_grad_clears_the_whole_graph():
     z = y + 1.0
     z.backward()
     y.zero_grad()
-    assert (x.grad, y.grad, z.grad) == (None, None, 1.0)
+    assert [(node.grad, node.reached) for node in (x, y, z)] == [(0.0, False), (0.0, False), (1.0, True)]
+
+
+def test_the_gradient_is_a_number_before_any_pass_and_reached_tells_a_zero_from_none():
+    x, unused = Value(3.0), Value(1.0)
+    x.data -= 0.1 * x.grad  # what programs do before the first pass
+    assert (x.data, x.grad, x.reached) == (3.0, 0.0, False)
+    (x * 0.0).backward()
+    assert (x.grad, x.reached) == (0.0, True)
+    assert (unused.grad, unused.reached) == (0.0, False)
+
+
+@pytest.mark.parametrize("reset", [0, 0.0, -0.0, None, np.float64(0.0)])
+def test_a_gradient_set_to_zero_or_none_is_reset(reset):
+    x = Value(3.0)
+    (x * x).backward()
+    assert (x.grad, x.reached) == (6.0, True)
+    x.grad = reset
+    assert (repr(x.grad), x.reached, repr(x)) == ("0.0", False, "Value(3.0)")
+    x.grad = 1.5
+    assert (x.grad, x.reached) == (1.5, True)
+    (x * x).backward()
+    assert x.grad == 7.5
 
 
 def test_detach_cuts_the_graph():
@@ -261,7 +284,7 @@ def test_detach_cuts_the_graph():
     assert x.detach().label == "x"
     (cut * x).backward()
     assert x.grad == 4.0
-    assert (y.grad, cut.grad) == (None, 2.0)
+    assert (y.grad, y.reached, cut.grad) == (0.0, False, 2.0)
 
 
 # --- Zeros and infinities --------------------------------------------------------------------------

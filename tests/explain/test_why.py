@@ -50,7 +50,7 @@ def planted(cause):
 @planted("unused")
 def nothing_was_made_from_it():
     w = leaf(2.0, "w")
-    return (), w, "w.grad is None: no Value that is alive was made from w."
+    return (), w, "w.grad is 0: no Value that is alive was made from w."
 
 
 @planted("unused")
@@ -67,7 +67,7 @@ def made_within_no_grad():
 def no_pass_ran():
     w = leaf(2.0, "w")
     L = named(w * 3.0, "L")
-    return L, w, "w.grad is None: no backward pass has started at L, which depends on w."
+    return L, w, "w.grad is 0: no backward pass has started at L, which depends on w."
 
 
 @planted("not connected")
@@ -84,7 +84,7 @@ def a_node_was_detached():
     y = named(w * 3.0, "y")
     L = y.detach() * 2.0
     L.backward()
-    return (L, y), w, "w.grad is None: y was detached, so mul("
+    return (L, y), w, "w.grad is 0: y was detached, so mul("
 
 
 @planted("detached")
@@ -110,7 +110,7 @@ def its_number_was_taken_out():
     y = sigmoid(w)
     L = Value(y.data) * 2.0
     L.backward()
-    return (L, y), w, "w.grad is None: v₁ was detached, so mul("
+    return (L, y), w, "w.grad is 0: v₁ was detached, so mul("
 
 
 @planted("cleared")
@@ -119,7 +119,7 @@ def it_was_cleared():
     L = w * 3.0
     L.backward()
     L.zero_grad()
-    return L, w, "w.grad is None: a backward pass reached w, but the gradient was cleared since."
+    return L, w, "w.grad is 0: a backward pass reached w, but the gradient was cleared since."
 
 
 @planted("inactive relu")
@@ -164,7 +164,16 @@ def it_was_set_to_zero_by_hand():
     L = w * 3.0
     L.backward()
     w.grad = 0.0
-    return L, w, "w.grad is 0: it was set to 0 after a backward pass had added 3."
+    return L, w, "w.grad is 0: a backward pass reached w, but the gradient was cleared since."
+
+
+@planted("cancellation")
+def what_was_there_before_cancels_the_pass():
+    w = leaf(2.0, "w")
+    L = w * 3.0
+    w.grad = -3.0
+    L.backward()
+    return L, w, "w.grad is 0: what it held before and a backward pass cancel exactly, (−3) + (3) = 0."
 
 
 @planted("overflow")
@@ -449,7 +458,7 @@ def test_several_causes_are_told_the_most_frequent_first(inactive_first, inactiv
 def test_an_output_can_be_asked_about_before_any_pass():
     w, x = Value(2.0, "w"), Value(-3.0, "x")
     L = named(relu(w * x), "L")
-    assert (why(w, L).cause, w.grad) == ("inactive relu", None)
+    assert (why(w, L).cause, w.reached) == ("inactive relu", False)
     assert why(w, L).text.startswith("∂L/∂w is 0: relu(")
     assert why(w, x).text == "∂x/∂w is 0: x does not depend on w."
     assert why(w, x).cause == "not connected"
@@ -497,7 +506,7 @@ def test_of_several_outputs_some_are_named(count, told):
     w = Value(2.0, "w")
     alive = [named(w * 3.0, f"h{k}") for k in range(count)]
     names = told.translate(str.maketrans("0123", "₀₁₂₃"))
-    assert why(w).text == f"w.grad is None: no backward pass has started at {names} on w."
+    assert why(w).text == f"w.grad is 0: no backward pass has started at {names} on w."
     other = named(Value(1.0) * 2.0, "other")
     other.backward()
     assert "none started at h₀, h₁" in why(w).text
@@ -539,7 +548,7 @@ def test_there_is_an_answer_for_any_gradient(graph):
         diagnosis = why(x)
         told = diagnosis.cause not in ("unknown", "cleared", "no backward yet")
         assert told
-        assert (x.grad is None) == (diagnosis.cause in ("unused", "not connected", "detached"))
+        assert (not x.reached) == (diagnosis.cause in ("unused", "not connected", "detached"))
         assert why(x, root).text
 
 

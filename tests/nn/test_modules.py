@@ -86,9 +86,9 @@ def test_two_parameters_of_one_name_are_an_error():
 def test_zero_grad_clears_the_parameters():
     model = MLP(2, [2, 1], rng=0)
     model([1.0, 2.0]).backward()
-    assert all(p.grad is not None for p in model.parameters())
+    assert all(p.reached for p in model.parameters())
     model.zero_grad()
-    assert all(p.grad is None for p in model.parameters())
+    assert all(not p.reached for p in model.parameters())
 
 
 def test_reprs_say_what_it_is():

@@ -30,7 +30,7 @@ def edge_points(row):
             out.backward()
         except (ArithmeticError, ValueError):
             continue
-        found.append((point, [out.data, *[v.grad or 0.0 for v in values]]))
+        found.append((point, [out.data, *[v.grad for v in values]]))
     return found
 
 
