@@ -16,10 +16,10 @@ from pathlib import Path
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write `content` to the file `path`: all of it, or nothing: then the old file stays.
+    """Write `content` to the file `path`: all of it or nothing.
 
-    A reader never sees half a file. A pipe or a device is written to directly. Raises `OSError`, with `path`
-    as its file name, if the file cannot be written.
+    If writing fails, the old file stays as it was. A reader never sees half a file. A pipe or a device is
+    written to directly. Raises `OSError`, with `path` as its file name, if the file cannot be written.
     """
     with _beside(path, content) as (temporary, target):
         if temporary is None:

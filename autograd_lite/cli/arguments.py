@@ -10,7 +10,7 @@ import keyword
 import math
 import unicodedata
 from itertools import islice
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from autograd_lite.datasets import DataError
 
@@ -18,12 +18,22 @@ Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # the object to whic
 OUTPUT, WRT = ("-o", "--output"), "--wrt"  # options of the commands that take an expression
 
 
+class Help(argparse.HelpFormatter):
+    """The layout of ``--help``: lines of a description stay lines, so that an example can be copied."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join([super(Help, self)._fill_text(line, width, indent) for line in text.splitlines()])
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser that raises `DataError` instead of ending the process."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **{"formatter_class": Help, **options})
+
     def error(self, message: str) -> NoReturn:
         """Raise `DataError` with the message and where to look for help."""
-        raise DataError(f"{message} ({self.prog} --help explains)")
+        raise DataError(f"{message} (see {self.prog} --help)")
 
 
 def integer(text: str) -> int:
@@ -89,6 +99,7 @@ def takes_expression(command: argparse.ArgumentParser) -> None:
         metavar="NAME=NUMBER",
         type=assignment,
         nargs="*",
+        default=[],
         help="a value for each name in the expression",
     )
 

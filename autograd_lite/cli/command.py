@@ -15,7 +15,7 @@ from typing import TextIO, cast
 from autograd_lite import interrupt
 from autograd_lite.cli import expression, predict, train
 from autograd_lite.cli.arguments import Parser, options_first
-from autograd_lite.cli.terminal import PROGRAM, Outlet, bounded, say
+from autograd_lite.cli.terminal import PROGRAM, Outlet, say, show_mark
 from autograd_lite.datasets import DataError
 from autograd_lite.notation.parser import ExpressionError
 from autograd_lite.version import __version__
@@ -64,8 +64,7 @@ def _run(argv: Sequence[str] | None) -> int:
         say(error)
         return 2
     except ExpressionError as error:
-        text, place = str(error).split("\n")
-        print(f"{PROGRAM}: {text}\n{' ' * len(PROGRAM)}  {bounded(place)}", file=sys.stderr)
+        show_mark(*str(error).split("\n"))
         return 2
     except MemoryError:
         say("there is not enough memory for this: give it less data, or a smaller network")
@@ -77,9 +76,9 @@ def parser() -> Parser:
     """Return the parser of all commands; its result has the function ``run`` of the command chosen."""
     top = Parser(
         PROGRAM,
-        description="Train a small neural network on a CSV file and predict with it; draw and explain the "
+        description="Train a small neural network on a CSV file and predict with it. Draw and explain the "
         "gradient of an expression.",
-        epilog=f"'{PROGRAM} COMMAND --help' explains a command.",
+        epilog=f"More about a command: {PROGRAM} COMMAND --help",
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)

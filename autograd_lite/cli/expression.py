@@ -18,7 +18,7 @@ from autograd_lite.pictures.dot import draw
 from autograd_lite.pictures.player import play
 from autograd_lite.pictures.tree import tree
 
-EXAMPLE = '"log(1 + exp(-y*(w*x + b)))" w=0.5 x=2 b=0.1 y=1'
+EXAMPLE = '"sigmoid(w*x + b)" w=0.5 x=2 b=0.1'
 FORMATS = (".svg", ".png", ".dot", ".html")
 
 
@@ -30,10 +30,10 @@ def add_draw(commands: Commands) -> None:
     command = commands.add_parser(
         "draw",
         help="draw an expression and its gradient",
-        description="Print the expression as a tree with the value and the gradient of every node; with "
-        "--output write it as a picture, too. An expression has numbers, names, + - * / **, brackets and "
-        "functions such as exp.",
-        epilog=f"example: %(prog)s {EXAMPLE} -o loss.svg",
+        description="Print the expression as a tree with the value and the gradient of every node. With "
+        "--output, write it as a picture, too. An expression has numbers, names, the operators + - * / **, "
+        "parentheses and functions such as exp.",
+        epilog=f"example:\n%(prog)s {EXAMPLE} -o loss.svg",
     )
     command.set_defaults(run=run_draw)
     takes_expression(command)
@@ -63,7 +63,7 @@ def run_draw(arguments: Namespace) -> None:
             raise DataError(error) from None
         with file_errors("write", output):
             write_whole(output, content)
-        print(f"\n{one_line(output)}")
+        print(f"\nsaved {one_line(output)}")
 
 
 def _picture(value: Value, suffix: str) -> bytes:
@@ -83,8 +83,9 @@ def add_explain(commands: Commands) -> None:
     command = commands.add_parser(
         "explain",
         help="explain one derivative of an expression",
-        description="Print the chain rule from the expression to one name in it: symbols, formulas, numbers.",
-        epilog=f"example: %(prog)s {EXAMPLE} --wrt w",
+        description="Print the chain rule from the expression down to one of its names, in symbols, formulas "
+        "and numbers.",
+        epilog=f"example:\n%(prog)s {EXAMPLE} --wrt w",
     )
     command.set_defaults(run=run_explain)
     takes_expression(command)
@@ -100,7 +101,7 @@ def run_explain(arguments: Namespace) -> None:
     named = {node.label: node for node in topological_order(value) if node.primitive is None}
     if arguments.wrt not in named:
         names = ", ".join(name for name in named if name)
-        raise DataError(f"{arguments.wrt!r} is not a name in the expression: it has {names or 'none'}")
+        raise DataError(f"the expression has no name {arguments.wrt!r}: it has {names or 'only numbers'}")
     explanation = explain(value, named[arguments.wrt])
     print(explanation.latex if arguments.latex else explanation)
 
@@ -113,8 +114,9 @@ def add_table(commands: Commands) -> None:
     command = commands.add_parser(
         "table",
         help="print the values and the adjoints of an expression side by side",
-        description="Print the trace of the expression (Wengert list): each step forward, and its adjoint.",
-        epilog=f"example: %(prog)s {EXAMPLE}",
+        description="Print the evaluation trace of the expression (Wengert list): each node with its formula "
+        "and value, and beside it the formula and value of its adjoint, which is its gradient.",
+        epilog=f"example:\n%(prog)s {EXAMPLE}",
     )
     command.set_defaults(run=run_table)
     takes_expression(command)

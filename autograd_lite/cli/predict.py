@@ -21,8 +21,8 @@ def add_to(commands: Commands) -> None:
         help="predict the class of each row of a CSV file",
         description="Print the predicted class and the probability of each class as CSV, one line for each "
         "row of DATA.csv. Rows with missing fields get an empty prediction. If DATA.csv has the target "
-        "column too, stderr says how many predictions are right.",
-        epilog="example: %(prog)s model.json new.csv > predictions.csv",
+        "column, too, stderr says how many predictions are right.",
+        epilog="example:\n%(prog)s model.json new.csv > predictions.csv",
     )
     command.set_defaults(run=run)
     command.add_argument("model", metavar="MODEL.json", type=Path, help="a model saved by 'train --save'")
@@ -68,7 +68,7 @@ def _predictions(model: Classifier, table: Table) -> list[list[str]]:
 
 
 def _report_gaps(model: Classifier, table: Table) -> None:
-    """Say on stderr which fields are missing, and which texts are new to the model."""
+    """Say on stderr which fields are missing, and which values are new to the model."""
     incomplete, absent = missing(table, [column.name for column in model.inputs])
     if incomplete:
         rows = f"{len(incomplete)} of {len(table.rows)} rows"
@@ -77,4 +77,4 @@ def _report_gaps(model: Classifier, table: Table) -> None:
         if isinstance(column, Category):
             new = sorted(map(repr, set(table.column(column.name)) - {*column.texts, None}))
             if new:
-                say(f"column {column.name!r} has texts never seen in training: {some(new)}")
+                say(f"column {column.name!r} has values never seen in training: {some(new)}")

@@ -23,7 +23,7 @@ def print_problem(problem: Problem) -> None:
     """Print the target, the columns and rows it is predicted from, and those left out."""
     item("predicts", f"{short(problem.target)}: {some(list(map(short, problem.classes)))}")
     shown = [
-        short(column.name) + (f" ({len(column.texts)} texts)" if isinstance(column, Category) else "")
+        short(column.name) + (f" ({len(column.texts)} categories)" if isinstance(column, Category) else "")
         for column in problem.inputs
     ]
     item("from", some(shown))

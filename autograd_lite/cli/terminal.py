@@ -55,6 +55,17 @@ def say(message: object) -> None:
     print(f"{PROGRAM}: {bounded(one_line(message))}", file=sys.stderr)
 
 
+def show_mark(text: str, mark: str) -> None:
+    """Print a text on stderr and, below it, the mark ``^ message``; a long message gets lines of its own."""
+    margin = " " * len(f"{PROGRAM}: ")
+    lines = [margin + bounded(mark)]
+    if width(lines[0]) > WIDTH:
+        before, _, message = mark.partition("^ ")
+        below = textwrap.wrap(bounded(message), WIDTH, initial_indent=margin, subsequent_indent=margin)
+        lines = [f"{margin}{before}^", *below]
+    print(f"{PROGRAM}: {text}", *lines, sep="\n", file=sys.stderr)
+
+
 def one_line(text: object) -> str:
     """Return `text` on one line, without control characters."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(str(text).split()))

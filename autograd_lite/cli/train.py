@@ -42,11 +42,11 @@ def add_to(commands: Commands) -> None:
     command = commands.add_parser(
         "train",
         help="learn to predict classes from the rows of a CSV file",
-        description="Learn to predict a column of classes from the other columns of a CSV file. Numbers are "
-        "standardised, texts become one-hot inputs. A fifth of the rows is held out to measure the accuracy. "
-        "Two classes without hidden layers make a logistic regression; otherwise the scores go through a "
-        "softmax.",
-        epilog="example: %(prog)s flowers.csv --target kind --hidden 8 8 --save model.json",
+        description="Learn to predict a column of classes from the other columns of a CSV file. Columns of "
+        "numbers are standardised; columns of text become one-hot inputs. A fifth of the rows is held out to "
+        "measure the accuracy. Two classes without hidden layers make a logistic regression; otherwise the "
+        "scores go through a softmax.",
+        epilog="example:\n%(prog)s flowers.csv --target kind --hidden 8 8 --save model.json",
     )
     command.set_defaults(run=run)
     add = command.add_argument

@@ -17,7 +17,7 @@ from autograd_lite.datasets.table import DataError, Table
 
 TARGETS = ("target", "class", "label", "species")  # usual names of a column of classes, in any case
 LEAST = 1e-100  # deviation of a column; divided by a smaller one, a number of another table could overflow
-MOST_TEXTS = 50  # different texts in a column of categories
+MOST_TEXTS = 50  # different values in a column of categories
 MOST_NUMBERS = 20  # different numbers in a column of classes
 
 # --- The target ------------------------------------------------------------------------------------
@@ -74,8 +74,8 @@ def _reason(table: Table, name: str) -> str:
         is_id = name.casefold() == "id" or name.endswith(("Id", "ID", "_id", "-id", ".id", " id"))
         return "an identifier" if is_id and len(different) == len(table.rows) else ""
     if len(different) == len(fields):
-        return "an identifier: every text once"
-    return f"{len(different)} different texts" if len(different) > MOST_TEXTS else ""
+        return "an identifier: no value repeats"
+    return f"{len(different)} different values" if len(different) > MOST_TEXTS else ""
 
 
 def missing(table: Table, names: Iterable[str]) -> tuple[set[int], dict[str, int]]:
@@ -110,7 +110,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Category:
-    """An input column of texts, one-hot: 1 at the place of the text, all 0 for a text not in the training."""
+    """An input column of texts, one-hot: 1 at the place of the text, all 0 for a text new to it."""
 
     name: str
     texts: list[str]

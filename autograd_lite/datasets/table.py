@@ -87,9 +87,8 @@ class Table:
         for field, line in zip(self.column(name), self.lines, strict=True):
             number = None if field is None else self._number(field)
             if field is not None and number is None:
-                raise DataError(
-                    f"{self.source}, line {line}, column {name!r}: {field!r} is text where a number belongs"
-                )
+                where = f"{self.source}, line {line}, column {name!r}"
+                raise DataError(f"{where}: {field!r} is not a number, unlike most of the column")
             numbers.append(number)
         return numbers
 

@@ -116,6 +116,9 @@ class Exercise:
             slip = f"{count} In answer{wrong[0]}, {slip[0].lower()}{slip[1:]}"
         return Verdict(False, f"✗ {slip}{say.definitions()}")
 
+    def __repr__(self) -> str:
+        return f"<exercise: {self._question(_Words(self._reader, self._order))}>"
+
     def _question(self, say: _Words) -> str:
         nodes = [*self._asked.values()]
         shown = nodes if len(nodes) <= _LISTED else nodes[:3]

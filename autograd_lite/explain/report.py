@@ -127,10 +127,13 @@ def gradient_report(model: Module, lr: float = 0.1) -> GradientReport:
     Gradients vanish or explode on the way back if the mean |gradient| of the first layer is below 10⁻³ or
     above 10³ times that of the last. Shares of dead and saturated units come from the graph of the last
     backward pass if its root is alive. `lr` is the step size of the update that is compared with the weights;
-    a ratio of about 10⁻³ is usual (document 000, item 14).
+    a ratio of about 10⁻³ is usual (document 000, equation 14).
 
-    Raises `ValueError` if the model has no parameters, or if no backward pass has reached any of them.
+    Raises `TypeError` if `model` is not a Module. Raises `ValueError` if it has no parameters, or if no
+    backward pass has reached any of them.
     """
+    if not isinstance(model, Module):
+        raise TypeError(f"gradient_report takes a Module, got {type(model).__name__} {model!r:.60}")
     groups: dict[str, list[_Parameter]] = {}
     for value, path in find_parameters(model).items():
         layer, neuron = _place(model, path)

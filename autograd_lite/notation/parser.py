@@ -45,7 +45,7 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Number, Number], bool]] = {
 }
 _CONSTANTS = {"pi": math.pi, "e": math.e}  # values to suggest for names that the table does not define
 _ELSEWHERE = {"ln": "log"}  # names that other languages give to functions of the table
-_ALLOWED = "numbers, the names given, + - * / **, parentheses and functions of the table are allowed"
+_ALLOWED = "numbers, names, + - * / **, parentheses and functions such as exp are allowed"
 
 
 class ExpressionError(ValueError):
@@ -126,7 +126,9 @@ class _Evaluator:
         try:
             result = self.value(_parsed(text).body)
         except SyntaxError as error:
-            column = min(max((error.offset or 1) - 1, 0), len(text))
+            if not error.offset:  # where Python still expects something
+                raise ExpressionError("the expression ends too early", text, len(text)) from None
+            column = min(error.offset - 1, len(text))
             raise ExpressionError(error.msg.partition("; ")[0], text, column) from None
         except (RecursionError, MemoryError):
             raise ExpressionError("the expression is nested too deeply", text, 0) from None
@@ -230,8 +232,9 @@ class _Evaluator:
             result: Number = row(*operands)
             return result
         except TypeError as error:
-            usage = row.__doc__ if row.arguments else str(error)
-            raise self.error(f"{row.name}: {usage}", node, place) from None
+            raise self.error(
+                f"{row.name}: {row.__doc__}" if row.arguments else str(error), node, place
+            ) from None
         except ExpressionError:  # from within a branch
             raise
         except (ArithmeticError, ValueError) as error:

@@ -106,7 +106,10 @@ class Tree:
         self._largest = largest_of([line.gradient for line in self._lines])
 
     def _grow(self, root: Value, uses: Counter[int], max_lines: int, most: int | None) -> list[_Line]:
-        """Return the lines, each with at most `most` operands below it, up to one more than `max_lines`."""
+        """Return the lines, each with the first `most` operands below it, up to one more than `max_lines`.
+
+        A line for "1 more" would take the place of the operand itself, so there is none.
+        """
         lines: list[_Line] = []
         seen: set[int] = set()
         waiting = [_Line(-1, 0, "", root)]
@@ -123,12 +126,13 @@ class Tree:
                 continue
             seen.add(id(node))
             operands, line.sums = _operands(node, uses)
+            shown = operands if most is None or len(operands) <= most + 1 else operands[:most]
             line.name = f"{name} {'Σ' if line.sums else symbol}".strip() or "leaf"
             below = [
                 _Line(number, line.depth + 1, "", x)
                 if isinstance(x, Value)
                 else _Line(number, line.depth + 1, caption, data=x)
-                for caption, x in operands[:most]
+                for caption, x in shown
             ]
             if len(operands) > len(below):
                 left = len(operands) - len(below)

@@ -46,7 +46,8 @@ class Run:
         try:
             self.chosen = [range(count)[k] for k in positions]
         except IndexError:
-            raise TypeError(f"argnums={argnums}, but {count} arguments were given by position") from None
+            were = "argument was" if count == 1 else "arguments were"
+            raise TypeError(f"argnums={argnums} is out of range: {count} positional {were} given") from None
         self.arguments = flatten({k: arguments[k] for k in self.chosen}, "arguments")
         # Each number gets a variable of its own. A Value is multiplied by 1, which keeps -0.0 and links the
         # variable to the graph of that Value.

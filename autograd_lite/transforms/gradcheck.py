@@ -17,6 +17,8 @@ from autograd_lite.transforms.derivatives import Function, Pytree, Run
 from autograd_lite.transforms.linear_map import described
 from autograd_lite.transforms.pytrees import flatten
 
+_SEARCH = "; each rule by itself is right, so look for .data, detach, no_grad or a kink in the function"
+
 
 class GradcheckError(AssertionError):
     """A wrong derivative that `gradcheck` found, with the operation, the operand and both numbers."""
@@ -49,11 +51,8 @@ def gradcheck(f: Function, *point: Pytree) -> bool:
     inputs = _data(run.linear.inputs)
     for j, y in enumerate(run.linear.outputs):
         for k, derivative in enumerate(_data(run.linear.pull([(y, 1.0)]))):
-            what = (
-                f"the result{run.result.paths[j]} by arguments{run.arguments.paths[k]}: each operation is "
-                "right, but (because of .data, detach or no_grad?) the whole"
-            )
-            _check(derivative, partial(output, j), inputs, k, what)
+            what = f"∂result{run.result.paths[j]}/∂arguments{run.arguments.paths[k]}: the chain rule"
+            _check(derivative, partial(output, j), inputs, k, what, _SEARCH)
     return True
 
 
@@ -61,7 +60,9 @@ def _data(scalars: Sequence[Value | float]) -> list[float]:
     return [x.data if isinstance(x, Value) else x for x in scalars]
 
 
-def _check(derivative: float, f: Callable[..., float], numbers: Sequence[float], k: int, what: str) -> None:
+def _check(
+    derivative: float, f: Callable[..., float], numbers: Sequence[float], k: int, what: str, hint: str = ""
+) -> None:
     """Raise `GradcheckError` unless `derivative` is the slope of `f` by its argument k at `numbers`."""
 
     def along(x: float) -> float:
@@ -76,7 +77,9 @@ def _check(derivative: float, f: Callable[..., float], numbers: Sequence[float],
             if min(s - r for s, r in room) <= derivative <= max(s + r for s, r in room):
                 return
     shown = " and ".join(f"{slope!r} (± {error:.1g})" for slope, error in found)
-    raise GradcheckError(f"{what} gives {derivative!r}, differences give {shown or 'no slope at this point'}")
+    raise GradcheckError(
+        f"{what} gives {derivative!r}, differences give {shown or 'no slope at this point'}{hint}"
+    )
 
 
 def _slope(f: Callable[[float], float], x: float, side: int) -> tuple[float, float] | None:

@@ -48,7 +48,8 @@ class Flat(NamedTuple):
         leaves, wanted = dict(zip(other.paths, other.leaves, strict=True)), dict.fromkeys(self.paths)
         odd = [path for path in (*wanted, *leaves) if not (path in wanted and path in leaves)]
         if odd:
-            raise ValueError(f"{names} must be built alike, but only one of them has {odd[0] or 'no parts'}")
+            what = f"has {odd[0]}" if odd[0] else "is a single number"
+            raise ValueError(f"{names} must have the same containers, but only one of them {what}")
         return [leaves[path] for path in self.paths]
 
 
@@ -313,7 +314,7 @@ class Tree:
         except (TypeError, ValueError):
             parts = []
         if len(parts) != len(self.children):
-            raise ValueError(f"{what} must hold {len(self.children)} parts a sample, got {batch!r:.80}")
+            raise ValueError(f"{what} must hold {len(self.children)} parts in each sample, got {batch!r:.80}")
         return [
             column
             for k, (child, part) in enumerate(zip(self.children, parts, strict=True))

@@ -4,6 +4,7 @@ from argparse import ArgumentTypeError
 
 import pytest
 
+from autograd_lite.cli import main
 from autograd_lite.cli.arguments import assignment, count, integer, options_first, rate, units
 
 
@@ -61,6 +62,18 @@ def test_an_argument_of_the_wrong_type_is_named(kind, text, message):
     with pytest.raises(ArgumentTypeError) as raised:
         kind(text)
     assert str(raised.value) == message
+
+
+@pytest.mark.parametrize("name", ["train", "predict", "draw", "explain", "table"])
+def test_the_example_in_the_help_stands_on_one_line(capsys, monkeypatch, name):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main([name, "--help"])
+    out = capsys.readouterr().out
+    *_, heading, example = out.splitlines()
+    assert heading == "example:"
+    assert example.startswith(f"autograd-lite {name} ")
+    assert max(map(len, out.splitlines())) < 80
 
 
 def test_an_argument_at_its_bound_is_taken():

@@ -52,7 +52,7 @@ def test_predict_needs_no_target_and_any_order_of_columns(run, model):
     code, out, err = run("predict", model, "new.csv")
     assert code == 0
     assert [line.split(",")[0] for line in out.splitlines()] == ["predicted", "Adelie", "Gentoo"]
-    assert err == "autograd-lite: column 'island' has texts never seen in training: 'Atlantis'\n"
+    assert err == "autograd-lite: column 'island' has values never seen in training: 'Atlantis'\n"
 
 
 def test_a_row_on_which_a_model_overflows_is_named(run, model):
@@ -85,5 +85,7 @@ def test_predict_on_a_file_that_does_not_fit_the_model(run, model):
     expected = "autograd-lite: d.csv has no column 'sex': did you mean 'Sex'?\n"
     assert run("predict", model, "d.csv") == (2, "", expected)
     Path("d.csv").write_text(BIRDS.replace("female,2009", "female,last"))
-    expected = "autograd-lite: d.csv, line 102, column 'year': 'last' is text where a number belongs\n"
+    expected = (
+        "autograd-lite: d.csv, line 102, column 'year': 'last' is not a number, unlike most of the column\n"
+    )
     assert run("predict", model, "d.csv") == (2, "", expected)

@@ -58,8 +58,12 @@ def test_a_file_from_elsewhere(run, separator):
     code, out, _ = run("train", "f.csv", "--target", "kind", "--epochs", "30", "--no-progress")
     assert code == 0
     assert "f.csv: 60 rows, 6 columns" in out
-    assert "from      length, colour (3 texts)\n" in out
-    for reason in ("nr: numbers the rows", "planet: always 'Earth'", "label: an identifier: every text once"):
+    assert "from      length, colour (3 categories)\n" in out
+    for reason in (
+        "nr: numbers the rows",
+        "planet: always 'Earth'",
+        "label: an identifier: no value repeats",
+    ):
         assert f"left out  column {reason}\n" in out
     assert "network   4 inputs, 8 tanh, 3 softmax: 67 parameters" in out
     assert measured(out, "held out", 2) == 1.0
@@ -151,7 +155,7 @@ def test_the_seed_decides_everything(run):
         (
             BIRDS.replace("37.8,17.1", "abc,17.1", 1),
             [],
-            "d.csv, line 12, column 'bill_length_mm': 'abc' is text where a number belongs",
+            "d.csv, line 12, column 'bill_length_mm': 'abc' is not a number, unlike most of the column",
         ),
         ("", [], "d.csv is empty"),
         ("a,b\n", [], "d.csv has a header and no rows"),
@@ -186,7 +190,7 @@ def test_the_seed_decides_everything(run):
         (BIRDS, ["--epochs", "0"], "argument --epochs: 0 is below 1"),
         (BIRDS, ["--seed", "x"], "argument --seed: 'x' is not a whole number"),
         (BIRDS, ["--activation", "linear"], "argument --activation: invalid choice: 'linear'"),
-        (BIRDS, ["--colour"], "unrecognized arguments: --colour (autograd-lite --help explains)"),
+        (BIRDS, ["--colour"], "unrecognized arguments: --colour (see autograd-lite --help)"),
     ],
 )
 def test_mistakes_are_one_line_and_write_nothing(run, content, arguments, message):

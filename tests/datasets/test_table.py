@@ -93,7 +93,7 @@ def test_an_unknown_column_gets_the_closest_name():
 def test_a_text_among_numbers_is_an_error_with_its_line():
     t = table("x,y 1,a 2,b 3,a abc,b")
     assert t.is_numeric("x")
-    with pytest.raises(DataError, match=r"^t\.csv, line 5, column 'x': 'abc' is text where a number"):
+    with pytest.raises(DataError, match=r"^t\.csv, line 5, column 'x': 'abc' is not a number, unlike"):
         t.numbers("x")
 
 

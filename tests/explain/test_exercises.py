@@ -164,6 +164,11 @@ def test_an_operation_used_twice_on_one_operand_counts_both_uses():
     assert not check(3.0).right
 
 
+def test_an_exercise_shows_what_it_asks_for():
+    x = Value(3.0, "x")
+    assert repr(Exercise(labelled("y", x * x), x)) == "<exercise: ∂y/∂x>"
+
+
 @pytest.fixture
 def layer():
     model = MLP(3, [2, 1], "sigmoid", output="sigmoid", rng=0)

@@ -173,6 +173,8 @@ def test_errors():
         report_function(Module())
     with pytest.raises(ValueError, match=r"no parameter has a gradient: call loss\.backward\(\) before"):
         report_function(Layer(1, 1))
+    with pytest.raises(TypeError, match="gradient_report takes a Module, got int 3"):
+        report_function(3)
 
 
 def test_it_shows_as_a_table_in_jupyter():

@@ -153,6 +153,7 @@ def test_hostile_expressions_are_one_message_and_quick(text, message, place):
         ("softmax_cross_entropy([x, y], 2)", "label 2 is not a class", "softmax"),
         ("where(x > 0, log(-x), 0)", "log(-2.0)", "log"),
         ("", "the expression is empty", ""),
+        ("x + y *", "ends too early", ""),
         ("x + ŵ * )", "unmatched ')'", ")"),
     ],
 )

@@ -181,6 +181,14 @@ def test_operands_that_are_left_out_are_counted():
     assert text.splitlines()[-1] == "… 996 of 1,001 values left out"
 
 
+@pytest.mark.parametrize(("terms", "left_out"), [(5, 0), (6, 2)])
+def test_one_operand_more_is_shown_itself(terms, left_out):
+    terms_of_terms = [total([Value(1.0) for _ in range(terms)]) * 2.0 for _ in range(20)]
+    text = tree(total(terms_of_terms), max_lines=20).text
+    assert "1 more operands" not in text
+    assert (f"… {left_out} more operands" in text) == bool(left_out)
+
+
 def test_depth_is_cut_where_the_line_ends():
     text = tree(chain(50), width=60).text
     assert re.search(r"tanh … +0\.\d+", text)

@@ -256,9 +256,9 @@ def test_argnums_choose_the_arguments():
     assert grad(f)(3.0, y=5.0) == 30.0
     assert value_and_grad(f, [1])(3.0, 5.0) == (45.0, (9.0,))
     assert hessian(f, (0, 1))(3.0, 5.0) == ((10.0, 6.0), (6.0, 0.0))
-    with pytest.raises(TypeError, match=r"argnums=2, but 2 arguments were given by position"):
+    with pytest.raises(TypeError, match=r"argnums=2 is out of range: 2 positional arguments were given"):
         grad(f, 2)(3.0, 5.0)
-    with pytest.raises(TypeError, match=r"argnums=0, but 0 arguments"):
+    with pytest.raises(TypeError, match=r"argnums=0 is out of range: 0 positional arguments"):
         grad(f)(x=3.0, y=5.0)
 
 
@@ -423,7 +423,9 @@ def test_tangents_and_adjoints_must_be_built_like_their_models():
         jvp(lambda x: x["a"], ({"a": 1.0, "b": 2.0},), ({"a": 1.0},))
     with pytest.raises(ValueError, match=r"the tangents and the primals .* only one of them has \[1\]"):
         jvp(lambda x: x, (1.0,), (1.0, 2.0))
-    with pytest.raises(ValueError, match=r"the adjoint and the result .* only one of them has no parts"):
+    with pytest.raises(
+        ValueError, match=r"the adjoint and the result .* only one of them is a single number"
+    ):
         vjp(lambda x: x, 1.0)[1]([1.0])
     with pytest.raises(TypeError, match=r"tangents\[0\] must be a real number, got str"):
         jvp(lambda x: x, (1.0,), ("1",))
