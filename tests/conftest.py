@@ -9,10 +9,15 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from autograd_lite import core
 from autograd_lite.core.primitive import TABLE
 from tests.exploring import EXPLORE
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # no test opens a window
+if core.compiled:
+    os.environ["PY_IGNORE_IMPORTMISMATCH"] = "1"  # pytest finds `value.py`, and Python has loaded its library
+else:
+    os.environ["AUTOGRAD_LITE_PURE"] = "1"  # what a test starts runs in the same form
 
 collect_ignore = ["benchmarks"]  # timings, not tests: python -m tests.benchmarks
 
@@ -21,6 +26,11 @@ settings.register_profile("fixed", deadline=None, derandomize=True)
 # Where CI is set, hypothesis would be fixed by itself.
 settings.register_profile("exploring", deadline=None, print_blob=True, derandomize=False)
 settings.load_profile("exploring" if EXPLORE else "fixed")
+
+
+def pytest_report_header() -> str:
+    return f"engine: {'compiled' if core.compiled else 'Python'}"
+
 
 _pytest_approx = pytest.approx
 
