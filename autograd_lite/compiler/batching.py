@@ -23,7 +23,8 @@ from autograd_lite.compiler.runtime.executor import split_sums
 from autograd_lite.compiler.runtime.interface import Kernel
 from autograd_lite.compiler.runtime.machine import Machine
 from autograd_lite.core.value import Value
-from autograd_lite.transforms.pytrees import Column, Pytree
+from autograd_lite.transforms.batches import Column, columns_of, row_count, stacked
+from autograd_lite.transforms.pytrees import Pytree
 
 
 class Batching(Calls):
@@ -44,7 +45,7 @@ class Batching(Calls):
         columns = [
             column
             for (given, tree), batch in zip(self.arguments, batches, strict=True)
-            for column in tree.columns(batch, given, np)
+            for column in columns_of(tree, batch, given, np)
         ]
         sizes = {len(column) for column in columns}
         if len(sizes) > 1:
@@ -67,7 +68,7 @@ class Batching(Calls):
         if isinstance(kernel, Machine) and len(batches) == len(self.arguments):
             if self.checks:
                 self.checked_columns(batches)
-            sizes = {tree.row_count(x) for (_, tree), x in zip(self.arguments, batches, strict=True)}
+            sizes = {row_count(tree, x) for (_, tree), x in zip(self.arguments, batches, strict=True)}
             if len(sizes) == 1 and 0 not in sizes:
                 samples = kernel.rows(batches)
                 return samples, samples.m
@@ -166,7 +167,7 @@ class Batching(Calls):
         if kind == "leaf":
             return value, np.stack(list(rest), axis=1)
         scaled = (x * scale for x in rest)
-        built = [tree.stacked(scaled, np) for _, tree in self.arguments]
+        built = [stacked(tree, scaled, np) for _, tree in self.arguments]
         return value, built[0] if len(built) == 1 else tuple(built)
 
     def _each_in_numpy(

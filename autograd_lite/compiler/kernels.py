@@ -32,7 +32,8 @@ from autograd_lite.compiler.runtime.numpy_kernel import NumpyKernel
 from autograd_lite.core.collector import collector_paused
 from autograd_lite.core.primitive import TABLE, Primitive
 from autograd_lite.core.value import Value
-from autograd_lite.transforms.pytrees import Column, Tree
+from autograd_lite.transforms.batches import Column
+from autograd_lite.transforms.pytrees import Tree
 
 # Python compiles straight-line code in about 30 µs per operation. Above this many operations that takes
 # longer than a tape loses in a thousand runs.

@@ -1,8 +1,8 @@
 """Pytrees: numbers in lists, tuples, dicts and NumPy arrays, taken apart and put together again.
 
 `flatten` takes an example apart; its `Tree` is the shape without the numbers. Derivatives and programs use
-trees to take arguments apart and to build results. Next door: `derivatives.py`, and `compiler`, which keeps
-the trees of a program's arguments and result.
+trees to take arguments apart and to build results. Next door: `batches.py` takes many arguments of one shape
+apart at once, and `compiler` keeps the trees of a program's arguments and result.
 """
 
 from __future__ import annotations
@@ -12,20 +12,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cached_property
 from itertools import chain, islice
-from types import ModuleType
 from typing import Any, NamedTuple, TypeAlias
 
 from autograd_lite.core.numbers import real
 from autograd_lite.core.value import Value
 
 _FLOAT = {float}
-_LISTS = {list, tuple}
-_NUMBER_TYPES = {float, int}  # which `float` converts as `real` does
-_NUMBERS = "fiu"  # kinds of NumPy's types; a bool is a mistake, here as elsewhere
+LISTS = {list, tuple}
+NUMBER_TYPES = {float, int}  # which `float` converts as `real` does
 
 Pytree: TypeAlias = Any  # numbers, or lists, tuples, dicts and NumPy arrays of pytrees
 Leaf: TypeAlias = Any  # what stands in place of a number: a float, a Value, an array, a traced value
-Column: TypeAlias = Any  # one number of every sample: an array of shape (samples,), or a list without NumPy
 
 
 class Flat(NamedTuple):
@@ -71,7 +68,7 @@ class Tree:
 
     ``kind`` is "number", "dict", "array", "0-d array", `list`, `tuple` or the class of a named tuple;
     ``children`` are the trees inside, ``keys`` those of a dict. The leaves of the example are appended to
-    `leaves`. The class is long because everything that distinguishes the containers stands in it.
+    `leaves`.
     """
 
     def __init__(self, example: Pytree, what: str, leaves: list[Leaf]) -> None:
@@ -161,7 +158,7 @@ class Tree:
         if self.kind == "number":
             return [real(argument, what)]
         parts = self._parts_of(argument, what)
-        if self._is_row and {*map(type, parts)} <= _NUMBER_TYPES:
+        if self._is_row and {*map(type, parts)} <= NUMBER_TYPES:
             with suppress(OverflowError):  # `real` says which number is beyond the range of a float
                 return [*map(float, parts)]
         return [
@@ -204,12 +201,12 @@ class Tree:
             if type(argument) is not dict or argument.keys() != {*self.keys}:
                 return False
             argument = [argument[key] for key in self.keys]
-        elif type(argument) not in _LISTS or len(argument) != len(self.children):
+        elif type(argument) not in LISTS or len(argument) != len(self.children):
             return False
         if self.sample_shape is None:
             return all(map(Tree.holds_floats, self.children, argument))
         for size in self.sample_shape[1:]:
-            if not _LISTS.issuperset(map(type, argument)) or {*map(len, argument)} != {size}:
+            if not LISTS.issuperset(map(type, argument)) or {*map(len, argument)} != {size}:
                 return False
             argument = [*chain.from_iterable(argument)]
         return _FLOAT.issuperset(map(type, argument))
@@ -236,8 +233,6 @@ class Tree:
         """Whether a NumPy array is among the containers."""
         return self.kind == "array" or any(child.has_arrays for child in self.children)
 
-    # --- Batches: arguments of this shape with one more axis in front, the samples
-
     @cached_property
     def sample_shape(self) -> tuple[int, ...] | None:
         """The shape of an array that holds one sample, or None if only dicts or uneven lists can hold it."""
@@ -251,100 +246,6 @@ class Tree:
     @property
     def _is_row(self) -> bool:
         return self.sample_shape is not None and len(self.sample_shape) == 1
-
-    def row_count(self, batch: Pytree) -> int:
-        """Return the number of samples if `batch` is an array with a row for each, else 0."""
-        shape = getattr(batch, "shape", ())
-        numbers = getattr(getattr(batch, "dtype", None), "kind", "f") in _NUMBERS
-        return shape[0] if shape and shape[1:] == self.sample_shape and numbers else 0
-
-    def columns(self, batch: Pytree, what: str, numpy: ModuleType | None) -> list[Column]:
-        """Return an array of shape (samples,) for each number of a sample; without `numpy`, a list.
-
-        Raises `ValueError` or `TypeError`, naming the part, if the batch has another shape.
-        """
-        if self.kind == "dict":
-            if not isinstance(batch, dict) or set(batch) != set(self.keys):
-                raise TypeError(f"{what} must be a dict of batches with the keys {self.keys}")
-            return [
-                column
-                for child, key in zip(self.children, self.keys, strict=True)
-                for column in child.columns(batch[key], f"{what}[{key!r}]", numpy)
-            ]
-        if numpy is None:
-            return self._columns_of_lists(batch, what)
-        try:
-            array = numpy.asarray(batch, dtype=object if _has_bool(batch) else None)
-        except ValueError:  # ragged
-            array = None
-        plain = array is not None and array.dtype.kind in _NUMBERS
-        if plain and array.size and array.ndim and array.shape[1:] == self.sample_shape:
-            return [*array.astype(float, copy=False).reshape(len(array), -1).T]
-        if self.kind == "number":
-            if array is None or array.ndim != 1:
-                shape = "" if array is None else f", got an array of shape {array.shape}"
-                raise ValueError(f"{what} must be a number per sample{shape}")
-            return [numpy.array([real(x, what) for x in array.tolist()], float)]
-        if not plain and (array is None or array.ndim < 2):  # ragged or with dicts inside: part by part
-            return self._columns_of_parts(batch, what, numpy)
-        if array.ndim < 2 or array.shape[1] != len(self.children):
-            if array.shape[:1] == (0,):
-                return [numpy.zeros(0)] * len(self.paths)
-            raise ValueError(
-                f"{what} must be of shape (samples, {len(self.children)}, ...), got {array.shape}"
-            )
-        return [
-            column
-            for k, child in enumerate(self.children)
-            for column in child.columns(array[:, k], f"{what}[{k}]", numpy)
-        ]
-
-    def _columns_of_lists(self, batch: Pytree, what: str) -> list[Column]:
-        try:
-            rows = list(batch)
-        except TypeError:
-            raise TypeError(f"{what} must hold samples, got {batch!r:.80}") from None
-        if self.kind == "number":
-            return [[real(x, what) for x in rows]]
-        return self._columns_of_parts(rows, what, None) if rows else [[]] * len(self.paths)
-
-    def _columns_of_parts(self, batch: Pytree, what: str, numpy: ModuleType | None) -> list[Column]:
-        try:
-            parts = list(zip(*batch, strict=True))
-        except (TypeError, ValueError):
-            parts = []
-        if len(parts) != len(self.children):
-            raise ValueError(f"{what} must hold {len(self.children)} parts in each sample, got {batch!r:.80}")
-        return [
-            column
-            for k, (child, part) in enumerate(zip(self.children, parts, strict=True))
-            for column in child.columns(list(part), f"{what}[{k}]", numpy)
-        ]
-
-    def stacked(self, columns: Iterator[Column], numpy: ModuleType) -> Pytree:
-        """Undo `columns`: return arrays with the samples in front, in dicts where the shape has dicts."""
-        if self.kind == "number":
-            return next(columns)
-        parts = [child.stacked(columns, numpy) for child in self.children]
-        if self.kind == "dict":
-            return dict(zip(self.keys, parts, strict=True))
-        if any(isinstance(part, dict | tuple) or part.shape != parts[0].shape for part in parts):
-            return tuple(parts)
-        return numpy.stack(parts, axis=1)
-
-
-def _has_bool(batch: Pytree) -> bool:
-    """Return whether a list holds a bool, which NumPy would take for a number."""
-    if not isinstance(batch, list | tuple):
-        return False
-    kinds = {*map(type, batch)}
-    if kinds <= _NUMBER_TYPES or (
-        kinds <= _LISTS and {*map(type, chain.from_iterable(batch))} <= _NUMBER_TYPES
-    ):
-        return False  # checking all rows at once takes a fifth of the time
-    return not {"bool", "bool_"}.isdisjoint(kind.__name__ for kind in kinds) or (
-        not kinds.isdisjoint((list, tuple)) and any(map(_has_bool, batch))
-    )
 
 
 def _is_literal(key: object) -> bool:

@@ -168,7 +168,7 @@ def test_without_numpy_a_batch_is_a_loop(no_numpy):
         program.descend(X, y)
     with pytest.raises(ValueError, match="differ in the number of samples"):
         program.batch(X, y[:-1])
-    with pytest.raises(ValueError, match="x must hold 2 parts a sample"):
+    with pytest.raises(ValueError, match="x must hold 2 parts in each sample"):
         program.batch([[1.0]] * len(y), y)
     with pytest.raises(ValueError, match="no samples"):
         program.batch([], [])
