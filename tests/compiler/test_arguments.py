@@ -73,7 +73,7 @@ def test_ragged_arguments():
     assert values.tolist() == [6.0, 120.0]
     assert gradients[0].tolist() == [6.0, 30.0]
     assert gradients[1].tolist() == [[3.0, 2.0], [24.0, 20.0]]
-    with pytest.raises(ValueError, match="2 parts a sample"):
+    with pytest.raises(ValueError, match="2 parts in each sample"):
         program.batch([[1.0, [2.0], 3.0], [4.0, [5.0], 6.0]])
     with pytest.raises(TypeError, match="must hold 2 parts"):
         program([1.0, 2.0])
