@@ -82,14 +82,28 @@ def compiled(root: Path, names: Sequence[str], work: Path) -> Path:
     if lack := lacking():
         raise NotCompiledError(lack)
     # In a process of its own, so that what the tools print can be held back.
-    command = [sys.executable, str(Path(__file__).resolve()), str(work), *names]
-    done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).resolve()), str(work), *names],
+        cwd=root,
+        env=os.environ | {"CC": compiler() or ""},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     if done.returncode:
         lines = done.stdout.strip().splitlines() or [f"it ended with {done.returncode}"]
         error = NotCompiledError(next((line for line in lines if re.search(r"\berror: ", line)), lines[-1]))
         error.add_note(done.stdout)
         raise error
     return work / "libraries" / CORE
+
+
+def compiler() -> str | None:
+    """Return the command of the C compiler: $CC, else the one that built Python, else any that is there."""
+    if os.name == "nt" or os.environ.get("CC"):  # on Windows, setuptools finds Microsoft's by itself
+        return os.environ.get("CC", "")
+    commands = [sysconfig.get_config_var("CC") or "cc", "cc", "gcc", "clang"]
+    return next((command for command in commands if shutil.which(command.split()[0])), None)
 
 
 def lacking() -> str | None:
@@ -100,6 +114,8 @@ def lacking() -> str | None:
         return "the compiled engine needs the global interpreter lock"
     if not Path(sysconfig.get_path("include"), "Python.h").is_file():
         return "Python's headers are missing (Debian's package python3-dev)"
+    if compiler() is None:
+        return "there is no C compiler (cc, gcc or clang)"
     try:
         importlib.metadata.version("setuptools")
         found = importlib.metadata.version("cython")
