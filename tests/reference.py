@@ -95,7 +95,7 @@ def primitives() -> Iterator[str]:
         if row in vars(autograd_lite).values():
             value, partials = written(row)
             columns = [
-                cell(f"`{row.name}`<br>{row.__doc__}"),
+                cell(f"`{row.name}`<br>{row.doc}"),
                 math(value),
                 "<br>".join(map(math, partials)),
                 cell("<br>".join(filter(None, [row.domain, row.edges]))),

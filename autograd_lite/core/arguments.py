@@ -11,6 +11,7 @@ import operator
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial, reduce
 
+from autograd_lite.core.elementwise import has_entries
 from autograd_lite.core.primitive import TABLE, Operands, Scalar, Tracer
 
 
@@ -38,7 +39,9 @@ def branches(condition: Scalar, x: Scalar, y: Scalar) -> Operands:
     # A branch given as a function runs only if it is taken. The 0.0 in place of the other is never used.
     if isinstance(condition, Tracer):
         return condition, condition._branch(x, True), condition._branch(y, False)
-    if isinstance(condition, str | list | tuple | dict | None):
+    if has_entries(condition):  # the row comes back for each entry
+        return condition, x, y
+    if isinstance(condition, str | dict | None):
         raise TypeError(f"the condition of where must be true or false, got {condition!r}")
     if type(condition) is int and condition < 0:  # ~True is -2 and ~False is -1: the lowest bit is the truth
         condition &= 1

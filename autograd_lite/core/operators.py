@@ -86,19 +86,19 @@ class Operators(Traceable):
 
     def add(self, other: Operand) -> Value:
         """self + other."""
-        return rules.add(self, other)  # type: ignore[no-any-return]
+        return rules.add(self, other)
 
     def sub(self, other: Operand) -> Value:
         """self − other."""
-        return rules.sub(self, other)  # type: ignore[no-any-return]
+        return rules.sub(self, other)
 
     def mul(self, other: Operand) -> Value:
         """self · other."""
-        return rules.mul(self, other)  # type: ignore[no-any-return]
+        return rules.mul(self, other)
 
     def div(self, other: Operand) -> Value:
         """self / other."""
-        return rules.div(self, other)  # type: ignore[no-any-return]
+        return rules.div(self, other)
 
     def neg(self) -> Value:
         """−x."""
@@ -106,7 +106,7 @@ class Operators(Traceable):
 
     def pow(self, other: Operand) -> Value:
         """self to the power other."""
-        return rules.pow(self, other)  # type: ignore[no-any-return]
+        return rules.pow(self, other)
 
     def abs(self) -> Value:
         """|x|."""
@@ -226,7 +226,7 @@ class Operators(Traceable):
 
     def leaky_relu(self, slope: Operand = 0.01) -> Value:
         """x for x > 0, otherwise slope · x."""
-        return rules.leaky_relu(self, slope)  # type: ignore[no-any-return]
+        return rules.leaky_relu(self, slope)
 
     def softplus(self) -> Value:
         """log(1 + eˣ), without overflow."""
@@ -250,23 +250,23 @@ class Operators(Traceable):
 
     def clip(self, low: Operand = -math.inf, high: Operand = math.inf) -> Value:
         """x kept between two bounds."""
-        return rules.clip(self, low, high)  # type: ignore[no-any-return]
+        return rules.clip(self, low, high)
 
     def atan2(self, other: Operand) -> Value:
         """The angle of the point (other, self), in radians."""
-        return rules.atan2(self, other)  # type: ignore[no-any-return]
+        return rules.atan2(self, other)
 
     def hypot(self, other: Operand) -> Value:
         """√(self² + other²), without overflow."""
-        return rules.hypot(self, other)  # type: ignore[no-any-return]
+        return rules.hypot(self, other)
 
     def maximum(self, other: Operand) -> Value:
         """The greater of self and other."""
-        return rules.maximum(self, other)  # type: ignore[no-any-return]
+        return rules.maximum(self, other)
 
     def minimum(self, other: Operand) -> Value:
         """The lesser of self and other."""
-        return rules.minimum(self, other)  # type: ignore[no-any-return]
+        return rules.minimum(self, other)
 
     max, min = maximum, minimum
 

@@ -11,9 +11,15 @@ import keyword
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from textwrap import fill
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
+from autograd_lite.core.elementwise import each, has_entries
+from autograd_lite.core.examples import EXAMPLES
 from autograd_lite.core.numbers import real
+
+if TYPE_CHECKING:
+    from autograd_lite.core.value import Value
 
 Scalar: TypeAlias = Any  # what a rule runs on: a float, a Value, or an array of floats
 Operands: TypeAlias = tuple[Scalar, ...]
@@ -57,10 +63,11 @@ class Primitive:
     turns the arguments of a call into the flat tuple of operands: `dot(w, x, b)` has the operands
     ``(*w, *x, b)``. ``arity`` is their number, None if it varies.
 
-    ``symbol`` and ``latex`` print it. ``precedence`` says how tightly the printed formula holds: first as a
-    whole, then what each operand needs to stand without parentheses. ``domain`` says where the value exists,
-    ``edges`` which derivative is chosen at kinks and at the ends of the domain. A row that ``masks`` selects
-    one of its operands; the others contribute exactly zero, even where 0 · ∞ would be NaN.
+    ``doc`` says what it computes; ``symbol`` and ``latex`` print it. ``precedence`` says how tightly the
+    printed formula holds: first as a whole, then what each operand needs to stand without parentheses.
+    ``domain`` says where the value exists, ``edges`` which derivative is chosen at kinks and at the ends of
+    the domain. A row that ``masks`` selects one of its operands; the others contribute exactly zero, even
+    where 0 · ∞ would be NaN.
 
     ``template`` prints it in a compiled program, for each target that has the operation: "python", "array",
     "c" or "javascript". ``decomposition`` is its value in terms of other rows, with no branch but `where`,
@@ -79,9 +86,53 @@ class Primitive:
     masks: bool
     arity: int | None
     rule_on_floats: Callable[..., Operands]
-    __doc__: str
+    doc: str
     template: Mapping[str, str] = field(default_factory=dict)
     decomposition: Callable[..., Scalar] | None = None
+
+    def __post_init__(self) -> None:
+        # What `help`, `?` and editors show of a function.
+        self.__name__ = self.__qualname__ = self.name
+        self.__signature__ = self._signature()
+        self.__doc__ = self._description()
+
+    def _signature(self) -> inspect.Signature:
+        if self.arguments is not None:
+            parameters = [*inspect.signature(self.arguments).parameters.values()]
+        else:
+            _, *operands = inspect.signature(self.rule).parameters.values()
+            parameters = [
+                x if x.kind is x.VAR_POSITIONAL else x.replace(kind=x.POSITIONAL_ONLY) for x in operands
+            ]
+        return inspect.Signature([x.replace(annotation=x.empty) for x in parameters])
+
+    def _description(self) -> str:
+        paragraphs = [self.doc]
+        if self.arity is not None:
+            paragraphs.append("It takes numbers and Values, and each entry of lists and arrays of them.")
+        if self.domain:
+            paragraphs.append(f"Domain: {self.domain}.")
+        if self.edges:
+            paragraphs.append(f"Edge cases of the derivative: {self.edges}.")
+        if self.name in EXAMPLES:
+            arguments, value, slope = EXAMPLES[self.name]
+            by = ", 1" if self.masks else ""
+            lines = f">>> {self.name}({arguments})", value, f">>> grad({self.name}{by})({arguments})", slope
+            paragraphs.append("\n".join(lines))
+        return "\n\n".join(
+            part if part.startswith(">>>") or len(part) < 100 else fill(part, 100) for part in paragraphs
+        )
+
+    def __get__(self, instance: object, owner: object = None) -> Primitive:
+        """Return the row itself. `help` takes an object that has this method for a function."""
+        return self
+
+    @overload  # for a row of one's own; functions.pyi has those of the table
+    def __call__(self, x: Value, /, *others: Value | float) -> Value: ...
+    @overload
+    def __call__(self, x: float, /, *others: float) -> float: ...
+    @overload
+    def __call__(self, *arguments: Scalar, **options: Scalar) -> Value: ...
 
     def __call__(self, *arguments: Scalar, **options: Scalar) -> Scalar:
         """Return the value for floats, or the node that records it if an operand is a Value."""
@@ -92,9 +143,16 @@ class Primitive:
             raise TypeError(f"{self.name}() takes no keyword arguments, got {', '.join(options)}")
         if len(operands) != self.arity and self.arity is not None:
             raise TypeError(f"{self.name}() takes {self.arity} operand(s), got {len(operands)}")
+        traceable = None
         for operand in operands:
             if isinstance(operand, Traceable):
-                return operand._record(self, operands)
+                traceable = operand
+                if self.arity is None:
+                    break
+            elif type(operand) is not float and self.arity is not None and has_entries(operand):
+                return each(self, self.name, operands)
+        if traceable is not None:
+            return traceable._record(self, operands)
         return self.forward(*[real(operand, f"an operand of {self.name}") for operand in operands])
 
     def __repr__(self) -> str:
@@ -172,7 +230,7 @@ def primitive(
         edges=edges,
         arguments=arguments,
         masks=masks,
-        __doc__=doc or f"{name}(...), a primitive of your own.",
+        doc=doc or f"{name}(...), a primitive of your own.",
         arity=arity,
         rule_on_floats=rule,
         template=template or {},

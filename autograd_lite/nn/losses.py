@@ -152,7 +152,7 @@ def softmax(scores: Iterable[Scalar]) -> list[Scalar]:
 
 
 def log_softmax(scores: Iterable[Scalar]) -> list[Scalar]:
-    """Return log P_k of C scores, with P = `softmax` of them, as a list of C; exact where P_k is rounded to 0.
+    """Return log P_k, P the `softmax` of C scores, as a list of C; exact where P_k is rounded to 0.
 
     Raises `ValueError` if there are no scores.
 

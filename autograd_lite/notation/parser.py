@@ -229,12 +229,12 @@ class _Evaluator:
         self, row: Primitive, operands: Sequence[object], node: ast.expr, place: int | None = None
     ) -> Number:
         try:
+            if row.arity is not None and any(isinstance(x, list) for x in operands):
+                raise TypeError(f"{row.name}() takes numbers here, not lists")  # an expression has one value
             result: Number = row(*operands)
             return result
         except TypeError as error:
-            raise self.error(
-                f"{row.name}: {row.__doc__}" if row.arguments else str(error), node, place
-            ) from None
+            raise self.error(f"{row.name}: {row.doc}" if row.arguments else str(error), node, place) from None
         except ExpressionError:  # from within a branch
             raise
         except (ArithmeticError, ValueError) as error:

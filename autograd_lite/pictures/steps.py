@@ -146,7 +146,7 @@ class _StepBuilder:
             sides += [each for each in [self.wording.formula(node, numbers=True)] if each is not None]
             line = joined(*[part for side in sides for part in (side, "=")], result(number(node.data)))
             assert node.primitive is not None
-            about = _CITATION.split(node.primitive.__doc__)[0].removesuffix(".")
+            about = _CITATION.split(node.primitive.doc)[0].removesuffix(".")
             rows = [*[self.row(edge) for edge in self.batches[row.id]], row]
             into = [edge for edge in self.drawn.edges if edge.consumer == row.id]
             yield self.step("forward", line, about, rows, [self.card_of[row.id]], into)

@@ -452,7 +452,7 @@ def test_sum_beyond_the_range_names_its_operands():
 def test_row_is_complete(row):
     assert table.TABLE[row.name] is row
     assert row.symbol
-    assert row.__doc__
+    assert row.doc
     assert repr(row) == f"<primitive {row.name}>"
     parameters = [*inspect.signature(row.rule).parameters.values()][1:]
     varies = any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
@@ -526,6 +526,8 @@ def test_wrong_number_of_operands_is_refused(row):
 @each_row
 @pytest.mark.parametrize("wrong", ["a", None, True, 1j, [1.0], np.ones(2)], ids=repr)
 def test_operand_that_is_no_real_number_is_refused(row, wrong):
+    if row.arity is not None and isinstance(wrong, list | np.ndarray):
+        return  # it takes each entry: test_elementwise.py
     operands = next(x for x in points(row) if len(x) == max(map(len, points(row))))
     for k in range(row.name == "where", len(operands)):
         if wrong is None and row is table.dot and k == len(operands) - 1:
@@ -752,12 +754,12 @@ class TestOwnRow:
             precedence=(table.ATOM, table.ATOM),
             doc="sin x / x.",
         )
-        assert (row.symbol, row.__doc__, row.precedence) == ("sinc", "sin x / x.", (table.ATOM, table.ATOM))
+        assert (row.symbol, row.doc, row.precedence) == ("sinc", "sin x / x.", (table.ATOM, table.ATOM))
         assert row.latex.format("x") == r"\frac{\sin x}{x}"
         plain = sinc_row()
         assert plain.symbol == "sinc_of_a_test"
         assert plain.latex.format("x") == r"\operatorname{sinc\_of\_a\_test}\left(x\right)"
-        assert "sinc_of_a_test" in plain.__doc__
+        assert "sinc_of_a_test" in plain.doc
 
     def test_is_pickled_by_name(self):
         sinc = sinc_row()
@@ -826,7 +828,7 @@ def test_lookup_says_what_is_missing():
         lookup("sinus")
 
 
-@pytest.mark.parametrize("condition", [[True, False], "no", None, (), {}])
+@pytest.mark.parametrize("condition", ["no", None, {}, ["no"]])
 def test_a_condition_is_one_truth(condition):
     with pytest.raises(TypeError, match="the condition of where must be true or false, got"):
         table.where(condition, Value(1.0), 2.0)
