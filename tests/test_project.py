@@ -61,7 +61,7 @@ DEFAULTS = {
     "Value.backward": {"seed": 1.0},
     "draw": {"max_cards": 40, "partials": True, "legend": True},
     "explain": {"paths": 5},
-    "fit": {"seed": 0, "progress": True},
+    "fit": {"shuffle": True, "progress": True},
     "grad": {"argnums": 0},
     "gradient_report": {"lr": 0.1},
     "gradients": {"seed": 1.0, "record": False},

@@ -220,8 +220,11 @@ def _pairs(x: Scalars, y: Scalars, names: tuple[str, str], at: str = "") -> list
     if not isinstance(x, list) and not isinstance(y, list):
         return [(_number(x, names[0] + at), _number(y, names[1] + at), at)]
     if not isinstance(x, list) or not isinstance(y, list) or len(x) != len(y):
+        cure = ""
+        if not isinstance(x, list) and isinstance(y, list) and len(y) == 1:  # a column, as y.reshape(-1, 1)
+            cure = f": give {names[1]} without the brackets, as y[:, 0] of an array"
         raise ValueError(
-            f"{names[0]}{at} and {names[1]}{at} differ in shape: {_shape(x)} against {_shape(y)}"
+            f"{names[0]}{at} and {names[1]}{at} differ in shape: {_shape(x)} against {_shape(y)}{cure}"
         )
     if not x:
         raise ValueError(f"the loss of no examples is undefined: {names[0]}{at} is empty")

@@ -12,10 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 
+from autograd_lite.core.modes import no_grad
 from autograd_lite.core.numbers import real
 from autograd_lite.core.value import Value
+from autograd_lite.nn.examples import Rows, rows_of
 from autograd_lite.nn.files import Document, read_json, write_json
 from autograd_lite.nn.summary import as_html, as_text
+from autograd_lite.transforms.pytrees import flatten
 
 # Where a parameter was found, innermost key last: (((None, "layers"), 0), "w"). Names are joined only on
 # request, because a training loop asks for the parameters alone.
@@ -71,6 +74,30 @@ class Module:
     >>> Line().state_dict()
     {'slope': 2.0, 'offset': 1.0}
     """
+
+    def __call__(self, x: Any) -> Any:
+        """Return the output for one example: a Value, or a container of Values. A subclass defines it."""
+        raise NotImplementedError(f"{type(self).__name__} does not define __call__(self, x)")
+
+    def predict(self, X: Rows) -> Any:
+        """Return the outputs for the examples `X` as numbers; nothing is recorded.
+
+        `X` has a row for each example: a list, an array or a DataFrame. The outputs are a list with an entry
+        for each example, or an array if `X` is one or a DataFrame. Of a classifier these are scores:
+        ``[argmax(scores) for scores in model.predict(X)]`` are the classes.
+
+        >>> from autograd_lite import MLP
+        >>> len(MLP(2, [8, 3], rng=0).predict([[0.5, -1.0], [0.0, 2.0]]))
+        2
+        """
+        with no_grad():
+            outputs = [flatten(self(x), "the output") for x in rows_of(X, "X")]
+        numbers = [y.around([x.data if isinstance(x, Value) else x for x in y.leaves]) for y in outputs]
+        if not hasattr(X, "dtype") and not hasattr(X, "to_numpy"):
+            return numbers
+        import numpy
+
+        return numpy.array(numbers)
 
     def parameters(self) -> list[Value]:
         """Return the parameters, in the order of definition."""

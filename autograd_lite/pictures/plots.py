@@ -19,7 +19,7 @@ from autograd_lite.nn.layers import MLP
 from autograd_lite.nn.losses import softmax
 from autograd_lite.nn.modules import Module
 from autograd_lite.pictures.colour import LIGHT, mix
-from autograd_lite.train.fit import History
+from autograd_lite.train.history import History
 from autograd_lite.train.minimize import Result
 from autograd_lite.transforms.derivatives import value_and_grad
 
@@ -115,6 +115,9 @@ def plot_loss(history: Losses, ax: Axes | None = None) -> Axes:
         _legend(ax)
     _label_ends(ax, lines)
     return ax
+
+
+History.plot = plot_loss
 
 
 def _label_ends(ax: Axes, lines: Mapping[str, Sequence[float]]) -> None:

@@ -17,7 +17,7 @@ from autograd_lite.nn.modules import Module
 from autograd_lite.pictures.dot import draw
 from autograd_lite.pictures.player import filled, play
 from autograd_lite.pictures.plots import NO_MATPLOTLIB, plot_gradient_flow, plot_loss
-from autograd_lite.train.fit import History
+from autograd_lite.train.history import History
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

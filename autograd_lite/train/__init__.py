@@ -4,7 +4,8 @@ Models, losses and data go in; parameters that have moved and the history of the
 `nn` with the models, `compiler` with the programs that training runs.
 """
 
-from autograd_lite.train.fit import History, fit
+from autograd_lite.train.fit import fit
+from autograd_lite.train.history import History
 from autograd_lite.train.minimize import Result, minimize
 from autograd_lite.train.optimizers import SGD, Adam, AdamW, GradientDescent, Momentum, Optimizer
 from autograd_lite.train.schedules import CosineDecay, StepDecay, WarmUp

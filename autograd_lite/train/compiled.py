@@ -10,10 +10,17 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, TypeAlias
+from operator import is_
+from typing import Any, NamedTuple, TypeAlias
+from weakref import WeakKeyDictionary
 
 from autograd_lite.compiler.frontend.trace import TraceError
 from autograd_lite.compiler.program import Program, compile
+from autograd_lite.core.value import Value
+from autograd_lite.nn.layers import MLP, Layer, Neuron
+from autograd_lite.nn.losses import LOSSES
+from autograd_lite.nn.modules import Module
+from autograd_lite.transforms.pytrees import flatten
 
 Example: TypeAlias = Any  # an input or a target: whatever the model and the loss take
 Output: TypeAlias = Any  # what the model returns and the loss takes: a Value, or a container of Values
@@ -42,36 +49,22 @@ class CompiledLoss:
         targets: Sequence[Example],
         steps: int,
     ) -> None:
-        def of_one(x: Example, y: Example) -> Output:
-            return loss(model(x), y)
-
-        self.program, again = [compile(of_one, inputs[0], targets[0], name="loss") for _ in range(2)]
-        if _content(self.program) != _content(again):
-            raise TraceError(
-                "the loss is not the same each time it runs, as with random numbers in the model"
-            )
-        if not self.program.scalar or not self.program.leaves:
-            raise TraceError("the loss must be one number that depends on the model")
+        self.program = program_of(model, loss, inputs[0], targets[0])
         self.columns, self.count = self.program.converted((inputs, targets))
         self.form = "Python" if isinstance(self.columns[0], list) else "NumPy"
         work = sum(map(len, self.program.graph.operands)) * len(inputs) * steps
-        if self.form == "NumPy" and work > WORTH_COMPILING:
+        if self.form == "NumPy" and work > WORTH_COMPILING and not self.program.is_native:
             # NumPy takes over if there is no working compiler, or if a row has no form in C.
             with warnings.catch_warnings(), suppress(RuntimeError, ValueError):
                 warnings.simplefilter("ignore", RuntimeWarning)
                 self.program.native()
-            self.form = "machine code" if self.program.is_native else "NumPy"
+        if self.program.is_native:
+            self.form = "machine code"
         self.kernel = self.program.kernel("leaf")
 
-    def check(self, inputs: Sequence[Example] | None = None, targets: Sequence[Example] = ()) -> None:
-        """Raise the error of the loss for the first example that it refuses, own or given."""
-        columns = self.columns
-        if inputs is not None:
-            try:
-                columns, _ = self.program.converted((inputs, targets))
-            except (ValueError, TypeError):  # another shape, which the engine may accept
-                return
-        self.program.check(columns, self.program.leaf_numbers())
+    def check(self) -> None:
+        """Raise the error of the loss for the first example that it refuses."""
+        self.program.check(self.columns, self.program.leaf_numbers())
 
     def __call__(self, chosen: Sequence[int] | None = None) -> float:
         """Return the mean loss of the examples with the numbers `chosen`, or of all; add its gradient."""
@@ -92,6 +85,83 @@ class CompiledLoss:
         return float(value) / m
 
 
-def _content(program: Program) -> tuple[object, ...]:
-    graph = program.graph
-    return graph.ops, graph.operands, graph.constants, program.outputs
+# --- Programs are kept with their models -----------------------------------------------------------
+
+
+class Structure(NamedTuple):
+    """What decides which operations a model of `nn` and its loss make: all but the numbers."""
+
+    loss: Loss
+    layers: list[list[tuple[str, int, bool]]]  # of each neuron: activation, inputs, whether it has a bias
+    parameters: list[Value]
+
+    def is_that_of(self, other: Structure | None) -> bool:
+        """Return whether both make the same operations on the same parameters."""
+        return (
+            other is not None
+            and self[:2] == other[:2]
+            and len(self.parameters) == len(other.parameters)
+            and all(map(is_, self.parameters, other.parameters))
+        )
+
+
+def structure(model: Any, loss: Loss) -> Structure | None:
+    """Return the structure, or None unless there are only classes, losses and activations of `nn`.
+
+    Other models may do what a program made once cannot repeat: draw random numbers, count calls, read data.
+    """
+    layers: list[list[Any]] = [
+        layer.neurons if type(layer) is Layer else [layer]
+        for layer in (model.layers if type(model) is MLP else [model])
+    ]
+    neurons = [neuron for layer in layers for neuron in layer]
+    if loss not in LOSSES.values() or not all(
+        type(neuron) is Neuron and isinstance(neuron.activation, str) for neuron in neurons
+    ):
+        return None
+    shapes = [[(neuron.activation, len(neuron.w), neuron.b is None) for neuron in layer] for layer in layers]
+    return Structure(loss, shapes, [w for neuron in neurons for w in (*neuron.w, neuron.b) if w is not None])
+
+
+class _Known(NamedTuple):
+    program: Program
+    structure: Structure | None
+    paths: list[list[str]]  # of the numbers in an input and a target
+
+
+_PROGRAMS: WeakKeyDictionary[Any, _Known] = WeakKeyDictionary()
+
+
+def program_of(model: Model, loss: Loss, x: Example, y: Example) -> Program:
+    """Return the program of the loss of one example: the one of the last call with this model, if it fits.
+
+    Raises `TraceError` if the loss cannot be a program.
+    """
+
+    def of_one(x: Example, y: Example) -> Output:
+        return loss(model(x), y)
+
+    kept = isinstance(model, Module)
+    known, made_of = _PROGRAMS.get(model) if kept else None, structure(model, loss)
+    paths = [flatten(x, "an input").paths, flatten(y, "a target").paths]
+    if known and made_of and made_of.is_that_of(known.structure) and paths == known.paths:
+        return known.program
+    program = compile(of_one, x, y, name="loss")
+    if known and _are_same(program, known.program):
+        return known.program
+    if not _are_same(program, compile(of_one, x, y, name="loss")):
+        raise TraceError("the loss is not the same each time it runs, as with random numbers in the model")
+    if not program.scalar or not program.leaves:
+        raise TraceError("the loss must be one number that depends on the model")
+    if kept:
+        _PROGRAMS[model] = _Known(program, made_of, paths)
+    return program
+
+
+def _are_same(program: Program, other: Program) -> bool:
+    def content(program: Program) -> tuple[object, ...]:
+        graph = program.graph
+        shapes = [tree.paths for _, tree in program.arguments]
+        return graph.ops, graph.operands, graph.constants, program.outputs, shapes, [*map(id, program.leaves)]
+
+    return content(program) == content(other)

@@ -1,116 +1,99 @@
 """`fit`: trains a model on examples, and returns the history of its loss.
 
-A model, a loss, an optimizer and data go in; parameters that have moved come out. Next door: `steps.py` makes
-the gradient of each step.
+A model, a loss, an optimizer and data go in; parameters that have moved come out. Next door: `arguments.py`
+reads what a user gives, `steps.py` makes each step, `history.py` has what is returned.
+
+A model made of `nn`'s neurons with a loss of `nn` is compiled to a program, which the next call uses again.
+Other models may do what a program made once cannot repeat (draw random numbers, count calls, read ``.data``),
+so the engine records each batch anew. ``compiled=True`` vouches that the model does none of this,
+``compiled=False`` always uses the engine. A program is used only if it agrees with the engine on the first
+and on the last example. `History.form` says what ran.
+
+>>> from autograd_lite import MLP, fit
+>>> line = MLP(1, [1], rng=0)
+>>> X, y = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
+>>> fit(line, X, y, loss="mse", optimizer="sgd", lr=0.25, epochs=200, progress=False)
+<History of 200 epochs, 200 steps in ... s (...): loss ...>
+>>> [round(out, 6) for out in line.predict([[10.0], [-1.0]])]
+[21.0, -1.0]
 """
 
 from __future__ import annotations
 
-import math
-import random
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 from tqdm import tqdm
 
 from autograd_lite.core.collector import collector_paused
-from autograd_lite.core.modes import no_grad
 from autograd_lite.core.numbers import whole
-from autograd_lite.train.compiled import Example, Loss, Model
-from autograd_lite.train.optimizers import Optimizer
-from autograd_lite.train.steps import Examples, batch_gradient, mean_loss
+from autograd_lite.nn.examples import Rows
+from autograd_lite.train.arguments import Batches, chosen_loss, chosen_optimizer
+from autograd_lite.train.compiled import Loss, Model
+from autograd_lite.train.history import Best, History
+from autograd_lite.train.optimizers import Optimizer, Rate
+from autograd_lite.train.steps import Examples, batch_gradient, mean_loss, step
 
-
-@dataclass
-class History:
-    """The result of `fit`: an entry per epoch in ``loss`` and, with validation data, ``validation_loss``.
-
-    ``loss`` is the mean over the epoch's examples, each taken before the step that used it;
-    ``validation_loss`` is taken after the epoch. ``steps`` is the number of steps, ``seconds`` the time of
-    all of them. ``form`` says what ran them: "machine code", "NumPy" or "Python" for a program, "engine" for
-    the graph.
-    """
-
-    loss: list[float] = field(default_factory=list)
-    validation_loss: list[float] = field(default_factory=list)
-    steps: int = 0
-    seconds: float = 0.0
-    form: str = "engine"
+Callback = Callable[[int, History], object]
 
 
 def fit(
     model: Model,
-    X: Iterable[Example],
-    y: Iterable[Example],
+    X: Rows,
+    y: Rows,
     *,
-    loss: Loss,
-    optimizer: Optimizer,
+    loss: Loss | str,
+    optimizer: Optimizer | str = "adam",
     epochs: int,
     batch_size: int | None = None,
-    seed: int | None = 0,
+    lr: Rate | None = None,
+    shuffle: bool = True,
+    seed: int | None = None,
+    validation: tuple[Rows, Rows] | None = None,
+    patience: int | None = None,
+    callback: Callback | None = None,
     progress: bool = True,
-    validation: tuple[Iterable[Example], Iterable[Example]] | None = None,
     compiled: bool | None = None,
 ) -> History:
-    """Train `model` on the m examples `X` (m × n for a model of n inputs) with the m targets `y`.
+    """Train `model` on the examples `X` with the targets `y`, a row for each; return the `History`.
 
-    Each step descends the gradient of the mean of ``loss(model(x), target)`` over a batch. Without
-    `batch_size` a batch is all examples, in the order given. With it the examples are shuffled before each
-    epoch, by `seed`. `validation` is a pair like ``(X, y)`` that takes no part in training. A progress bar is
-    shown on stderr unless ``progress=False``. Returns the `History`.
+    Each step descends the gradient of the mean of ``loss(model(x), target)`` over a batch: all examples, or
+    `batch_size` of them, shuffled before each epoch, by `seed` or else differently in every call, unless
+    ``shuffle=False``. `loss` is a function or the name of one, "mse" or "cross_entropy"; so is `optimizer`,
+    whose names are "sgd", "momentum", "adam" and "adamw". One made by name starts anew, with the step size or
+    schedule `lr`. ``callback(epoch, history)`` is called after each epoch, counted from 1, and stops the
+    training by returning True. `validation`, a pair ``(X, y)``, takes no part in it; all of it is tried
+    before the first step. With `patience`, training stops after so many epochs without a lower validation
+    loss, and the weights of the best epoch are kept. `compiled` is explained above, in the module.
 
-    A model made of `nn`'s neurons with a loss from `losses` is compiled to a program. Other models may do
-    what a program made once cannot repeat (draw random numbers, count calls, read ``.data``), so the engine
-    records each batch anew. ``compiled=True`` vouches that the model does none of this, ``compiled=False``
-    always uses the engine. A program is used only if it agrees with the engine on the first and on the last
-    example. `History.form` says what ran.
-
-    Raises `ValueError` if there are no examples, or if examples and targets differ in number. Raises
+    Raises `ValueError` or `TypeError`, in one sentence, for data and settings that do not fit. Raises
     `FloatingPointError`, with the epoch and the batch, as soon as the loss or a parameter would no longer be
     finite; the parameters are then those before that batch. Errors raised by the model or the loss carry the
     epoch and batch as a note (document 000, equation 10).
-
-    >>> from autograd_lite import GradientDescent
-    >>> from autograd_lite.nn import MLP
-    >>> from autograd_lite.nn.losses import half_squared_error
-    >>> line = MLP(1, [1], rng=0)
-    >>> history = fit(line, [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0], loss=half_squared_error,
-    ...               optimizer=GradientDescent(line.parameters(), lr=0.5), epochs=200, progress=False)
-    >>> round(line([10.0]), 6), history.steps
-    (21.0, 200)
     """
-    examples = Examples.of(X, y, "the training data")
-    held_out = None if validation is None else Examples.of(*validation, "the validation data")
-    epochs, m = whole(epochs, "epochs"), len(examples.inputs)
-    size = m if batch_size is None else whole(batch_size, "batch_size")
-    batches = math.ceil(m / size)
+    examples, held_out = Examples.of(X, y, "the training data"), Examples.of_pair(validation)
+    loss, optimizer = chosen_loss(loss), chosen_optimizer(optimizer, model, lr)
+    batches = Batches(len(examples.inputs), batch_size, shuffle, seed)
+    best = Best(optimizer.parameters, patience, held_out is not None)
+    steps = whole(epochs, "epochs") * len(batches)
     started = time.perf_counter()
-    gradient = batch_gradient(model, loss, optimizer, examples, held_out, epochs * batches, compiled)
-    history = History(steps=epochs * batches, form=gradient.form)
-    order, shuffle = list(range(m)), random.Random(seed).shuffle
-    with collector_paused(), tqdm(total=history.steps, disable=not progress, unit="step") as bar:
+    gradient = batch_gradient(model, loss, optimizer, examples, held_out, steps, compiled)
+    history = History(form=gradient.form)
+    with collector_paused(), tqdm(total=steps, disable=not progress, unit="step") as bar:
         for epoch in range(1, epochs + 1):
-            if batch_size is not None:
-                shuffle(order)
             losses = []
-            for batch in range(batches):
-                where = f"epoch {epoch}, batch {batch + 1}"
-                chosen = order[batch * size : (batch + 1) * size]
-                mean = gradient(None if batch_size is None else chosen, where)
-                losses.append(mean * len(chosen))
-                try:
-                    optimizer.step()
-                except FloatingPointError as error:
-                    raise FloatingPointError(f"{where}: {error}") from None
+            for number, batch in enumerate(batches, 1):
+                losses.append(step(gradient, optimizer, batch, f"epoch {epoch}, batch {number}"))
                 bar.update()
-            history.loss.append(math.fsum(losses) / m)
-            shown = f"loss {history.loss[-1]:.4g}"
+            history.steps += len(batches)
+            history.loss.append(batches.mean(losses))
             if held_out is not None:
-                where = f"epoch {epoch}, {held_out.name}"
-                with no_grad():
-                    history.validation_loss.append(mean_loss(model, loss, optimizer, held_out, where).data)
-                shown += f", validation {history.validation_loss[-1]:.4g}"
-            bar.set_postfix_str(shown, refresh=False)
+                lost = mean_loss(model, loss, optimizer, held_out, f"epoch {epoch}, ")
+                history.validation_loss.append(lost)
+            bar.set_postfix_str(history.shown, refresh=False)
+            is_over = best.is_over(history)
+            if (callback is not None and callback(epoch, history)) or is_over:
+                break
+    best.restore(history)
     history.seconds = time.perf_counter() - started
     return history

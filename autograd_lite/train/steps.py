@@ -7,20 +7,19 @@ A model, a loss and examples go in; a function comes out that sets the gradients
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, Protocol, Self
 
 from autograd_lite.core.modes import no_grad
+from autograd_lite.core.numbers import real
 from autograd_lite.core.rules import mean
 from autograd_lite.core.value import Value
-from autograd_lite.nn.layers import MLP, Layer, Neuron
-from autograd_lite.nn.losses import cross_entropy, half_squared_error, log_loss, log_loss_from_scores
-from autograd_lite.train.compiled import CompiledLoss, Example, Loss, Model
+from autograd_lite.nn.examples import Rows, rows_of
+from autograd_lite.train.compiled import CompiledLoss, Example, Loss, Model, structure
 from autograd_lite.train.optimizers import Optimizer
 from autograd_lite.transforms.pytrees import flatten
 
-_LOSSES = (cross_entropy, half_squared_error, log_loss, log_loss_from_scores)
 _ERRORS = (ArithmeticError, ValueError, TypeError)
 
 
@@ -32,14 +31,23 @@ class Examples(NamedTuple):
     name: str
 
     @classmethod
-    def of(cls, X: Iterable[Example], y: Iterable[Example], name: str) -> Self:
+    def of(cls, X: Rows, y: Rows, name: str) -> Self:
         """Return `X` and `y` as lists. Raises `ValueError` if they are empty or differ in length."""
-        inputs, targets = [z.tolist() if hasattr(z, "tolist") else list(z) for z in (X, y)]
+        inputs, targets = rows_of(X, f"X of {name}"), rows_of(y, f"y of {name}")
         if len(inputs) != len(targets):
             raise ValueError(f"{name} has {len(inputs)} examples but {len(targets)} targets")
         if not inputs:
             raise ValueError(f"{name} is empty: there is no example to learn from")
         return cls(inputs, targets, name)
+
+    @classmethod
+    def of_pair(cls, validation: tuple[Rows, Rows] | None) -> Self | None:
+        """Return the validation data, None if there are none. Raises `TypeError` unless they are a pair."""
+        if validation is None:
+            return None
+        if not isinstance(validation, tuple | list) or len(validation) != 2:
+            raise TypeError(f"validation must be a pair (X, y), got {type(validation).__name__}")
+        return cls.of(*validation, "the validation data")
 
     def chosen(self, numbers: Sequence[int]) -> Examples:
         """Return the examples with these numbers."""
@@ -69,15 +77,19 @@ def batch_gradient(
 ) -> BatchGradient:
     """Return the fastest `BatchGradient` that does what the engine does.
 
-    A program is used if `compiled` is true, or if it is None and `repeats_itself` holds. The loss must also
-    trace, and the program must agree with the engine on the first and on the last example. `steps` decides
-    whether machine code is worth compiling. If the loss refuses a target, its error is raised before any step
-    is made.
+    A program is used if `compiled` is true, or if it is None and the model has a `structure`. The loss must
+    also trace, and the program must agree with the engine on the first and on the last example. `steps`
+    decides whether machine code is worth compiling.
+
+    Before any step is made, the errors of the loss are raised for its targets, and those of the model, too,
+    for the examples `held_out`.
     """
     engine = EngineGradient(model, loss, optimizer, examples)
-    repeats = repeats_itself(model, loss)
+    repeats = structure(model, loss) is not None
     if repeats:
-        _check_targets(model, loss, [examples] if held_out is None else [examples, held_out])
+        _check_targets(model, loss, examples)
+    if held_out is not None:
+        mean_loss(model, loss, optimizer, held_out)
     if not (repeats if compiled is None else compiled):
         return engine
     try:
@@ -85,8 +97,6 @@ def batch_gradient(
     except Exception:  # it does not trace, or it raises an error, which the engine will locate
         return engine
     program.check()
-    if held_out is not None:
-        program.check(held_out.inputs, held_out.targets)
     found = ProgramGradient(program, optimizer)
     return found if _agree(found, engine, optimizer.parameters, len(examples.inputs)) else engine
 
@@ -105,7 +115,14 @@ class EngineGradient:
     def __call__(self, chosen: Sequence[int] | None, where: str) -> float:
         """Record the batch, and pull the gradient back through it."""
         batch = self.examples if chosen is None else self.examples.chosen(chosen)
-        total = mean_loss(self.model, self.loss, self.optimizer, batch, where)
+        with _located(where):
+            pairs = zip(batch.inputs, batch.targets, strict=True)
+            total = mean([self.loss(self.model(x), target) for x, target in pairs])
+        if not isinstance(total, Value):
+            raise TypeError(
+                f"the loss does not depend on the model: it is the plain number {total!r} in {where}"
+            )
+        _check_finite(total.data, self.optimizer, where)
         self.optimizer.zero_grad()
         total.backward()
         return total.data
@@ -126,16 +143,25 @@ class ProgramGradient:
         return total
 
 
-def mean_loss(model: Model, loss: Loss, optimizer: Optimizer, batch: Examples, where: str) -> Value:
-    """Return the mean loss of a batch, recorded by the engine; errors are those of `BatchGradient`.
+def step(gradient: BatchGradient, optimizer: Optimizer, chosen: Sequence[int] | None, where: str) -> float:
+    """Move the parameters along the gradient for a batch; return its mean loss before that."""
+    loss = gradient(chosen, where)
+    try:
+        optimizer.step()
+    except FloatingPointError as error:
+        raise FloatingPointError(f"{where}: {error}") from None
+    return loss
 
-    Raises `TypeError` if the loss does not depend on the model.
-    """
-    with _located(where):
-        total = mean([loss(model(x), target) for x, target in zip(batch.inputs, batch.targets, strict=True)])
-    if not isinstance(total, Value):
-        raise TypeError(f"the loss does not depend on the model: it is the plain number {total!r} in {where}")
-    _check_finite(total.data, optimizer, where)
+
+def mean_loss(model: Model, loss: Loss, optimizer: Optimizer, examples: Examples, when: str = "") -> float:
+    """Return the mean loss over examples, without recording; an error names the example, and `when`."""
+    losses = []
+    for i, (x, target) in enumerate(zip(examples.inputs, examples.targets, strict=True)):
+        with no_grad(), _located(f"{when}example {i} of {examples.name}"):
+            out = loss(model(x), target)
+            losses.append(out.data if isinstance(out, Value) else real(out, "the loss"))
+    total = math.fsum(losses) / len(losses)
+    _check_finite(total, optimizer, f"{when}{examples.name}")
     return total
 
 
@@ -151,7 +177,7 @@ def _located(where: str) -> Iterator[None]:
 def _check_finite(loss: float, optimizer: Optimizer, where: str) -> None:
     if not math.isfinite(loss):
         cure = f"try a step size below {optimizer.lr!r}"
-        if where == "epoch 1, batch 1":  # no step was made yet
+        if where == "epoch 1, batch 1" or not where.startswith("epoch"):  # no step was made yet
             cure = "look for NaN and infinity in the data and in the first weights"
         raise FloatingPointError(f"the loss is {loss!r} in {where}: {cure}")
 
@@ -159,32 +185,20 @@ def _check_finite(loss: float, optimizer: Optimizer, where: str) -> None:
 # --- Which of them ---------------------------------------------------------------------------------
 
 
-def repeats_itself(model: object, loss: object) -> bool:
-    """Return whether each call repeats the same operations: only classes, losses and activations of `nn`.
-
-    Other models may do what a program made once cannot repeat: draw random numbers, count calls, read data.
-    """
-    layers = model.layers if type(model) is MLP else [model]
-    neurons = [neuron for layer in layers for neuron in (layer.neurons if type(layer) is Layer else [layer])]
-    own = all(type(neuron) is Neuron and isinstance(neuron.activation, str) for neuron in neurons)
-    return own and loss in _LOSSES
-
-
-def _check_targets(model: Model, loss: Loss, given: Sequence[Examples]) -> None:
+def _check_targets(model: Model, loss: Loss, examples: Examples) -> None:
     """Raise the error of the loss for any target it refuses, before a step is made with the others.
 
     The loss is asked about each of them with ½ for every score, in containers like those of the first output.
     """
     try:
         with no_grad():
-            output = flatten(model(given[0].inputs[0]), "the output of the model")
+            output = flatten(model(examples.inputs[0]), "the output of the model")
     except _ERRORS:  # the engine will locate it
         return
     scores = output.around([0.5] * len(output.leaves))
-    for examples in given:
-        for i, target in enumerate(examples.targets):
-            with _located(f"example {i} of {examples.name}"):
-                loss(scores, target)
+    for i, target in enumerate(examples.targets):
+        with _located(f"example {i} of {examples.name}"):
+            loss(scores, target)
 
 
 def _agree(program: BatchGradient, engine: BatchGradient, parameters: Sequence[Value], m: int) -> bool:

@@ -1,12 +1,17 @@
 """The loss as a program: each of its forms against the engine, and what cannot be one."""
 
+import copy
+import gc
 import random
 import sys
+import weakref
 
 import pytest
 
-from autograd_lite import TraceError, log, mean, square
-from autograd_lite.nn import MLP
+from autograd_lite import TraceError, Value, compile, log, mean, square
+from autograd_lite.compiler.program import Program
+from autograd_lite.nn import MLP, Layer, Module
+from autograd_lite.train import fit
 from autograd_lite.train.compiled import CompiledLoss
 
 
@@ -54,3 +59,99 @@ def test_an_error_names_its_sample():
     compiled = CompiledLoss(model, lambda z, t: log(z - 1e9), X, y, steps=1)
     with pytest.raises(ValueError, match="sample 0: log"):
         compiled()
+
+
+# --- A program is made once --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """How many functions were traced and how many kernels were built, so far."""
+    counts = {"traces": 0, "kernels": 0}
+
+    def traced(*arguments, **options):
+        counts["traces"] += 1
+        return compile(*arguments, **options)
+
+    def built(program, kind):
+        counts["kernels"] += 1
+        return kernel(program, kind)
+
+    kernel = Program._kernel
+    monkeypatch.setattr("autograd_lite.train.compiled.compile", traced)
+    monkeypatch.setattr(Program, "_kernel", built)
+    return counts
+
+
+def again(model, X, y, loss="mse", **options):
+    return fit(model, X, y, loss=loss, optimizer="sgd", epochs=1, progress=False, **options)
+
+
+def test_fit_compiles_once_however_often_it_is_called(made):
+    model, X, y = demo()
+    losses = [again(model, X, y).loss[0] for _ in range(3)]
+    assert made == {"traces": 2, "kernels": 1}  # two, to see that they are the same
+    assert losses == sorted(losses, reverse=True)
+    assert losses[0] != losses[1]
+    again(model, X[:5], y[:5], batch_size=2)  # fewer examples of the same shape
+    assert made == {"traces": 2, "kernels": 1}
+    again(demo()[0], X, y)
+    assert made == {"traces": 4, "kernels": 2}
+
+
+CHANGES = {
+    "loss": lambda model: None,
+    "weight": lambda model: model.layers[0].neurons[0].w.__setitem__(0, Value(0.7)),
+    "equal weight": lambda model: (
+        model.layers[0].neurons[0].w.__setitem__(0, Value(model.layers[0].neurons[0].w[0].data))
+    ),
+    "activation": lambda model: model.layers.__setitem__(0, Layer(2, 4, "relu", rng=0)),
+    "layer": lambda model: model.layers.insert(1, Layer(4, 4, rng=0)),
+    "bias": lambda model: setattr(model.layers[1].neurons[0], "b", None),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_fit_compiles_again_where_the_model_is_another(change, made):
+    model, X, y = demo()
+    again(model, X, y)
+    CHANGES[change](model)
+    loss = "half_squared_error" if change == "loss" else "mse"
+    before = copy.deepcopy(model)
+    found, expected = again(model, X, y, loss), again(before, X, y, loss, compiled=False)
+    assert (found.form, expected.form) == ("NumPy", "engine")
+    assert made == {"traces": 4, "kernels": 2}
+    weights = [[p.data for p in each.parameters()] for each in (model, before)]
+    assert weights[0] == pytest.approx(weights[1], rel=1e-13, abs=1e-15)
+
+
+def test_a_model_of_ones_own_is_traced_to_see_whether_it_changed(made):
+    class Line(Module):
+        power = 1
+
+        def __init__(self):
+            self.w = Value(0.5)
+
+        def __call__(self, x):
+            return self.w * x[0] ** self.power
+
+    model, X, y = Line(), [[1.0], [2.0]], [1.0, 2.0]
+    again(model, X, y, squared, compiled=True)
+    assert made == {"traces": 2, "kernels": 1}
+    again(model, X, y, squared, compiled=True)
+    assert made == {"traces": 3, "kernels": 1}
+    model.power = 2
+    twin = copy.deepcopy(model)
+    assert again(model, X, y, squared, compiled=True).form == "NumPy"
+    again(twin, X, y, squared, compiled=False)
+    assert made == {"traces": 5, "kernels": 2}
+    assert model.w.data == pytest.approx(twin.w.data, rel=1e-14)
+
+
+def test_a_program_does_not_keep_its_model_alive():
+    model, X, y = demo()
+    again(model, X, y)
+    dead = weakref.ref(model)
+    del model
+    gc.collect()
+    assert dead() is None
