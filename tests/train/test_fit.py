@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pandas
 import pytest
+from matplotlib import pyplot
 
 from autograd_lite import Value, exp, log, mean, sqrt
 from autograd_lite.nn import MLP
@@ -540,5 +541,6 @@ def test_a_history_is_one_line():
 
 def test_a_history_plots_itself():
     ax = History([4.0, 2.0, 1.0], [5.0, 3.0, 2.5]).plot()
+    pyplot.close(ax.figure)
     assert [list(line.get_ydata()) for line in ax.lines] == [[4.0, 2.0, 1.0], [5.0, 3.0, 2.5]]
     assert History([1.0]).plot(ax) is ax
