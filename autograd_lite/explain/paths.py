@@ -67,7 +67,7 @@ def count(between: Between) -> int:
 
 
 def _size(partial: float) -> float:
-    """Return log₂ |partial|. NaN counts as infinite, because nothing explains a gradient better."""
+    """Return log₂ |partial|. NaN counts as infinite, because a path with a NaN decides the gradient."""
     if partial == 0.0:
         return -math.inf
     return math.inf if math.isnan(partial) else math.log2(abs(partial))

@@ -19,7 +19,8 @@ from autograd_lite.explain.shown import Shown
 from autograd_lite.nn.layers import Layer, Neuron
 from autograd_lite.nn.modules import KeyPath, Module, find_parameters, path_keys
 from autograd_lite.notation.columns import aligned, html_table
-from autograd_lite.notation.writing import TEXT, superscript
+from autograd_lite.notation.names import superscript
+from autograd_lite.notation.writing import TEXT
 
 VANISHING, EXPLODING = 1e-3, 1e3  # mean |gradient| of the first layer against the last
 SATURATED = 0.05  # |slope| of an activation, as a share of its slope at 0

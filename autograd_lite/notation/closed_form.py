@@ -177,7 +177,7 @@ def _shortened(expression: Expr) -> Expr:
 
 
 def _signs(expression: Expr) -> Expr:
-    """Return `expression` with 1 − x for x − 1 in products; a difference takes in a minus before it."""
+    """Return `expression` with 1 − x for x − 1 in products, and y − x for −(x − y)."""
     s = load_sympy()
 
     def flipped(product: Expr) -> Expr:
@@ -234,7 +234,7 @@ def _renamed(expression: Expr, itself: Meaning, meanings: Sequence[Meaning], own
 
 
 def _through_names(expression: Expr, meanings: Sequence[Meaning]) -> Expr:
-    """Do the same as `_renamed`, by arithmetic alone.
+    """Return `expression` with names put in as by `_renamed`, but by arithmetic alone.
 
     A definition that is linear in a symbol is solved for it, and the solution is put in.
     """

@@ -4,6 +4,7 @@
 - `latex`: the same label as LaTeX, for math mode
 - `short`: a number in a few digits with a typographic minus, −0.830, −7.2·10⁻⁴, ∞, NaN
 - `latex_number`: the same number as LaTeX
+- `superscript`: a whole number as a superscript
 
 A label is typeset if it reads as a name with an accent and indices; any other text stays as it is. Next door:
 the symbols of operations are in `core/rules.py`, formulas in `writing.py`.
@@ -32,7 +33,7 @@ _ACCENT_NAMES = {mark: name for name, mark in _ACCENTS.items()}
 
 _PLAIN, _LOWERED = "0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ"
 _LOWER, _RAISE_AGAIN = str.maketrans(_PLAIN, _LOWERED), str.maketrans(_LOWERED, _PLAIN)
-_RAISE = str.maketrans("−0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_RAISE = str.maketrans("−-0123456789()", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾")
 
 # Indices: digits, with or without an underscore; one or two letters after an underscore; subscripts.
 _INDEX = rf"_?[0-9]+|_[{_PLAIN[10:]}]{{1,2}}|,?[{_LOWERED}]+"
@@ -125,11 +126,18 @@ def short(x: float, digits: int = 3) -> str:
         text = f"{x:.{max(digits - 1 - exponent, 0)}f}"
     else:
         mantissa, _, power = f"{x:.1e}".partition("e")
-        if -digits <= int(power) <= 0:  # power is 0 if x rounds up to 1 here
-            text = f"{x:.{digits}f}"
-        else:
-            text = f"{mantissa}·10{str(int(power)).replace('-', '−').translate(_RAISE)}"
+        is_decimal = -digits <= int(power) <= 0  # power is 0 if x rounds up to 1 here
+        text = f"{x:.{digits}f}" if is_decimal else f"{mantissa}·10{superscript(int(power))}"
     return text.replace("-", "−")
+
+
+def superscript(text: object) -> str:
+    """Return a whole number, or text made of digits, signs and parentheses, as a superscript.
+
+    >>> superscript(-30)
+    '⁻³⁰'
+    """
+    return str(text).translate(_RAISE)
 
 
 def latex_number(x: float, digits: int = 3) -> str:

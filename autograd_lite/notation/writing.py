@@ -14,8 +14,7 @@ from typing import NamedTuple, TypeAlias
 from autograd_lite.core.primitive import ATOM, POWER, PRODUCT, SUM, Primitive
 from autograd_lite.core.value import Value
 from autograd_lite.notation import names
-
-_SUPERSCRIPT = str.maketrans("−-0123456789()", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾")
+from autograd_lite.notation.names import superscript
 
 # Rows that are not written as a function call in text: the template and its precedence, as in `Primitive`.
 _TEXT = {
@@ -83,15 +82,6 @@ def significant(x: float, digits: int | None = None) -> tuple[str, int | None]:
     return mantissa.removesuffix(".0"), int(power) if power else None
 
 
-def superscript(n: int) -> str:
-    """Return a whole number as a superscript.
-
-    >>> superscript(-30)
-    '⁻³⁰'
-    """
-    return str(n).translate(_SUPERSCRIPT)
-
-
 # --- LaTeX -----------------------------------------------------------------------------------------
 
 
@@ -125,7 +115,7 @@ def _latex_apply(row: Primitive, operands: Sequence[Printed]) -> Printed:
 
 def _text_name(label: str, ordinal: int) -> Printed:
     text = names.pretty(label)
-    return Printed(text if ordinal == 1 else f"{text}{f'({ordinal})'.translate(_SUPERSCRIPT)}", ATOM)
+    return Printed(text if ordinal == 1 else f"{text}{superscript(f'({ordinal})')}", ATOM)
 
 
 def _text_number(x: float, digits: int | None) -> Printed:
@@ -145,7 +135,7 @@ def _text_apply(row: Primitive, operands: Sequence[Printed]) -> Printed:
     if row.arity is None:
         return Printed(template.format(", ".join(_shortened(texts, "…"))), own)
     if row.name == "pow" and texts[1].removeprefix("−").isdigit():
-        template, texts[1], needs = "{0}{1}", texts[1].translate(_SUPERSCRIPT), [ATOM, SUM]
+        template, texts[1], needs = "{0}{1}", superscript(texts[1]), [ATOM, SUM]
     elif row.name == "mul" and operands[1].precedence < PRODUCT and not texts[0].endswith(")"):
         template = "{0}{1}"  # x₁(ŷ − y)
     texts = [

@@ -234,7 +234,7 @@ class _Builder:
         return found
 
     def batch(self, unit: int, k: int, alike: list[Link]) -> tuple[Card, Edge]:
-        """Return the card for the terms of a sum that are alike and not drawn, and its edge."""
+        """Return the card for the similar terms of a sum that are not drawn, and its edge."""
         terms = [self.nodes[link.operand] for link in alike]
         total = sum([term.data for term in terms])
         is_mean = self.nodes[unit].primitive is TABLE["mean"]

@@ -299,7 +299,7 @@ def draw(
     - `theme`: ``"light"``, ``"dark"``, or ``"auto"``, which in SVG follows the reader's setting
     - `direction`: ``"TB"`` (from top to bottom), ``"LR"``, ``"BT"``, ``"RL"``; None chooses by the shape
     - `collapse`: ``"neuron"`` or ``"layer"`` (any innermost scope) draws each as one card
-    - `batch`: whether to draw the first of the alike terms of a sum or a mean and fold the others into
+    - `batch`: whether to draw the first of the similar terms of a sum or a mean and fold the others into
       "… 99 more"; None does so only if the graph is too large
     - `max_cards`: a graph with more cards is folded until it fits, and each folded card says what it contains
     - `partials`: whether to write local partials beside weights and, up to 60 of them, on edges

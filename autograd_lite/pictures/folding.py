@@ -1,6 +1,6 @@
 """Which values share a card: a graph that is too large for a picture is folded until it fits.
 
-`Folding` assigns every node to a card. Alike terms of a sum (a batch) fold first, into the first term and
+`Folding` assigns every node to a card. Similar terms of a sum (a batch) fold first, into the first term and
 "… 99 more". Leaves that feed the same cards follow, then neurons, then scopes from the inside out. If that is
 not enough, only the values nearest to the root keep cards. `roles.py` classifies nodes; `cards.py` makes the
 cards.
@@ -29,8 +29,8 @@ Level: TypeAlias = Literal["nothing", "neuron"] | int  # a number folds scopes u
 
 ALIKE_BY: tuple[AlikeBy, ...] = ("parameters", "shape")
 _PARALLEL = 4  # more edges than these between two cards are drawn as one
-_ALIKE = 3  # the least number of alike terms in a batch; more leaves than that get a card of their own
-_LAST_FUNCTIONS = 3  # terms of a sum count as alike even if their last functions differ, up to this many
+_ALIKE = 3  # the least number of similar terms in a batch; more leaves than that get a card of their own
+_LAST_FUNCTIONS = 3  # terms of a sum count as similar even if their last functions differ, up to this many
 _EDGES_PER_CARD = 3  # with more edges than this nobody can follow them: the graph is folded further
 
 
@@ -48,7 +48,7 @@ class Folding:
 
     - ``unit[i]``: the node that names the card of node i
     - ``groups``: the units that stand for more than one value, with their titles
-    - ``more``: for each sum the terms that are left out, in groups of alike ones
+    - ``more``: for each sum the terms that are left out, in groups of similar ones
     - ``alive[i]``: whether node i is drawn at all; the nodes of terms left out are not
     - ``sources[i]``: the operands of node i; ~j in place of j if that term is left out
     """
@@ -185,10 +185,10 @@ class Folding:
         return sum(edges) <= max_cards * _EDGES_PER_CARD
 
     def fold_batches(self, alike_by: AlikeBy) -> bool:
-        """Leave out all but the first of three or more alike terms of a sum or mean; return whether any were.
+        """Leave out all but the first of three or more similar terms of a sum; return whether any were.
 
-        Call it after ``fold("nothing")``. The order of operands is ignored, because a label may choose which
-        comes first. So are the last functions of a term: log p or log(1 − p).
+        A mean counts as a sum. Call it after ``fold("nothing")``. The order of operands is ignored, because a
+        label may choose which comes first. So are the last functions of a term: log p or log(1 − p).
         """
         signature = self._signatures(alike_by)
         members = self.members()

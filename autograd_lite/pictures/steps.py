@@ -241,7 +241,7 @@ class _StepBuilder:
         card, row = self.card_of[edge.operand], self.row(edge)
         each = "" if row.gradient is None else f", each with the gradient {short(row.gradient)}"
         line = plain_words(f"{card.title} like the one that is drawn{each}")
-        reason = "alike terms of a sum get the same gradient"
+        reason = "similar terms of a sum get the same gradient"
         return self.step("backward", line, reason, [row], [card], [edge])
 
     def pill(self, x: float) -> list[str]:
