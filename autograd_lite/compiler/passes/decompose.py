@@ -80,22 +80,11 @@ def _decomposition(row: Primitive) -> Callable[..., Scalar] | None:
     return types.FunctionType(given.__code__, names, row.name, given.__defaults__, given.__closure__)
 
 
-def _sigmoid_in_python(x: Scalar) -> Scalar:
-    # One e^-x serves σ(x) and σ(-x). If it overflows, Python raises, and the eager engine computes the
-    # result.
-    if isinstance(x, TracedValue) and x.primitive is table.neg:
-        (x,) = x.operands
-        e = table.exp(-x)
-        return table.where(e < math.inf, e * (1.0 / (1.0 + e)), 1.0)
-    return 1.0 / (1.0 + table.exp(-x))
-
-
 def _rsqrt_without_errors(x: Scalar) -> Scalar:
     return 1.0 / abs(table.sqrt(x))  # -0.0 gives ∞, as 0.0 does
 
 
 # Decompositions that suit one target better than the row's own.
 _FOR_TARGET: dict[tuple[Primitive, str], Callable[..., Scalar]] = {
-    (table.sigmoid, "python"): _sigmoid_in_python,
     **{(table.rsqrt, target): _rsqrt_without_errors for target in ("array", "c", "javascript")},
 }

@@ -130,3 +130,14 @@ def test_a_tie_of_scores_at_1e15():
 
 def test_log1p_of_a_branch_keeps_its_digits():
     agrees(lambda x: where(x > -1.0, lambda: log1p(x), lambda: x), (1e-12,), (-3.0,))
+
+
+def test_sigmoid_in_generated_python_is_the_eager_one_to_the_last_bit():
+    # A constant that tracing folded is compared with a number that the program computes: they tie.
+    chosen = compile(lambda x: where(ag.sigmoid(x) >= ag.sigmoid(-0.5), 3.0 * x, 5.0 * x), 1.0)
+    assert chosen(-0.5) == (-1.5, 3.0)
+    assert chosen(-0.5 - 1e-12)[1] == 5.0
+    program = compile(ag.sigmoid, 1.0)
+    for k in range(-8000, 8000):
+        x = k / 10.1
+        assert program(x)[0] == ag.sigmoid(x)
