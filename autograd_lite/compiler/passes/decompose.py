@@ -9,7 +9,7 @@ import math
 import types
 from collections.abc import Callable, Collection, Sequence
 
-from autograd_lite.compiler.frontend.trace import Trace, TracedValue
+from autograd_lite.compiler.frontend.trace import Trace
 from autograd_lite.compiler.ir.graph import Graph, Op
 from autograd_lite.compiler.passes import decompositions
 from autograd_lite.compiler.passes.differentiate import pull_back
