@@ -1,18 +1,46 @@
-"""autograd_lite: reverse-mode automatic differentiation of scalars that shows its work.
+"""Reverse-mode automatic differentiation of scalars that shows its work.
 
-The engine is in `core`; this module only gathers the public names. The map of the rooms is in README.md.
+    >>> w, x = Value(0.5, "w"), Value(2.0, "x")
+    >>> loss = (w * x - 3.0) ** 2
+    >>> loss.backward()
+    >>> w.grad
+    -8.0
+
+Values       Value scope no_grad topological_order collector_paused
+Functions    abs acos acosh add asin asinh atan atan2 atanh cbrt clip cos cosh
+             div dot erf erfc exp expm1 gelu heaviside hypot leaky_relu log
+             log10 log1p log2 logsumexp maximum mean minimum mul neg pow prod
+             reciprocal relu rsqrt sech sigmoid sign silu sin sinh
+             softmax_cross_entropy softplus sqrt square sub sum tan tanh where
+             argmax log_softmax softmax; your own: primitive Primitive
+Derivatives  grad value_and_grad gradients jacobian hessian jvp vjp hvp
+             gradcheck GradcheckError
+Networks     MLP Layer Neuron Module
+Losses       cross_entropy half_squared_error log_loss log_loss_from_scores
+             mse_loss
+Training     fit minimize History Result; Optimizer SGD GradientDescent
+             Momentum Adam AdamW; CosineDecay StepDecay WarmUp
+Explaining   explain why ledger trace_table gradient_report record_lines
+             to_sympy Exercise Explanation Diagnosis Ledger TraceTable
+             GradientReport
+Pictures     draw play tree plot_loss plot_descent plot_function plot_boundary
+             plot_gradient_flow Picture Player Tree
+Programs     compile Program TraceError
+Notebooks    autolabel load_ipython_extension unload_ipython_extension
+
+help(tanh) describes a function. `import *` leaves Python's own abs, compile,
+pow and sum alone: import these four by name.
 """
 
 from sys import modules as _modules
 
 import autograd_lite.interrupt  # noqa: F401 - first, because importing the rest takes a while
 from autograd_lite import train as optim  # noqa: F401 - `autograd_lite.optim`
-from autograd_lite.compiler import Program, TraceError, compile
+from autograd_lite.compiler import Program, TraceError
+from autograd_lite.compiler import compile as compile
 from autograd_lite.core.collector import collector_paused
-from autograd_lite.core.modes import no_grad, scope
-from autograd_lite.core.primitive import Primitive, primitive
-from autograd_lite.core.rules import (
-    abs,
+from autograd_lite.core.functions import abs as abs
+from autograd_lite.core.functions import (
     acos,
     acosh,
     add,
@@ -45,7 +73,6 @@ from autograd_lite.core.rules import (
     minimum,
     mul,
     neg,
-    pow,
     prod,
     reciprocal,
     relu,
@@ -61,11 +88,14 @@ from autograd_lite.core.rules import (
     sqrt,
     square,
     sub,
-    sum,
     tan,
     tanh,
     where,
 )
+from autograd_lite.core.functions import pow as pow
+from autograd_lite.core.functions import sum as sum
+from autograd_lite.core.modes import no_grad, scope
+from autograd_lite.core.primitive import Primitive, primitive
 from autograd_lite.core.value import Value, topological_order
 from autograd_lite.explain import (
     Diagnosis,
@@ -157,36 +187,14 @@ for _old, _new in _MOVED.items():
     _modules[f"{__name__}.{_old}"] = _modules[f"{__name__}.{_new}"]
 
 __all__ = [
-    "Adam",
-    "AdamW",
-    "CosineDecay",
-    "Diagnosis",
-    "Exercise",
-    "Explanation",
-    "GradcheckError",
-    "GradientDescent",
-    "GradientReport",
-    "History",
-    "Layer",
-    "Ledger",
-    "MLP",
-    "Module",
-    "Momentum",
-    "Neuron",
-    "Optimizer",
-    "Picture",
-    "Player",
-    "Primitive",
-    "Program",
-    "Result",
-    "SGD",
-    "StepDecay",
-    "TraceError",
-    "TraceTable",
-    "Tree",
+    # Values
     "Value",
-    "WarmUp",
-    "abs",
+    "collector_paused",
+    "no_grad",
+    "scope",
+    "topological_order",
+    # Functions
+    "Primitive",
     "acos",
     "acosh",
     "add",
@@ -196,68 +204,36 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
-    "autolabel",
     "cbrt",
     "clip",
-    "collector_paused",
-    "compile",
     "cos",
     "cosh",
-    "cross_entropy",
     "div",
     "dot",
-    "draw",
     "erf",
     "erfc",
     "exp",
-    "explain",
     "expm1",
-    "fit",
     "gelu",
-    "grad",
-    "gradcheck",
-    "gradient_report",
-    "gradients",
-    "half_squared_error",
     "heaviside",
-    "hessian",
-    "hvp",
     "hypot",
-    "jacobian",
-    "jvp",
     "leaky_relu",
-    "ledger",
-    "load_ipython_extension",
     "log",
     "log10",
     "log1p",
     "log2",
-    "log_loss",
-    "log_loss_from_scores",
     "log_softmax",
     "logsumexp",
     "maximum",
     "mean",
-    "minimize",
     "minimum",
-    "mse_loss",
     "mul",
     "neg",
-    "no_grad",
-    "play",
-    "plot_boundary",
-    "plot_descent",
-    "plot_function",
-    "plot_gradient_flow",
-    "plot_loss",
-    "pow",
     "primitive",
     "prod",
     "reciprocal",
-    "record_lines",
     "relu",
     "rsqrt",
-    "scope",
     "sech",
     "sigmoid",
     "sign",
@@ -270,16 +246,76 @@ __all__ = [
     "sqrt",
     "square",
     "sub",
-    "sum",
     "tan",
     "tanh",
-    "to_sympy",
-    "topological_order",
-    "trace_table",
-    "tree",
-    "unload_ipython_extension",
+    "where",
+    # Derivatives
+    "GradcheckError",
+    "grad",
+    "gradcheck",
+    "gradients",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
     "value_and_grad",
     "vjp",
-    "where",
+    # Networks
+    "Layer",
+    "MLP",
+    "Module",
+    "Neuron",
+    # Losses
+    "cross_entropy",
+    "half_squared_error",
+    "log_loss",
+    "log_loss_from_scores",
+    "mse_loss",
+    # Training
+    "Adam",
+    "AdamW",
+    "CosineDecay",
+    "GradientDescent",
+    "History",
+    "Momentum",
+    "Optimizer",
+    "Result",
+    "SGD",
+    "StepDecay",
+    "WarmUp",
+    "fit",
+    "minimize",
+    # Explaining
+    "Diagnosis",
+    "Exercise",
+    "Explanation",
+    "GradientReport",
+    "Ledger",
+    "TraceTable",
+    "explain",
+    "gradient_report",
+    "ledger",
+    "record_lines",
+    "to_sympy",
+    "trace_table",
     "why",
+    # Pictures
+    "Picture",
+    "Player",
+    "Tree",
+    "draw",
+    "play",
+    "plot_boundary",
+    "plot_descent",
+    "plot_function",
+    "plot_gradient_flow",
+    "plot_loss",
+    "tree",
+    # Programs
+    "Program",
+    "TraceError",
+    # Notebooks
+    "autolabel",
+    "load_ipython_extension",
+    "unload_ipython_extension",
 ]

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import autograd_lite
@@ -114,9 +115,8 @@ def described(name: str, thing: Any) -> str:
 
 def exports() -> Iterator[str]:
     modules: dict[str, list[str]] = {}
-    for name in autograd_lite.__all__:
-        thing = getattr(autograd_lite, name)
-        if not isinstance(thing, Primitive):
+    for name, thing in sorted(vars(autograd_lite).items()):
+        if not name.startswith("_") and not isinstance(thing, Primitive | ModuleType):
             modules.setdefault(thing.__module__, []).append(described(name, thing))
     for module, lines in sorted(modules.items()):
         title, _, _ = (sys.modules[module].__doc__ or "").partition("\n\n")

@@ -4,11 +4,15 @@ import doctest
 import inspect
 import pydoc
 
+import jedi
 import pytest
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
 
 import autograd_lite as ag
 from autograd_lite.core.examples import EXAMPLES
 from autograd_lite.core.rules import TABLE
+from tests.stubs import STUB, stub
 
 ROWS = [*TABLE.values()]
 each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
@@ -70,3 +74,63 @@ def test_a_function_in_a_class_is_not_bound():
         activation = ag.tanh
 
     assert Net.activation is Net().activation is ag.tanh
+
+
+def test_the_signatures_for_editors_are_those_of_the_table():
+    assert STUB.read_text("utf-8") == stub(), "run `python -m tests.stubs`"
+
+
+def test_help_of_the_package_opens_with_its_page():
+    shown = pydoc.plain(pydoc.render_doc(ag))
+    page = inspect.getdoc(ag).partition("\n\n")[2]
+    assert shown.index("DESCRIPTION") < shown.index(page.splitlines()[0]) < shown.index("PACKAGE CONTENTS")
+    assert "    tanh(x, /)\n        tanh x." in shown
+
+
+# --- Completions ------------------------------------------------------------------------------------
+
+METHODS = {"backward", "grad", "exp", "silu", "item", "zero_grad"}
+
+
+@pytest.fixture(scope="module")
+def shell():
+    """IPython, after a cell that a user ran."""
+    shell = InteractiveShell()
+    shell.run_cell(
+        "import autograd_lite as ag; from autograd_lite import *\n"
+        "a = Value(1.0); model = MLP(2, [3, 1], rng=0)",
+        silent=True,
+    )
+    yield shell
+    shell.history_manager.end_session()
+
+
+RESULTS = [
+    *("a", "sigmoid(a)", "ag.tanh(a * 2)", "a.exp()", "(a - 1)", "hypot(a, 2.0)", "where(a > 0, a, 0.0)"),
+    *("dot([a], [2.0])", "model([1.0, 2.0])", "model.layers[0].neurons[0].w[0]"),
+]
+
+
+@pytest.mark.parametrize("text", RESULTS)
+def test_ipython_completes_the_methods_of_a_result(shell, text):
+    with provisionalcompleter():
+        found = {each.text for each in shell.Completer.completions(f"{text}.", len(text) + 1)}
+    assert found >= METHODS
+
+
+@pytest.mark.parametrize("text", [*RESULTS, "log_loss_from_scores(a, 1)"])
+def test_an_editor_completes_the_methods_of_a_result(text):
+    lines = (
+        "import autograd_lite as ag",
+        f"from autograd_lite import {', '.join(ag.__all__)}",
+        "a = Value(1.0)",
+        "model = MLP(2, [3, 1], rng=0)",
+        f"{text}.",
+    )
+    found = {each.name for each in jedi.Script("\n".join(lines)).complete()}
+    assert found >= METHODS
+
+
+def test_ipython_shows_the_signature_and_the_docstring_of_a_function(shell):
+    info = shell.object_inspect("sigmoid")
+    assert (info["definition"], info["docstring"]) == ("sigmoid(x, /)", inspect.getdoc(ag.sigmoid))

@@ -1,6 +1,7 @@
 """The shape of the project: its top level, its modules' imports, its public names, its texts."""
 
 import ast
+import builtins
 import graphlib
 import inspect
 import itertools
@@ -165,21 +166,52 @@ def test_module_opens_with_a_docstring(module):
     assert ast.get_docstring(ast.parse(MODULES[module].read_text(encoding="utf-8")))
 
 
-def test_all_is_sorted_and_is_what_is_public():
-    public = {
-        name
-        for name, value in vars(autograd_lite).items()
-        if not name.startswith("_") and not isinstance(value, ModuleType)
-    }
-    exported = [
-        name for name in autograd_lite.__all__ if not isinstance(getattr(autograd_lite, name), ModuleType)
-    ]
-    assert autograd_lite.__all__ == sorted(set(autograd_lite.__all__))
-    assert set(exported) - {"__version__"} == public
+PUBLIC = {
+    name: thing
+    for name, thing in vars(autograd_lite).items()
+    if not name.startswith("_") and not isinstance(thing, ModuleType)
+}
+
+
+def test_all_is_what_is_public_but_for_the_names_of_builtins():
+    assert len(autograd_lite.__all__) == len({*autograd_lite.__all__})
+    assert {*autograd_lite.__all__} == PUBLIC.keys() - vars(builtins).keys()
+    assert PUBLIC.keys() & vars(builtins).keys() == {"abs", "compile", "pow", "sum"}
+
+
+def test_star_leaves_builtins_alone():
+    names = {}
+    exec("from autograd_lite import *", names)
+    assert names.keys() - {"__builtins__"} == {*autograd_lite.__all__}
+    assert not names.keys() & (vars(builtins).keys() - {"__builtins__"})
+
+
+def test_public_names_are_grouped_alike_in_the_source_and_on_the_page_of_help():
+    _, _, listed = (PACKAGE / "__init__.py").read_text("utf-8").partition("__all__ = [\n")
+    groups: dict[str, list[str]] = {}
+    for line in listed.removesuffix("]\n").splitlines():
+        if line.startswith("    # "):
+            groups[line.removeprefix("    # ")] = names = []
+        else:
+            names.append(line.strip(' ",'))
+    assert [name for names in groups.values() for name in names] == autograd_lite.__all__
+    assert all(names == sorted(names) for names in groups.values())
+    page = re.findall(r"^(\w+) {2,}(.*(?:\n {13}.*)*)", autograd_lite.__doc__ or "", re.MULTILINE)
+    shown = {title: re.findall(r"\w+", text.replace("your own:", "")) for title, text in page}
+    assert [name for names in shown.values() for name in names if name not in PUBLIC] == []
+    by_name = vars(builtins).keys()
+    assert {t: sorted({*names} - by_name) for t, names in shown.items()} == groups
+    assert {*itertools.chain(*shown.values())} == PUBLIC.keys()
+
+
+def test_the_page_of_help_fits_a_screen():
+    lines = (autograd_lite.__doc__ or "").splitlines()
+    assert len(lines) <= 36
+    assert max(map(len, lines)) <= 80
 
 
 def test_default_numbers_of_what_is_public():
-    public = {name: getattr(autograd_lite, name) for name in autograd_lite.__all__} | {"Program": Program}
+    public = PUBLIC | {"Program": Program}
     for name, thing in [*public.items()]:
         if inspect.isclass(thing):
             methods = inspect.getmembers(thing, inspect.isfunction)

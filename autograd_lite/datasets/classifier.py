@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
 
 from autograd_lite.core.modes import no_grad
 from autograd_lite.core.numbers import real
@@ -66,8 +65,7 @@ class Classifier:
         That is the cross-entropy (document 001, equation 1), or for a single score the log loss (document
         000, equation 3).
         """
-        loss = cross_entropy(scores, label) if len(scores) > 1 else log_loss_from_scores(scores[0], label)
-        return cast(Value, loss)
+        return cross_entropy(scores, label) if len(scores) > 1 else log_loss_from_scores(scores[0], label)
 
     def probabilities(self, x: Sequence[float]) -> list[float]:
         """Return the probability of each class for an encoded row."""

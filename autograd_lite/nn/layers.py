@@ -10,9 +10,9 @@ import inspect
 import math
 import os
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
-from typing import Any, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
 
 from autograd_lite.core.modes import scope
 from autograd_lite.core.numbers import real, whole
@@ -26,6 +26,20 @@ from autograd_lite.nn.modules import Module
 Scalar: TypeAlias = Any  # a number, a Value, or the tracer that stands for one while a function is traced
 Inputs: TypeAlias = Any  # of shape (n,): a sequence or an array of scalars; if n is 1, also a scalar
 Function: TypeAlias = Callable[[Scalar], Scalar]
+
+if TYPE_CHECKING:
+
+    class Outputs(Value):
+        """What a network returns: a Value, or a list of Values if it has several outputs.
+
+        Which of the two is known only at run time, so type checkers are told that it does what either can.
+        """
+
+        def __getitem__(self, index: int) -> Value: ...
+        def __iter__(self) -> Iterator[Value]: ...
+        def __len__(self) -> int: ...
+
+
 Activation: TypeAlias = str | Function | None
 Initializer: TypeAlias = Callable[[random.Random, int, int], float]
 Init: TypeAlias = str | Initializer | None
@@ -179,7 +193,7 @@ class Neuron(Module):
         """The activation's name, or the function itself if it is not a row of the table."""
         return self._activation
 
-    def __call__(self, x: Inputs) -> Scalar:
+    def __call__(self, x: Inputs) -> Value:
         """Return φ(w·x + b) for the inputs `x`, of shape (n,): numbers, Values or both."""
         w = self.w
         if type(x) is not list or len(x) != len(w):
@@ -220,7 +234,7 @@ class Layer(Module):
             for _ in range(outputs)
         ]
 
-    def __call__(self, x: Inputs) -> Scalar | list[Scalar]:
+    def __call__(self, x: Inputs) -> Outputs:
         """Return the value of each neuron at the inputs `x`, of shape (n,)."""
         neurons = self.neurons
         x = _inputs(x, len(neurons[0].w))
@@ -237,7 +251,7 @@ class Layer(Module):
                 out = linear(W, x, b)
                 apply = neurons[0]._apply
                 out = out if apply is None else [apply(z) for z in out]
-        return out[0] if len(out) == 1 else out
+        return out[0] if len(out) == 1 else out  # type: ignore[return-value]
 
     def __repr__(self) -> str:
         first = self.neurons[0]
@@ -289,11 +303,11 @@ class MLP(Module):
         for k, layer in enumerate(self.layers, 1):
             layer._title = f"layer {k}"
 
-    def __call__(self, x: Inputs) -> Scalar | list[Scalar]:
+    def __call__(self, x: Inputs) -> Outputs:
         """Return the last layer's list of values, or its one value, at one example `x` of shape (inputs,)."""
         for layer in self.layers:
             x = layer(x)
-        return x
+        return x  # type: ignore[no-any-return]
 
     @property
     def architecture(self) -> Document | None:

@@ -9,17 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, SupportsIndex, TypeAlias, overload
 
 from autograd_lite.core.numbers import real
 from autograd_lite.core.primitive import Traceable, Tracer
 from autograd_lite.core.rules import exp, log, log1p, mean, softmax_cross_entropy, softplus, square, sum
+from autograd_lite.core.value import Value
 
 Scalar: TypeAlias = Any  # a number, a Value, or the tracer that stands for one while a function is traced
 Scalars: TypeAlias = Any  # a scalar, or a sequence, an array or an iterator of scalars, of any depth
 Reduction: TypeAlias = Literal["sum", "mean"]
+# What users may pass, for type checkers: the loss of floats is a float, of anything else a Value.
+Floats: TypeAlias = float | Iterable[float | Iterable[float]]
+Number: TypeAlias = Value | float
+Numbers: TypeAlias = Number | Iterable[Number | Iterable[Number]]
+Labels: TypeAlias = SupportsIndex | Iterable[SupportsIndex]
 
 
+@overload
+def half_squared_error(predictions: Floats, targets: Floats, reduction: Reduction = "sum") -> float: ...  # type: ignore[overload-overlap]
+@overload
+def half_squared_error(predictions: Numbers, targets: Numbers, reduction: Reduction = "sum") -> Value: ...
 def half_squared_error(predictions: Scalars, targets: Scalars, reduction: Reduction = "sum") -> Scalar:
     """Return half the squared error, ½ Σ (ŷ − y)², of predictions ŷ and targets y of one shape.
 
@@ -35,6 +45,10 @@ def half_squared_error(predictions: Scalars, targets: Scalars, reduction: Reduct
     return 0.5 * _reduced([square(p - t) for p, t, _ in pairs], reduction, _examples(predictions))
 
 
+@overload
+def mse_loss(predictions: Floats, targets: Floats, reduction: Reduction = "mean") -> float: ...  # type: ignore[overload-overlap]
+@overload
+def mse_loss(predictions: Numbers, targets: Numbers, reduction: Reduction = "mean") -> Value: ...
 def mse_loss(predictions: Scalars, targets: Scalars, reduction: Reduction = "mean") -> Scalar:
     """Return the mean squared error of predictions and targets of one shape, as PyTorch's `mse_loss` does.
 
@@ -48,6 +62,10 @@ def mse_loss(predictions: Scalars, targets: Scalars, reduction: Reduction = "mea
     return _reduced([square(p - t) for p, t, _ in pairs], reduction, len(pairs))
 
 
+@overload
+def log_loss(probabilities: Floats, targets: Floats, reduction: Reduction = "sum") -> float: ...  # type: ignore[overload-overlap]
+@overload
+def log_loss(probabilities: Numbers, targets: Numbers, reduction: Reduction = "sum") -> Value: ...
 def log_loss(probabilities: Scalars, targets: Scalars, reduction: Reduction = "sum") -> Scalar:
     """Return the log loss Σ −y log p − (1 − y) log(1 − p) of probabilities p for labels y from 0 to 1.
 
@@ -80,6 +98,10 @@ def log_loss(probabilities: Scalars, targets: Scalars, reduction: Reduction = "s
     return _reduced([loss(*pair) for pair in pairs], reduction, _examples(probabilities))
 
 
+@overload
+def log_loss_from_scores(scores: Floats, targets: Floats, reduction: Reduction = "sum") -> float: ...  # type: ignore[overload-overlap]
+@overload
+def log_loss_from_scores(scores: Numbers, targets: Numbers, reduction: Reduction = "sum") -> Value: ...
 def log_loss_from_scores(scores: Scalars, targets: Scalars, reduction: Reduction = "sum") -> Scalar:
     """Return the log loss of σ(z) from the scores z: Σ (1 − y) s(z) + y s(−z) with s(t) = log(1 + eᵗ).
 
@@ -100,6 +122,10 @@ def log_loss_from_scores(scores: Scalars, targets: Scalars, reduction: Reduction
     return _reduced([loss(*pair) for pair in pairs], reduction, _examples(scores))
 
 
+@overload
+def cross_entropy(scores: Floats, labels: Labels, reduction: Reduction = "sum") -> float: ...  # type: ignore[overload-overlap]
+@overload
+def cross_entropy(scores: Numbers, labels: Labels, reduction: Reduction = "sum") -> Value: ...
 def cross_entropy(scores: Scalars, labels: Scalars, reduction: Reduction = "sum") -> Scalar:
     """Return the cross-entropy Σ −log P_y of class labels y, with P = softmax(f) of the scores f.
 
@@ -136,6 +162,10 @@ def cross_entropy(scores: Scalars, labels: Scalars, reduction: Reduction = "sum"
     return _reduced(list(map(softmax_cross_entropy, rows, labels)), reduction, len(rows))
 
 
+@overload
+def softmax(scores: Iterable[float]) -> list[float]: ...  # type: ignore[overload-overlap]
+@overload
+def softmax(scores: Iterable[Value | float]) -> list[Value]: ...
 def softmax(scores: Iterable[Scalar]) -> list[Scalar]:
     """Return the probabilities P_k = e^(f_k) / Σ e^(f_j) of C scores f, as a list of C.
 
@@ -151,6 +181,10 @@ def softmax(scores: Iterable[Scalar]) -> list[Scalar]:
     return [exp(-softmax_cross_entropy(operands, k)) for k in range(len(operands))]
 
 
+@overload
+def log_softmax(scores: Iterable[float]) -> list[float]: ...  # type: ignore[overload-overlap]
+@overload
+def log_softmax(scores: Iterable[Value | float]) -> list[Value]: ...
 def log_softmax(scores: Iterable[Scalar]) -> list[Scalar]:
     """Return log P_k, P the `softmax` of C scores, as a list of C; exact where P_k is rounded to 0.
 
