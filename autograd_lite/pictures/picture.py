@@ -148,7 +148,7 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
             except RuntimeError as error:
                 raise RuntimeError(f"{engine} failed ({failed}); {error}" if failed else str(error)) from None
         if format == "svg":
-            drawn = self._with_both_themes(with_fixed_widths(drawn.decode()).encode())
+            drawn = self._with_both_themes(with_fixed_widths(drawn.decode())).encode()
         return drawn if encoding is None else drawn.decode(encoding)
 
     def save(
@@ -238,17 +238,21 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         wanted = set(bundle if include is None else include) - set(exclude or ())
         return {kind: form for kind, form in bundle.items() if kind in wanted}
 
-    def _with_both_themes(self, drawn: bytes) -> bytes:
-        if not self.dark:
-            return drawn
-        rules = "".join(
+    def dark_rules(self, svg: str, within: str = "") -> str:
+        """Return the CSS that gives the colours in `svg` their dark counterparts, in parts of `within`."""
+        return "".join(
             [
-                f'[{paint}="{ours.lower()}"]{{{paint}:{theirs}}}'
+                f'{within}[{paint}="{ours.lower()}"]{{{paint}:{theirs}}}'
                 for ours, theirs in self.dark.items()
                 if ours != theirs
                 for paint in ("fill", "stroke")
+                if f'{paint}="{ours.lower()}"' in svg
             ]
         )
-        style = f"<style>@media (prefers-color-scheme: dark) {{{rules}}}</style>".encode()
-        start = drawn.index(b">", drawn.index(b"<svg")) + 1
-        return drawn[:start] + b"\n" + style + drawn[start:]
+
+    def _with_both_themes(self, svg: str) -> str:
+        if not self.dark:
+            return svg
+        style = f"<style>@media (prefers-color-scheme: dark) {{{self.dark_rules(svg)}}}</style>"
+        start = svg.index(">", svg.index("<svg")) + 1
+        return f"{svg[:start]}\n{style}{svg[start:]}"

@@ -129,19 +129,10 @@ class Player:
 
     def _page(self) -> tuple[str, float]:
         svg, height = _marked(self.picture.pipe("svg", encoding="utf-8"), self.cards)
-        dark = "".join(
-            [
-                f'.dark [{paint}="{ours.lower()}"]{{{paint}:{theirs}}}'
-                for ours, theirs in self.picture.dark.items()
-                if ours != theirs
-                for paint in ("fill", "stroke")
-                if f'{paint}="{ours.lower()}"' in svg
-            ]
-        )
         listed = json.dumps([_slim(step) for step in self.steps], ensure_ascii=False, separators=(",", ":"))
         fills = {
             "title": html.escape(f"The gradient of {self.title}"),
-            "dark": dark,
+            "dark": self.picture.dark_rules(svg, within=".dark "),
             "svg": svg,
             "steps": re.sub("<(?=[!sS])", r"\\u003c", listed.replace("</", r"<\/")),
             "note": "" if self.cards.gradients else "no gradients yet: call backward(), then play again",

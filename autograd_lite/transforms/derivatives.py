@@ -20,9 +20,8 @@ from autograd_lite.core.modes import enable_grad
 from autograd_lite.core.numbers import real
 from autograd_lite.core.value import Value
 from autograd_lite.transforms.linear_map import LinearMap, Scalar, Variable, floats_or_values
-from autograd_lite.transforms.pytrees import flatten
+from autograd_lite.transforms.pytrees import Pytree, flatten
 
-Pytree: TypeAlias = Any  # a number, or lists, tuples, dicts and arrays of pytrees
 Function: TypeAlias = Callable[..., Any]  # of pytrees, returns a pytree
 Argnums: TypeAlias = int | Sequence[int]
 

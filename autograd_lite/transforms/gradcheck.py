@@ -13,9 +13,9 @@ from functools import partial
 
 from autograd_lite.core.modes import no_grad
 from autograd_lite.core.value import Value
-from autograd_lite.transforms.derivatives import Function, Pytree, Run
+from autograd_lite.transforms.derivatives import Function, Run
 from autograd_lite.transforms.linear_map import described
-from autograd_lite.transforms.pytrees import flatten
+from autograd_lite.transforms.pytrees import Pytree, flatten
 
 _SEARCH = "; each rule by itself is right, so look for .data, detach, no_grad or a kink in the function"
 

@@ -157,12 +157,14 @@ def test_the_automatic_theme_is_the_light_one_that_turns_into_the_dark_one(name,
     both = draw(value, theme="auto")
     svg = both.pipe("svg", encoding="utf-8")
     start, end = svg.index("<style>"), svg.index("</style>") + len("</style>\n")
-    rules = dict(re.findall(r'\[fill="(#\w{6})"\]\{fill:(#\w{6})\}', svg[start:end]))
-    assert rules == dict(re.findall(r'\[stroke="(#\w{6})"\]\{stroke:(#\w{6})\}', svg[start:end]))
+    found = re.findall(r'\[(fill|stroke)="(#\w{6})"\]\{\1:(#\w{6})\}', svg[start:end])
+    rules = {(paint, ours): theirs for paint, ours, theirs in found}
     assert "prefers-color-scheme: dark" in svg[start:end]
     bare = svg[:start] + svg[end:]
     colours = re.compile(r'(?<=")#\w{6}(?=")')
-    turned = colours.sub(lambda match: rules.get(match[0], match[0]).lower(), bare)
+    turned = re.sub(
+        r'(fill|stroke)="(#\w{6})"', lambda m: f'{m[1]}="{rules.get((m[1], m[2]), m[2]).lower()}"', bare
+    )
     assert turned == draw(value, theme="dark").pipe("svg", encoding="utf-8")
     light = draw(value).pipe("svg", encoding="utf-8")
     for ours, theirs in zip(colours.findall(bare), colours.findall(light), strict=True):
