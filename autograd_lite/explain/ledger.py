@@ -16,6 +16,7 @@ from autograd_lite.explain.shown import Shown
 from autograd_lite.notation.columns import aligned
 from autograd_lite.notation.namer import Namer
 from autograd_lite.notation.writing import TEXT
+from autograd_lite.transforms.linear_map import same
 
 _DIGITS = 6
 
@@ -91,7 +92,7 @@ class Ledger(Shown):
             share = _share(self.value, ran)
             if share is not None:
                 known.insert(0, share)
-                if _same(_added(None, known), grad):
+                if same(_added(None, known), grad):
                     self.shares, self._gone = known, 0
                     return
                 alone += not self._gone
@@ -101,7 +102,7 @@ class Ledger(Shown):
         for count in range(alone, -1, -1):
             self.shares = known[len(known) - count :]
             self.before = grad - sum([share.adjoint for share in self.shares]) if count else grad
-            if _same(_added(self.before, self.shares), grad):
+            if same(_added(self.before, self.shares), grad):
                 break
 
     @property
@@ -162,10 +163,6 @@ class Ledger(Shown):
         if uses > 1:
             sentences.append(f"One pass reaches {name} through {uses} uses, and their contributions add up.")
         return "\n".join(sentences) or f"One pass reached {name}, through one use."
-
-
-def _same(a: float | None, b: float) -> bool:
-    return a == b or (a != a and b != b)
 
 
 def _added(before: float | None, shares: list[Share]) -> float | None:

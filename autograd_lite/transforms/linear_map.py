@@ -77,7 +77,7 @@ class LinearMap:
 
         def partials(node: Value) -> Partials:
             found = kept[node]
-            if not all(map(_same, _numbers(found), numbers[node])):
+            if not all(map(same, _numbers(found), numbers[node])):
                 raise ValueError(_CHANGED.format(described(node)))
             return found
 
@@ -149,7 +149,7 @@ def partials_as_values(node: Value) -> Partials:
     try:
         out = row.forward(*numbers)
         pairs = [*zip(node.partials, row.rule_on_floats(out, *numbers), strict=True)]
-        fits = _same(out, node.data) and all(before is None or _same(before, now) for before, now in pairs)
+        fits = same(out, node.data) and all(before is None or same(before, now) for before, now in pairs)
     except (ArithmeticError, ValueError):
         fits = False
     if not fits:
@@ -170,5 +170,6 @@ def _numbers(partials: Partials) -> list[float | None]:
     return [None if isinstance(p, Tracer) else p.data if isinstance(p, Value) else p for p in partials]
 
 
-def _same(a: float | None, b: float | None) -> bool:
+def same(a: float | None, b: float | None) -> bool:
+    """Return whether two numbers are equal, where NaN equals NaN."""
     return a == b or (a != a and b != b)
