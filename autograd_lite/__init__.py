@@ -94,6 +94,7 @@ from autograd_lite.core.functions import (
 )
 from autograd_lite.core.functions import pow as pow
 from autograd_lite.core.functions import sum as sum
+from autograd_lite.core.indexing import take
 from autograd_lite.core.modes import no_grad, scope
 from autograd_lite.core.primitive import Primitive, primitive
 from autograd_lite.core.value import Value, topological_order
@@ -112,7 +113,7 @@ from autograd_lite.explain import (
 )
 from autograd_lite.explain.exercises import Exercise
 from autograd_lite.nn import losses as losses
-from autograd_lite.nn.layers import MLP, Layer, Neuron
+from autograd_lite.nn.layers import MLP, Embedding, Layer, Neuron
 from autograd_lite.nn.losses import (
     argmax,
     cross_entropy,
@@ -246,6 +247,7 @@ __all__ = [
     "sqrt",
     "square",
     "sub",
+    "take",
     "tan",
     "tanh",
     "where",
@@ -261,6 +263,7 @@ __all__ = [
     "value_and_grad",
     "vjp",
     # Networks
+    "Embedding",
     "Layer",
     "MLP",
     "Module",

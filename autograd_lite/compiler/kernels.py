@@ -57,7 +57,7 @@ def in_sample(i: int) -> Iterator[None]:
     """Put the number of the sample in front of error messages."""
     try:
         yield
-    except (ArithmeticError, ValueError, TypeError) as error:
+    except (ArithmeticError, ValueError, TypeError, LookupError) as error:
         raise type(error)(f"sample {i}: {error}") from error
 
 
@@ -164,7 +164,7 @@ class Computation:
         np = arrays.numpy()
         if isinstance(self._origin, Recording) and lowering.derives_recording(self._origin):
             return lowering.lower_recording(self._origin, target, np)
-        if self.scalar and lowering.derives(self.graph):
+        if self.scalar and lowering.derives(self.graph, self.outputs[0]):
             count = self._count if kind == "argument" else len(self.leaves)
             return lowering.lower_gradient(self.graph, self.outputs[0], kind, count, target, np)
         return lowering.lower_to_loops(self.graph, self._nodes(kind), target, np)

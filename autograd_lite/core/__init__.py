@@ -11,6 +11,7 @@ from autograd_lite.core import native
 
 compiled = native.prefer_libraries(__name__)  # before anything else of this room is imported
 
+from autograd_lite.core.indexing import take
 from autograd_lite.core.modes import Line, no_grad, scope
 from autograd_lite.core.primitive import Primitive, lookup, primitive
 from autograd_lite.core.recording import linear
@@ -26,5 +27,6 @@ __all__ = [
     "no_grad",
     "primitive",
     "scope",
+    "take",
     "topological_order",
 ]

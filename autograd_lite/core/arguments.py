@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial, reduce
+from functools import partial
 
 from autograd_lite.core.elementwise import has_entries
 from autograd_lite.core.primitive import TABLE, Operands, Scalar, Tracer
@@ -70,15 +70,11 @@ def scores_with_the_right_one_first(scores: Iterable[Scalar], label: int) -> Ope
     """Return the scores of all classes, with the score of the class `label` first."""
     operands = list(scores)
     if isinstance(label, Tracer) and operands:
+        n = len(operands)
+        sentence = f"the label must be a class number, from 0 to {n - 1}"
+        label._require_whole(0, n - 1, sentence, partial(refuse_label, n), ValueError)
         # The right score comes first, then all of them with the right one replaced by −∞, which adds nothing.
-        right = [label == k for k in range(len(operands))]
-        sentence = f"the label must be a class number, from 0 to {len(operands) - 1}"
-        refuse = partial(refuse_label, len(operands))
-        label._require(lambda: reduce(operator.or_, right), sentence, refuse)
-        f_y = operands[-1]
-        for is_right, f_k in zip(right[-2::-1], operands[-2::-1], strict=True):
-            f_y = TABLE["where"](is_right, f_k, f_y)
-        return f_y, *[
-            TABLE["where"](is_right, -math.inf, f_k) for is_right, f_k in zip(right, operands, strict=True)
-        ]
+        masked = TABLE["masked"]
+        others = [masked(f_k, label, float(k)) for k, f_k in enumerate(operands)]
+        return TABLE["entry"](label, *operands), *others
     return operands.pop(class_number(0 if isinstance(label, Tracer) else label, len(operands))), *operands

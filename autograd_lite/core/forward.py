@@ -67,6 +67,13 @@ def where(condition: float, x: float | Callable[[], float], y: float | Callable[
     return taken() if callable(taken) else taken
 
 
+def entry(i: float, *x: float) -> float:
+    k = int(i)
+    if k != i or not -len(x) <= k < len(x):
+        raise ValueError(f"there is no entry {i!r} of {len(x)}")
+    return x[k]
+
+
 def clip(x: float, low: float, high: float) -> float:
     if low > high:
         raise ValueError(f"the lower bound {low!r} is above the upper bound {high!r}")

@@ -45,6 +45,15 @@ class Tracer(Traceable):
     def _require(self, holds: Callable[[], Scalar], sentence: str, refuse: Callable[[float], None]) -> None:
         """Note a condition on the number. `refuse` raises the error for a number that violates it."""
 
+    def _require_whole(
+        self, least: int, most: int, sentence: str, refuse: Callable[[float], None], error: type[Exception]
+    ) -> None:
+        """Note that the number is whole, from `least` to `most`; `error` is the type that `refuse` raises."""
+
+    def _name(self) -> str:
+        """Return the name of the number, for messages."""
+        return "the index"
+
     def _branch(self, given: object, taken: bool) -> Scalar:
         """Return one branch of a `where` with this condition: `given`, or its result if it is a function."""
         return given() if callable(given) else given

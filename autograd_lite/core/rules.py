@@ -61,6 +61,11 @@ def _clip_rule(out: Scalar, x: Scalar, low: Scalar, high: Scalar) -> Operands:
     return above * below, 1.0 - above - both, 1.0 - below - both
 
 
+def _entry_rule(i: Scalar, x: Operands) -> Operands:
+    n = len(x)
+    return (0.0, *[1.0 - ((i != k) & (i != k - n)) for k in range(n)])
+
+
 def _prod_rule(out: Scalar, *x: Scalar) -> Operands:
     # The product of the others, from the left and from the right: no division, so zeros need no special case.
     before = accumulate(x[:-1], operator.mul, initial=1.0)
@@ -218,6 +223,14 @@ where = primitive("where", forward.where, lambda out, c, x, y: (0.0, c, 1.0 - c)
                 arguments=arguments.branches, masks=True,
                 edges="the branch not taken contributes exactly zero; given as a function (lambda: log(x)), it is not even computed",
                 doc="x if the condition holds, else y: where(condition, x, y).")
+entry = primitive("entry", forward.entry, lambda out, i, *x: _entry_rule(i, x),
+                symbol="[i]", latex=r"\operatorname{{entry}}", masks=True, domain="i whole, −n ≤ i < n",
+                edges="the entries not taken contribute exactly zero",
+                doc="Entry i of n values, counted from 0, or from −1 backward: what `take` records where i is not known yet.")
+masked = primitive("masked", lambda x, i, k: -inf if i == k else x, lambda out, x, i, k: (1.0 - (i == k), 0.0, 0.0),
+                latex=r"\operatorname{{masked}}\left({0}, {1}, {2}\right)", precedence=(ATOM, SUM, SUM, SUM), masks=True,
+                edges="a score that is masked contributes exactly zero",
+                doc="The score x of class k, or −∞ if the label i is k: what the cross-entropy of a label that is not known yet records.")
 sign = primitive("sign", forward.sign,                         lambda out, x: (0.0,),
                 symbol="sgn", latex=_function(r"\operatorname{{sgn}}"), edges="0 at x = 0", doc="−1, 0 or 1.")
 heaviside = primitive("heaviside", forward.heaviside,          lambda out, x: (0.0,),

@@ -6,13 +6,14 @@ Next door: `core` with the operations, `train` with the optimizers.
 
 from autograd_lite.nn import losses
 from autograd_lite.nn.files import read_json, write_json
-from autograd_lite.nn.layers import ACTIVATIONS, INITS, MLP, Layer, Neuron
+from autograd_lite.nn.layers import ACTIVATIONS, INITS, MLP, Embedding, Layer, Neuron
 from autograd_lite.nn.modules import Module
 
 __all__ = [
     "ACTIVATIONS",
     "INITS",
     "MLP",
+    "Embedding",
     "Layer",
     "Module",
     "Neuron",

@@ -1,4 +1,4 @@
-"""`Neuron`, `Layer` and `MLP`: networks of Values, with their activations and their first weights.
+"""`Neuron`, `Layer`, `MLP` and `Embedding`: networks of Values, with their activations and their first weights.
 
 Numbers and Values go in; Values come out. A neuron records one `dot` node and one node for its activation.
 Next door: how a module finds and keeps its parameters (`modules.py`), the losses (`losses.py`).
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
 
+from autograd_lite.core.indexing import take
 from autograd_lite.core.modes import scope
 from autograd_lite.core.numbers import real, whole
 from autograd_lite.core.primitive import TABLE, Primitive, Traceable
@@ -205,6 +206,42 @@ class Neuron(Module):
     def __repr__(self) -> str:
         bias = "" if self.b is not None else ", bias=False"
         return f"Neuron({len(self.w)}, {_named(self._activation)}{bias})"
+
+
+class Embedding(Module):
+    """A table of `count` rows, each a list of `size` parameters; a call returns the row with a number.
+
+    ``w`` is the table. The number may be an argument of a function that is compiled (`take`). The rows are
+    drawn from the standard normal distribution, or by ``init(rng, count, size)``. Raises `ValueError` for a
+    size below 1. A call raises `TypeError` if the number is not whole, and `IndexError` if there is no such row.
+
+    >>> letters = Embedding(27, 2, rng=0)
+    >>> letters(26) == letters.w[26]
+    True
+    """
+
+    w: list[list[Value]]
+
+    def __init__(
+        self, count: int, size: int, *, init: Init = None, rng: random.Random | int | None = None
+    ) -> None:
+        count, size = whole(count, "the number of rows"), whole(size, "the size of a row")
+        generator = _generator(rng)
+        draw = _normal if init is None else _initializer(init, "linear")
+        self.w = [
+            [Value(draw(generator, count, size), f"w{i}_{j}") for j in range(size)] for i in range(count)
+        ]
+
+    def __call__(self, index: int) -> list[Scalar]:
+        """Return row `index`, a list of Values."""
+        return cast(list[Scalar], take(self.w, index))
+
+    def __repr__(self) -> str:
+        return f"Embedding({len(self.w)}, {len(self.w[0])})"
+
+
+def _normal(rng: random.Random, inputs: int, outputs: int) -> float:
+    return rng.gauss(0.0, 1.0)
 
 
 class Layer(Module):

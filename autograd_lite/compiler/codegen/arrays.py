@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from autograd_lite.compiler.codegen.printer import ATOM, CHOICE, Language, Printer
@@ -19,7 +20,7 @@ from autograd_lite.core.primitive import TABLE, Primitive
 
 ARRAY = Language(
     "array",
-    {"and": "({0}) & ({1})", "or": "({0}) | ({1})", "not": "~({0})"},
+    {"and": "({0}) & ({1})", "or": "({0}) | ({1})", "not": "~({0})", "whole": "{0} % 1.0 == 0.0"},
     (ATOM, (CHOICE, CHOICE, CHOICE)),
 )
 _NUMPY_NAMES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "pow": "power"}
@@ -51,6 +52,17 @@ def _one_by_one(function: Callable[..., float]) -> Callable[..., Any]:
     return on_arrays
 
 
+def _entry(namespace: Any, index: Any, *rows: Any) -> Any:
+    """Return for each sample the number in the row that `index` gives, counted from the end if it is negative."""
+    if namespace.__name__ == "torch":
+        index, *rows = namespace.broadcast_tensors(index, *rows)
+        numbers = namespace.where(index < 0, index + len(rows), index).long()
+        return namespace.gather(namespace.stack(rows), 0, numbers[None])[0]
+    index, *rows = namespace.broadcast_arrays(index, *rows)
+    numbers = namespace.where(index < 0, index + len(rows), index).astype(int)
+    return namespace.take_along_axis(namespace.stack(rows), numbers[None], 0)[0]
+
+
 def _special(namespace: Any, name: str) -> Callable[..., Any] | None:
     homes = {"numpy": "scipy.special", "jax": "jax.scipy.special", "cupy": "cupyx.scipy.special"}
     home = homes.get(namespace.__name__.partition(".")[0])
@@ -73,7 +85,9 @@ def functions(namespace: Any, names: Iterable[str], opaque: dict[str, Primitive]
     for name in names:
         function = getattr(namespace, name, None) or getattr(namespace, _NUMPY_NAMES.get(name, name), None)
         function = function or _special(namespace, name)
-        if name in opaque:
+        if name == "entry":
+            function = partial(_entry, namespace)
+        elif name in opaque:
             function = _one_by_one(opaque[name].forward)
         elif name == "cbrt" and function is None:
             function = lambda x: namespace.sign(x) * namespace.abs(x) ** (1.0 / 3.0)  # noqa: E731

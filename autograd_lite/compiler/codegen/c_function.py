@@ -25,6 +25,7 @@ from autograd_lite.compiler.loops.ir import (
     LoopProgram,
     ProductTerms,
 )
+from autograd_lite.core import rules
 
 ALIGNED = 16  # numbers: each area of the workspace begins at a multiple of 64 bytes, also of floats
 
@@ -79,7 +80,7 @@ def c_layout(
         outputs=len(program.outputs),
         work=work,
         aligned=", its start a multiple of 64 bytes" if lanes > 1 else "",
-        types=types(real, lanes) + (_PARTS if writer.functions else ""),
+        types=types(real, lanes) + (_PARTS if writer.functions else "") + _row(real, program),
         turn=_turn(lanes, real, bool(space.copies)) if lanes > 1 else "",
         data="\n".join(_tables(writer, "".join([*functions, *before, *after]))),
         blocks="\n\n".join(functions),
@@ -220,6 +221,18 @@ def _samples(
         *(V *)&sums[k] = {added};
     }}"""
     return blocks
+
+
+def _row(real: str, program: LoopProgram) -> str:
+    """Return `ROW`, the row that an index selects, if a program has tables; it never leaves a table of n rows."""
+    if not any(nest.op is rules.entry or nest.targets is not None for nest in program.nests):
+        return ""
+    return f"""
+
+static inline int ROW({real} i, int n)
+{{
+    return i >= 0 ? (i < n ? (int)i : n - 1) : i >= -n ? (int)i + n : 0;
+}}"""
 
 
 def _turn(lanes: int, real: str, columns: bool) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from autograd_lite.compiler.codegen.c_kernel import SumsOfProducts, matrix_product_lines
 from autograd_lite.compiler.codegen.c_operands import Operands
@@ -25,6 +26,10 @@ from autograd_lite.compiler.codegen.printer import CHOICE
 from autograd_lite.compiler.loops.ir import NESTS, Access, LoopProgram, step_groups
 from autograd_lite.compiler.loops.strides import affine_access
 from autograd_lite.core import rules as table
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 PART = 40  # nests in a function: a compiler takes more time for each loop of a longer one
 OVER_VECTORS = "for (int q = 0; q < Q; q++)"
@@ -56,7 +61,8 @@ class LoopWriter:
         Raises `ValueError` if an operation cannot be written in C.
         """
         for nest in program.nests:
-            check_row(nest.op)
+            if nest.op is not table.entry:
+                check_row(nest.op)
         workspace = Workspace(program, numpy, lanes, vectors)
         return cls(program, workspace, Operands(program, workspace, numpy, real), lanes)
 
@@ -152,6 +158,10 @@ class LoopWriter:
         if nest.varies and k not in space.blocks and k not in space.sums:
             return []  # nothing reads it
         title = f"/* {nest.name}: {nest.size} of {len(list(nest.slots()))} operands */"
+        if nest.op is table.entry:
+            return [title, *self._entries(k, block)]
+        if nest.targets is not None:
+            return [title, *self._scattered(k, block, nest.targets)]
         if nest.op is not None:
             return [title, *self._elementwise(k, block)]
         if k in space.products:
@@ -201,6 +211,62 @@ class LoopWriter:
         heads = [*loop_heads(extents), *([OVER_VECTORS] if q else [])]
         heads += [f"for (int l = 0; l < {block.lanes}; l++)"] if lane else []
         return nested(heads, inner)
+
+    def _row(self, access: Access, address: str, rows: int, q: str, lane: str | None) -> str:
+        """Return the line that reads the number of a row; ROW keeps it within the table."""
+        varies = self.program.varies(access.space)
+        index = self.operands.element(access.space, address, q if varies else "", lane if varies else None)
+        return f"const int r = ROW({index}, {rows});"
+
+    def _entries(self, k: int, block: Block) -> list[str]:
+        """Return the loops of a nest that reads entries of tables."""
+        nest, operands, sums = self.program.nests[k], self.operands, self.workspace.sums
+        index, entries = [operands.located(nest, access) for access in nest.operands]
+        first = [Access(index.space, index.index[:, 0]), Access(entries.space, entries.index[:, 0])]
+        extents, (at, start) = operands.addresses(first, nest)
+        node = plus(nest.size - nest.rows, operands.row(nest, extents))
+        address = operands.in_row(entries.index, start, operands.row(nest, extents))
+        q, lane = block.q, "l" if block.lanes > 1 else None
+        varies = self.program.varies(entries.space)
+        text = operands.element(entries.space, address, q if varies else "", lane if varies else None)
+        body = [self._row(index, at, entries.index.shape[1], q, lane)]
+        if k in self.workspace.blocks or not nest.varies:
+            body.append(f"{operands.element(NESTS + k, node, q, lane)} = {text};")
+        if k in sums:
+            body.append(f"g[{plus(sums[k], node)}]{f'[{lane}]' if lane else ''} += {text};")
+        return nested([*loop_heads(extents), *self._samples(block)], body)
+
+    def _samples(self, block: Block) -> list[str]:
+        """Return the heads of the loops over the samples of a block, one by one."""
+        heads = [OVER_VECTORS] if block.q else []
+        return heads + ([f"for (int l = 0; l < {block.lanes}; l++)"] if block.lanes > 1 else [])
+
+    def _scattered(self, k: int, block: Block, targets: NDArray[np.int64]) -> list[str]:
+        """Return the loops of a nest that adds numbers to the results that an index selects."""
+        nest, operands, workspace = self.program.nests[k], self.operands, self.workspace
+        given = [operands.located(nest, access) for access in nest.operands]
+        first = [Access(access.space, access.index[:, 0]) for access in given]
+        to = Access(NESTS + k, targets[:, 0])
+        extents, (at, number, start) = operands.loops([*first, to], len(targets))
+        node = affine_address(0, row_major(extents))
+        q, lane = block.q, "l" if block.lanes > 1 else None
+        varies = self.program.varies(given[1].space)
+        text = operands.element(given[1].space, number, q if varies else "", lane if varies else None)
+        body = [
+            self._row(given[0], at, targets.shape[1], q, lane),
+            f"const int to = {operands.in_row(targets, start, node)};",
+        ]
+        guard = "if (to >= 0) " if (targets < 0).any() else ""
+        lines = []
+        if k in workspace.blocks or not nest.varies:
+            zero = "(V){0}" if nest.varies else "0"
+            cleared = f"{operands.element(NESTS + k, 'i0', q)} = {zero};"
+            lines += nested([*loop_heads([nest.size]), *([OVER_VECTORS] if q else [])], [cleared])
+            body.append(f"{guard}{operands.element(NESTS + k, 'to', q, lane)} += {text};")
+        if k in workspace.sums:
+            total = f"g[{plus(workspace.sums[k], 'to')}]" + (f"[{lane}]" if lane else "")
+            body.append(f"{guard}{total} += {text};")
+        return lines + nested([*loop_heads(extents), *self._samples(block)], body)
 
     def _each_sample(self) -> list[str]:
         """Return the loops that write the outputs of each sample."""

@@ -99,6 +99,16 @@ class Operands:
             self.tables[key] = (f"table_{len(self.tables)}", entries)
         return self.tables[key][0]
 
+    def in_row(self, table: NDArray[np.int64], start: str, node: str) -> str:
+        """Return the address of entry ``table[node, r]``, given the address of the first entry of the node."""
+        offsets = table - table[:, :1]
+        if (offsets != offsets[0]).any():
+            return f"{self.table(table.ravel())}[({node}) * {table.shape[1]} + r]"
+        step = int(offsets[0, 1]) if table.shape[1] > 1 else 0
+        if (offsets[0] == step * self.np.arange(table.shape[1])).all():
+            return added(start, affine_address(0, [step]).replace("i0", "r"))
+        return added(start, f"{self.table(offsets[0])}[r]")
+
     def row(self, nest: LoopNest, extents: list[int]) -> str:
         """Return the number of the node at which the loops are."""
         row = affine_address(0, row_major(extents))

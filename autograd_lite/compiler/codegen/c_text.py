@@ -29,6 +29,7 @@ TAKEN = WORDS | {
     "MIX",
     "PART",
     "FUSED",
+    "ROW",
     "FUSE",
     "c",
     "turn",

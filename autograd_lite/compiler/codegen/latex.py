@@ -36,6 +36,8 @@ def _apply(op: Primitive | str, operands: Sequence[Printed]) -> Printed:
         )
     if isinstance(op, Primitive):
         return LATEX.apply(op, operands)
+    if op == "whole":
+        return Printed(rf"{held(operands[0], ATOM)} \in \mathbb{{Z}}", SUM)
     if op in _SIGNS:
         return Printed(rf"{operands[0].text} {_SIGNS[op]} {operands[1].text}", SUM)
     if op in _JOINS:

@@ -11,8 +11,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from autograd_lite.compiler.codegen import arrays
 from autograd_lite.compiler.codegen.arrays import ARRAY, functions
 from autograd_lite.compiler.codegen.printer import called, in_parentheses
 from autograd_lite.compiler.ir.graph import CONDITIONS
@@ -21,6 +22,7 @@ from autograd_lite.compiler.loops.ir import (
     CONSTANT,
     NESTS,
     PARAMETER,
+    SCATTER,
     Access,
     LoopNest,
     LoopProgram,
@@ -28,6 +30,7 @@ from autograd_lite.compiler.loops.ir import (
     step_groups,
 )
 from autograd_lite.compiler.loops.strides import access_by_step, affine_access
+from autograd_lite.core import rules
 from autograd_lite.core.primitive import Primitive
 
 if TYPE_CHECKING:
@@ -102,6 +105,21 @@ def _broadcast(text: str, rows: int, varies: bool) -> str:
     return f"np.broadcast_to({text}, {f'({rows}, m)' if varies else rows})"
 
 
+def _scattered(size: int, place: NDArray[np.int64], numbers: NDArray[np.float64], m: int = 0) -> Any:
+    """Return sums of numbers, each added to the result at its place, none at -1; with `m` for each sample."""
+    np = arrays.numpy()
+    sums = np.zeros((size + 1, m) if m else size + 1)  # the last row takes what is added to none
+    np.add.at(sums, (place, np.arange(m)) if m else place, numbers)
+    return sums[:-1]
+
+
+def _summed(size: int, place: NDArray[np.int64], numbers: NDArray[np.float64], m: int) -> Any:
+    """Return the same, summed over the samples."""
+    np = arrays.numpy()
+    place, numbers = (np.broadcast_to(x, (len(place), m)).ravel() for x in (place, numbers))
+    return np.bincount(place % (size + 1), numbers, size + 1)[:-1]
+
+
 class _Writer:
     """Writes nests as expressions; it keeps the names that they use.
 
@@ -110,7 +128,7 @@ class _Writer:
 
     def __init__(self, program: LoopProgram, numpy: ModuleType) -> None:
         self.program, self.np = program, numpy
-        rows = [nest.op for nest in program.nests if nest.op is not None]
+        rows = [nest.op for nest in program.nests if nest.op not in (None, SCATTER, rules.entry)]
         names = {name for op in rows for name in called(ARRAY.template(op))}
         opaque = {op.name: op for op in rows if isinstance(op, Primitive) and "array" not in op.template}
         self.steps = 0  # steps of the loop in the text, if one line serves for all of them
@@ -168,6 +186,10 @@ class _Writer:
 
     def nest(self, nest: LoopNest) -> str:
         """Return the expression of a nest."""
+        if nest.op is rules.entry:
+            return self.entries(nest)
+        if nest.targets is not None:
+            return f"{self.bind(_scattered)}({self.scatter(nest, nest.targets)})"
         if nest.op is not None:
             # With constants alone, Python's numbers would raise where NumPy's give NaN or an infinity.
             inline = any(access.space != CONSTANT for access in nest.operands)
@@ -182,6 +204,28 @@ class _Writer:
                 sums.sort(key=lambda found: not found[1])
             text, whole = self.chain("+", [text for text, _ in sums]), any(whole for _, whole in sums)
         return text if whole else _broadcast(text, nest.rows, nest.varies)
+
+    def selected(self, table: NDArray[np.int64], index: Access, varies: bool) -> str:
+        """Return what an index selects of each row of a table; a negative one counts from the end."""
+        rows, operand = self.np.arange(len(table)), self.operand(index, varies, inline=False)
+        rows = rows[:, None] if varies else rows
+        return f"{self.bind(table)}[{self.bind(rows)}, {operand.text}.astype(int)]"
+
+    def entries(self, nest: LoopNest) -> str:
+        """Return the expression of a nest that reads entries of tables."""
+        index, table = nest.operands
+        place = self.selected(table.index, index, nest.varies)
+        if not self.program.varies(table.space):
+            text, whole = f"{self.name(table.space)}[{place}]", self.program.varies(index.space)
+            return text if whole or not nest.varies else _broadcast(text, nest.rows, True)
+        return f"{self.name(table.space)}[{place}, np.arange(m)]"
+
+    def scatter(self, nest: LoopNest, targets: NDArray[np.int64]) -> str:
+        """Return the arguments of `_scattered`, and of `_summed`, for a nest."""
+        index, number = nest.operands
+        place = self.selected(targets, index, nest.varies)
+        text = self.operand(number, nest.varies, inline=False).text
+        return f"{nest.size}, {place}, {text}{', m' if nest.varies else ''}"
 
     def result(self, nest: LoopNest) -> str:
         """Return the expression of a nest, its first results copied from others where it starts with some."""
@@ -327,6 +371,8 @@ class _Writer:
         nest = self.program.nests[k]
         if stored:
             return f"n{k}.sum(1)"
+        if nest.targets is not None:
+            return f"{self.bind(_summed)}({self.scatter(nest, nest.targets)})"
         if nest.op is None and not nest.start and len(nest.products) == 1:
             (terms,) = nest.products
             moving = [access for access in terms.factors if self.program.varies(access.space)]

@@ -31,6 +31,7 @@ _PRECEDENCE: dict[Op, tuple[int, tuple[int, ...]]] = {
     "or": (OR, (AND, AND)),
     "not": (NOT, (ATOM,)),
     **dict.fromkeys(COMPARISONS, (COMPARE, (SUM, SUM))),
+    "whole": (COMPARE, (UNARY,)),
 }
 _CALL = (ATOM, (CHOICE,) * 99)
 _SIGNS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
@@ -62,7 +63,7 @@ class Language:
 
 PYTHON = Language(
     "python",
-    {"and": "{0} and {1}", "or": "{0} or {1}", "not": "not {0}"},
+    {"and": "{0} and {1}", "or": "{0} or {1}", "not": "not {0}", "whole": "{0} % 1.0 == 0.0"},
     (CHOICE, (OR, OR, CHOICE)),
     lazy=True,
 )
@@ -223,6 +224,9 @@ class Printer:
         self.called |= called(template)
         if isinstance(op, Primitive) and self.language.target not in op.template:
             self.opaque[op.name] = op
+        if op is table.entry and self.language is PYTHON:
+            index, *rows = [self.text(k) for k in operands]
+            return f"({', '.join(rows)},)[int({index})]"
         if template.endswith("({})"):
             return template.format(", ".join([self.text(k) for k in operands]))
         return template.format(*[self.text(k, least) for k, least in zip(operands, asked, strict=False)])

@@ -159,7 +159,7 @@ def _lowered(graph: Graph, outputs: Sequence[int], checks: Checks) -> tuple[Grap
 def _refusals(printer: Printer, demands: Sequence[int], checks: Checks, indent: str) -> Iterator[str]:
     for demand, check in zip(demands, checks.checks, strict=True):
         yield from _wrapped_pattern(f"{indent}if {printer.condition(demand, False)}:")
-        yield f"{indent}    raise ValueError({check.sentence!r})"
+        yield f"{indent}    raise {check.error}({check.sentence!r})"
 
 
 def _wrapped_return(text: str) -> list[str]:

@@ -37,9 +37,10 @@ class Checks:
         graph, found = rebuild(trace.graph, nodes)
         rest = iter(found)
         demands, checks = [], []
-        for given, _, _, refuse, sentence in trace.checks:
+        for check in trace.checks:
             demands.append(next(rest))
-            checks.append(Check([next(rest) for _ in given], next(rest), next(rest), refuse, sentence))
+            given = [next(rest) for _ in check.given]
+            checks.append(check._replace(given=given, holds=next(rest), number=next(rest)))
         return cls(graph, checks, demands)
 
     def __bool__(self) -> bool:

@@ -106,11 +106,28 @@ class TracedValue(Value, Tracer):
     def _node(self, op: Op, operands: Iterable[Scalar]) -> Scalar:
         return self.trace.traced(self.trace.add(op, tuple(map(self.trace.index, operands))))
 
-    def _require(self, holds: Callable[[], Scalar], sentence: str, refuse: Callable[[float], None]) -> None:
+    def _require(
+        self,
+        holds: Callable[[], Scalar],
+        sentence: str,
+        refuse: Callable[[float], None],
+        error: type[Exception] = ValueError,
+    ) -> None:
         trace = self.trace
         branches = [(c if isinstance(c, Condition) else c != 0.0, taken) for c, taken in trace.branches]
         given = [trace.index(c if taken else ~c) for c, taken in branches]
-        trace.checks.append(Check(given, trace.index(holds()), self.index, refuse, sentence))
+        trace.checks.append(Check(given, trace.index(holds()), self.index, refuse, sentence, error.__name__))
+
+    def _require_whole(
+        self, least: int, most: int, sentence: str, refuse: Callable[[float], None], error: type[Exception]
+    ) -> None:
+        def holds() -> Scalar:
+            return self._node("whole", (self,)) & (self >= float(least)) & (self <= float(most))
+
+        self._require(holds, sentence, refuse, error)
+
+    def _name(self) -> str:
+        return self.label or self.trace.graph.labels.get(self.index) or super()._name()
 
     def _branch(self, given: Scalar, taken: bool) -> Scalar:
         self.trace.branches.append((self, taken))
@@ -161,7 +178,11 @@ class TracedValue(Value, Tracer):
     backward = _unknown("the gradient")
 
     def __index__(self) -> int:  # noqa: PLE0305 - it only raises
-        _refuse("a traced value is not an index: its number is known only when the program runs")
+        _refuse(
+            "a traced value is not an index nor a count: its number is known only when the program runs, "
+            "so write take(rows, index) for an entry of a list, "
+            "and make a count a static argument of jit (static_argnums)"
+        )
 
     def __repr__(self) -> str:
         return f"<traced {self.label or self.trace.graph.ops[self.index]!r}>"
@@ -235,7 +256,8 @@ def as_number(x: Scalar) -> Scalar:
 class Check(NamedTuple):
     """A condition on a number: where all nodes ``given`` are true, the node ``holds`` must be true.
 
-    Otherwise ``refuse`` raises the error for the node ``number``; ``sentence`` says the condition in words.
+    Otherwise ``refuse`` raises the error for the node ``number``; ``sentence`` says the condition in words, and
+    ``error`` is the name of the error.
     """
 
     given: list[int]
@@ -243,6 +265,7 @@ class Check(NamedTuple):
     number: int
     refuse: Callable[[float], None]
     sentence: str
+    error: str
 
 
 class Trace:

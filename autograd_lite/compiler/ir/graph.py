@@ -1,8 +1,8 @@
 """`Graph`: a program as a flat list of operations, numbered with operands before their consumers.
 
 A node is a row of the table or one of a few words: "argument", "leaf" (a Value whose data is read when the
-program runs), "constant", and the conditions of `where`: "lt", "le", "gt", "ge", "eq", "ne", "and", "or",
-"not". Next door: how each new operation is simplified (`simplify.py`), how a function becomes a graph
+program runs), "constant", and the conditions of `where`: "lt", "le", "gt", "ge", "eq", "ne", "whole", "and",
+"or", "not". Next door: how each new operation is simplified (`simplify.py`), how a function becomes a graph
 (`frontend`), and how graphs are rewritten (`passes`).
 """
 
@@ -18,9 +18,10 @@ from autograd_lite.core.primitive import Primitive, Scalar
 
 Op: TypeAlias = Primitive | str
 
-COMPARISONS: dict[str, Callable[[Scalar, Scalar], bool]] = {
+COMPARISONS: dict[str, Callable[..., bool]] = {
     name: getattr(operator, name) for name in ("lt", "le", "gt", "ge", "eq", "ne")
 }
+COMPARISONS["whole"] = lambda x: getattr(x, "data", x) % 1.0 == 0.0  # of one number: whether it is an integer
 _LOGIC = {"and", "or", "not"}
 CONDITIONS = {*COMPARISONS, *_LOGIC}
 INPUTS = {"argument", "leaf"}

@@ -28,8 +28,11 @@ def simplify(graph: Graph, op: Op, operands: tuple[int, ...], numbers: list[floa
                 return operands[1 - i] if (number != 0.0) == (op == "and") else operands[i]
         return _combined(graph, op, *operands)
     if op == "not":
-        if graph.ops[operands[0]] == "not":
-            return graph.operands[operands[0]][0]
+        inside, of = graph.ops[operands[0]], graph.operands[operands[0]]
+        if inside == "not":
+            return of[0]
+        if inside == "eq" or inside == "ne":
+            return graph.add("ne" if inside == "eq" else "eq", of)
         return None if numbers[0] is None else graph.constant(float(numbers[0] == 0.0))
     rewrite = _REWRITES.get(op)
     return None if rewrite is None else rewrite(graph, numbers, *operands)
@@ -145,6 +148,13 @@ def _where(graph: Graph, numbers: list[float | None], c: int, x: int, y: int) ->
     return x if x == y else None
 
 
+def _entry(graph: Graph, numbers: list[float | None], i: int, *x: int) -> int | None:
+    k = numbers[0]
+    if k is not None and k % 1.0 == 0.0 and -len(x) <= k < len(x):
+        return x[int(k)]
+    return None
+
+
 def _few(op: Primitive, nothing: float) -> Callable[..., int | None]:
     def rewrite(graph: Graph, numbers: list[float | None], *x: int) -> int | None:
         if len(x) > 2:
@@ -163,6 +173,7 @@ _REWRITES: dict[Op, Callable[..., int | None]] = {
     table.abs: _abs,
     table.pow: _pow,
     table.where: _where,
+    table.entry: _entry,
     table.sum: _few(table.add, 0.0),
     table.prod: _few(table.mul, 1.0),
 }

@@ -15,7 +15,8 @@ from autograd_lite.compiler.loops.builder import Products, Vector
 from autograd_lite.compiler.loops.grouping import Group, Terms
 from autograd_lite.compiler.loops.ir import CONSTANT, PARAMETER
 from autograd_lite.compiler.loops.nodes import SUM
-from autograd_lite.compiler.loops.templates import partials_of_product
+from autograd_lite.compiler.loops.templates import Template, partials_of_product
+from autograd_lite.core import rules
 
 if TYPE_CHECKING:
     import numpy
@@ -157,6 +158,9 @@ class Adjoints:
         """Pass adjoints back through an operation that is not linear, by the partials in its template."""
         np, lowering = self.np, self.lowering
         template = lowering.template(group)
+        if template.op is rules.entry:
+            self._entry_backward(group, template, elements, adjoint)
+            return
         nodes = group.operands[self.first[group.shape]]
         wanted = tuple([j for j in range(len(template.open)) if group.shapes[j] in self.depends])
         operands = [
@@ -184,6 +188,24 @@ class Adjoints:
                 j = to[int(part.members[k])]
                 for term in self._partial(part, k, number, space, replaced):
                     self._pass_back(group.shapes[j], nodes[elements, j], *term)
+
+    def _entry_backward(
+        self, group: Group, template: Template, elements: Integers, adjoint: list[Products]
+    ) -> None:
+        """Pass the adjoints of entries back to the entries taken: those of one shape get the sums of a scatter."""
+        np, lowering = self.np, self.lowering
+        nodes = group.operands[self.first[group.shape][elements]]
+        (upstream,) = self._upstream(adjoint, group, -1).factors
+        index = Vector(lowering.space[group.shapes[0]], lowering.number[nodes[:, 0], 0])
+        rows = [(j, operand - 1) for j, operand in enumerate(template.open) if operand]  # constants are not open
+        for shape in sorted({group.shapes[j] for j, _ in rows} & self.depends):
+            of_shape = [(j, row) for j, row in rows if group.shapes[j] == shape]
+            given = nodes[:, [j for j, _ in of_shape]]
+            _, first, place = np.unique(self.element[given], return_index=True, return_inverse=True)
+            targets = np.full((len(nodes), template.operands - 1), -1)
+            targets[:, [row for _, row in of_shape]] = place.reshape(given.shape)
+            found = self.build.scatter(index, upstream, targets, len(first), f"d_{lowering.name(group)}")
+            self._pass_back(shape, given.ravel()[first], np.ones(len(first)), [found])
 
     def _partial(
         self,

@@ -16,11 +16,13 @@ from autograd_lite.compiler.loops.ir import (
     CONSTANT,
     NESTS,
     PARAMETER,
+    SCATTER,
     Access,
     LoopNest,
     LoopProgram,
     ProductTerms,
 )
+from autograd_lite.core import rules
 
 if TYPE_CHECKING:
     import numpy
@@ -133,6 +135,7 @@ class Builder:
             *[(slot.space, slot.index.shape, slot.index.tobytes()) for slot in nest.slots()],
             *[None if run.coefficient is None else run.coefficient.tobytes() for run in nest.products],
             *[len(run.factors) for run in nest.products],
+            None if nest.targets is None else nest.targets.tobytes(),
         )
         k = self._known.setdefault(key, len(self.nests))
         if k == len(self.nests):
@@ -145,10 +148,43 @@ class Builder:
 
     def operation(self, op: Op, operands: list[Vector], name: str) -> Vector:
         """Write an operation on vectors of one length; return its results."""
+        if op is rules.entry:
+            return self.entry(operands[0], operands[1:], name)
         n = len(operands[0].index)
         rows, number = self._placed([self._key(x) for x in operands], [x.index for x in operands], n)
         nest = LoopNest(op, len(rows), name, operands=[self._access(x, rows) for x in operands])
         return self._added(nest, number)
+
+    def entry(self, index: Vector, rows: Sequence[Vector], name: str) -> Vector:
+        """Write entries of tables, given by the index and, for each of its numbers, the entries; return them."""
+        n, table = len(index.index), self.np.stack([x.index for x in rows], axis=1)
+        if len({x.space for x in rows}) > 1:
+            return self._chosen(index, rows, name)
+        space = rows[0].space
+        keys = [self._key(index), *[self._key(x) for x in rows]]
+        chosen, number = self._placed(keys, [index.index, table], n)
+        for x in rows:  # number leaves row by row
+            if space == PARAMETER:
+                self._use(x.index[chosen])
+        operands = [self._access(index, chosen), self._access(Vector(space, table), chosen)]
+        return self._added(LoopNest(rules.entry, len(chosen), name, operands=operands), number)
+
+    def _chosen(self, index: Vector, rows: Sequence[Vector], name: str) -> Vector:
+        """Write the same as choices between two rows at a time, which may be in different spaces."""
+        n, found = len(rows), rows[-1]
+        for k in range(n - 2, -1, -1):
+            numbers = [self.constants(self.np.full(len(index.index), float(i))) for i in (k, k - n)]
+            either = [self.operation("eq", [index, number], name) for number in numbers]
+            condition = self.operation("or", either, name)
+            found = self.operation(rules.where, [condition, rows[k], found], name)
+        return found
+
+    def scatter(self, index: Vector, numbers: Vector, targets: Integers, size: int, name: str) -> Vector:
+        """Write sums of numbers: each is added to one of `size` results, as `SCATTER` says; return the results."""
+        rows = self.np.arange(len(index.index))
+        operands = [self._access(index, rows), self._access(numbers, rows)]
+        nest = LoopNest(SCATTER, size, name, operands=operands, targets=targets)
+        return self._added(nest, self.np.arange(size))
 
     def product(self, terms: Products) -> Products:
         """Multiply constants into coefficients where that rounds as written; sort factors that commute."""

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     Integers = NDArray[numpy.int64]
     Floats = NDArray[numpy.float64]
 
+# The operation of a nest that adds each of its numbers to one of its results: the derivative of `entry`.
+SCATTER = "scatter"
+
 # The spaces that operands are read from: arguments, leaves, constants. The results of nest k are space NESTS
 # + k.
 ARGUMENT, PARAMETER, CONSTANT, NESTS = range(4)
@@ -30,7 +33,7 @@ class Access:
     """Where an operand is found: node n and term t of a nest read entry ``index[n, t]`` of a space."""
 
     space: int
-    index: Integers  # nodes by terms; one column for an operation
+    index: Integers  # nodes by terms; one column for an operation, for an `entry` a column for each row of its table
 
 
 @dataclass
@@ -49,7 +52,11 @@ class ProductTerms:
 
 @dataclass
 class LoopNest:
-    """``size`` nodes of one shape: an operation on ``operands``, or without one sums of ``products``."""
+    """``size`` nodes of one shape: an operation on ``operands``, or without one sums of ``products``.
+
+    An `entry` has two operands, the index and the table. The operands of a `SCATTER` are an index and a number;
+    number n is added to result ``targets[n, index]``, to none where that is -1.
+    """
 
     op: Op | None
     size: int
@@ -62,6 +69,7 @@ class LoopNest:
     start: list[Access] = field(default_factory=list)  # copied to the first results; the nodes follow
     steps: int = 0  # runs in so many steps, each of which reads the one before; 0: all at once
     roll: int = 0  # neighbours of the same roll run together, step by step
+    targets: Integers | None = None  # of a `SCATTER`: numbers by indices
 
     @property
     def rows(self) -> int:

@@ -69,7 +69,9 @@ class Lowering:
         """Return code and operands of an operation. Its constants become operands like the others."""
         pattern = (op, tuple([number is None for number in numbers]))
         self._numbered[pattern] = self._numbered.get(pattern, 0) + 1
-        if self._numbered[pattern] > MANY_NUMBERS:
+        # The numbers of classes and the entries of tables are data: a template for each would say nothing.
+        general = self._numbered[pattern] > MANY_NUMBERS or op in (table.entry, table.masked)
+        if general:
             numbers = (None,) * len(numbers)
             if (op, numbers) in self._general:
                 return self._general[op, numbers]
@@ -80,7 +82,7 @@ class Lowering:
             )
         template = Template(op, numbers, self.target, self.derives)
         written = template.linear() or self._coded(template)
-        if self._numbered[pattern] > MANY_NUMBERS:
+        if general:
             self._general[op, numbers] = written
         return written
 
@@ -219,6 +221,7 @@ def lower_to_loops(graph: Graph, outputs: Sequence[int], target: str, np: Any) -
     with collector_paused():
         low, out = decompose(graph, list(outputs), target, kept_rows(target))
         if is_chain(low.operands):
+            low, out = decompose(graph, list(outputs), target, kept_rows(target) - {table.entry})
             leaves = 1 + max([low.numbers[i] for i, op in enumerate(low.ops) if op == "leaf"], default=-1)
             if (found := lower_recurrence(low, out, leaves, np)) is not None:
                 return found
@@ -260,12 +263,15 @@ def _with_gradient(lowering: Lowering, nodes: Nodes, root: int, by: int, count: 
     return lowering.finished([root], gradients)
 
 
-def derives(graph: Graph) -> bool:
-    """Return whether `lower_gradient` can derive a graph: not one with choices, nor a long chain.
+def derives(graph: Graph, output: int) -> bool:
+    """Return whether `lower_gradient` can derive an output: not one with choices, nor a long chain.
 
     A choice decides which derivatives there are.
     """
-    return not any(op in CONDITIONS or op is table.where for op in graph.ops) and not is_chain(graph.operands)
+    live = graph.live([output])
+    if any(graph.ops[i] in CONDITIONS or graph.ops[i] is table.where for i in live):
+        return False
+    return not is_chain(graph.operands)
 
 
 def derives_recording(recording: Recording) -> bool:

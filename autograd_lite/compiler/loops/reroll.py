@@ -105,8 +105,8 @@ class _Rolls:
         """Return for each period and nest how many nests, from it on, are at most blocks of that period."""
         np = self.np
         known: dict[Any, int] = {}
-        # Nests that run after the samples stay as they are.
-        signs = [(k,) if nest.after else _signature(nest) for k, nest in enumerate(self.old)]
+        # Nests that run after the samples stay as they are, and so do scatters.
+        signs = [(k,) if nest.after or nest.targets is not None else _signature(nest) for k, nest in enumerate(self.old)]
         ids = np.array([known.setdefault(sign, len(known)) for sign in signs])
         n = len(ids)
         rows = []

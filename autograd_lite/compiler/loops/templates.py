@@ -23,7 +23,7 @@ from autograd_lite.core.primitive import TABLE, Primitive
 def kept_rows(target: str) -> set[Primitive]:
     """Return the rows that are not decomposed; in loops to show, rows whose names say more than a formula."""
     if target != "shown":
-        return {table.sum, table.dot}
+        return {table.sum, table.dot, table.entry}
     return {*TABLE.values()} - {table.square, table.reciprocal, table.mean, table.prod}
 
 
@@ -37,6 +37,7 @@ class Template:
         graph = Graph()
         self.op = op
         self.name = op if isinstance(op, str) else op.name
+        self.operands = len(numbers)
         self.open = [k for k, number in enumerate(numbers) if number is None]
         place = {k: graph.input("argument", j, "x") for j, k in enumerate(self.open)}
         adjoint = graph.input("argument", len(self.open), "adjoint")
@@ -45,7 +46,7 @@ class Template:
         ]
         out = graph.add(op, tuple(operands))
         outputs = [out]
-        if derives:
+        if derives and op is not table.entry:  # its derivative is a nest of its own kind (`adjoints.py`)
             outputs += differentiate(graph, out, list(place.values()), adjoint)
         self.graph, (self.out, *self.gradients) = decompose(graph, outputs, target, kept_rows(target))
         inputs = {self.graph.numbers[i]: i for i, op in enumerate(self.graph.ops) if op == "argument"}

@@ -27,6 +27,7 @@ from autograd_lite.compiler.loops.ir import (
     LoopProgram,
     ProductTerms,
 )
+from autograd_lite.core import rules
 
 if TYPE_CHECKING:
     import numpy
@@ -352,7 +353,7 @@ def vectorize(program: LoopProgram, numpy: Any) -> VectorizedBatch | None:
     None if no samples are found, or if they are not computed alike.
     """
     np = numpy
-    if any(nest.start for nest in program.nests):
+    if any(nest.start or nest.op is rules.entry for nest in program.nests):
         return None  # a recurrence is not a batch
     start = np.cumsum([0, *[nest.size for nest in program.nests]])
     candidates: dict[int, list[tuple[int, int, ProductTerms]]] = {}

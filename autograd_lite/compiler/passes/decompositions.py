@@ -29,6 +29,7 @@ from autograd_lite.core.rules import (
     cosh,
     div,
     dot,
+    entry,
     erf,
     erfc,
     exp,
@@ -42,6 +43,7 @@ from autograd_lite.core.rules import (
     log2,
     log10,
     logsumexp,
+    masked,
     maximum,
     mean,
     minimum,
@@ -94,6 +96,8 @@ where.template = {
     **dict.fromkeys(("c", "javascript"), "{0} ? {1} : {2}"),
 }
 # For arrays, one function replaces a decomposition of several passes over the array.
+# Python indexes a tuple, arrays call a function of `arrays.py`; loops in C address memory (`c_loops.py`).
+entry.template = {"python": "entry({})", "array": "entry({})"}
 maximum.template = {"array": "maximum({0}, {1})"}
 minimum.template = {"array": "minimum({0}, {1})"}
 relu.template = {"array": "maximum({0}, 0.0)"}
@@ -136,6 +140,15 @@ def _dot_decomposition(*operands: Scalar) -> Scalar:
     return sum([*map(operator.mul, operands[:n], operands[n:]), *operands[2 * n :]])
 
 
+def _entry_decomposition(i: Scalar, *x: Scalar) -> Scalar:
+    n, found = len(x), x[-1]
+    for k in range(n - 2, -1, -1):
+        found = where((i == float(k)) | (i == float(k - n)), x[k], found)
+    return found
+
+
+entry.decomposition = _entry_decomposition
+masked.decomposition = lambda x, i, k: where(i == k, -inf, x)
 square.decomposition = lambda x: x * x
 reciprocal.decomposition = lambda x: 1.0 / x
 rsqrt.decomposition = lambda x: 1.0 / sqrt(x)

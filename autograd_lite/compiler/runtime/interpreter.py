@@ -50,13 +50,15 @@ def replay(graph: Graph, outputs: Sequence[int], inputs: dict[int, Value]) -> li
         if op == "constant":
             known[i] = graph.numbers[i]
             continue
-        if op is table.where or op in ("and", "or"):
+        if op is table.where or op is table.entry or op in ("and", "or"):
             first, *others = operands
             if first not in known:
                 stack.append(first)
                 continue
             if op is table.where:
                 taken = others[0] if known[first] else others[1]
+            elif op is table.entry:
+                taken = others[int(known[first].data)]
             else:  # the second may have no value where the first one decides
                 taken = first if bool(known[first]) == (op == "or") else others[0]
             if taken in known:

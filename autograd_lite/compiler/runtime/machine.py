@@ -321,6 +321,9 @@ def _check_addresses(loops: LoopProgram, arguments: int, leaves: int, numpy: Any
     outputs = [Access(space, numpy.array(number)) for space, number in (*loops.outputs, *loops.each)]
     for access in (*[access for nest in loops.nests for access in nest.reads()], *outputs):
         _check_within(access.index, sizes.get(access.space, 0))
+    for nest in loops.nests:
+        if nest.targets is not None:
+            _check_within(nest.targets + 1, nest.size + 1)
     _check_within(loops.leaves, leaves)
 
 
