@@ -306,7 +306,7 @@ class Kernels(Computation):
             samples = list(zip(*[c.tolist() if hasattr(c, "tolist") else c for c in columns], strict=True))
             try:
                 value, *gradients = loop(samples, leaves) if self.leaves else loop(samples)
-            except (ArithmeticError, ValueError):
+            except (ArithmeticError, ValueError, LookupError):
                 results = [self._eager_sample(i, sample, leaves, kind) for i, sample in enumerate(samples)]
                 value = math.fsum([values[0] for values, _ in results])
                 gradients = [math.fsum(parts) for parts in zip(*[g for _, g in results], strict=True)]

@@ -23,7 +23,7 @@ from autograd_lite.compiler.runtime.descent import Descent
 from autograd_lite.compiler.runtime.toolchain import NoCompilerError
 from autograd_lite.core.collector import collector_paused
 from autograd_lite.core.numbers import real, whole
-from autograd_lite.core.primitive import TABLE, Primitive
+from autograd_lite.core.primitive import TABLE, TRACED, Primitive
 from autograd_lite.core.value import Value
 from autograd_lite.transforms.pytrees import Pytree, flatten
 
@@ -59,7 +59,7 @@ def compile(function: Callable[..., Pytree] | Value, *example: Pytree, name: str
 
 def _identifier(title: str) -> str:
     """Return a function name that hides no function of `math` or of the table."""
-    return identifier("program" if title == "<lambda>" else title, {*dir(math), *TABLE})
+    return identifier("program" if title == "<lambda>" else title, {*dir(math), *TABLE, *TRACED})
 
 
 def _argument_names(function: Callable[..., Pytree], n: int) -> list[str]:

@@ -6,13 +6,12 @@ a condition may be a `Tracer`, whose number is not known yet. The operands then 
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from autograd_lite.core.elementwise import has_entries
-from autograd_lite.core.primitive import TABLE, Operands, Scalar, Tracer
+from autograd_lite.core.primitive import TRACED, Operands, Scalar, Tracer
 
 
 def several(name: str, least: int = 0) -> Callable[..., Operands]:
@@ -74,7 +73,7 @@ def scores_with_the_right_one_first(scores: Iterable[Scalar], label: int) -> Ope
         sentence = f"the label must be a class number, from 0 to {n - 1}"
         label._require_whole(0, n - 1, sentence, partial(refuse_label, n), ValueError)
         # The right score comes first, then all of them with the right one replaced by −∞, which adds nothing.
-        masked = TABLE["masked"]
+        masked = TRACED["masked"]
         others = [masked(f_k, label, float(k)) for k, f_k in enumerate(operands)]
-        return TABLE["entry"](label, *operands), *others
+        return TRACED["entry"](label, *operands), *others
     return operands.pop(class_number(0 if isinstance(label, Tracer) else label, len(operands))), *operands

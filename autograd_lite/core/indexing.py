@@ -7,7 +7,7 @@ Next door: `nn.Embedding`, which is a table of parameters, and `arguments.py`, w
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from autograd_lite.core import rules
@@ -17,13 +17,13 @@ from autograd_lite.core.primitive import Scalar, Tracer
 def take(rows: Sequence[Scalar], index: int) -> Scalar:
     """Return ``rows[index]``, where `index` may be an argument of a function that is compiled.
 
-    `rows` is a list, a tuple or an array of numbers, of Values, or of rows of these, to any depth. Python's own
-    ``rows[index]`` needs the number while the function is traced; `take` reads it at every call of the program.
-    The rows not taken have the derivative 0. A negative index counts from the end.
+    `rows` is a list, a tuple or an array of numbers, of Values, or of rows of these, to any depth. Python's
+    own ``rows[index]`` needs the number while the function is traced; `take` reads it at every call of the
+    program. The rows not taken have the derivative 0. A negative index counts from the end.
 
     Raises `TypeError` if the index is not a whole number, and `IndexError` if there is no such row. A program
-    raises the same, with the name of its argument, before it computes or changes anything. Raises `ValueError`
-    while traced if the rows are not built alike.
+    raises the same, with the name of its argument, before it computes or changes anything. Raises
+    `ValueError` while traced if the rows are not built alike.
 
     >>> take([[1.0, 2.0], [3.0, 4.0]], 1)
     [3.0, 4.0]
@@ -31,10 +31,21 @@ def take(rows: Sequence[Scalar], index: int) -> Scalar:
     n = len(rows)
     if isinstance(index, Tracer):
         name = index._name()
+        if not n:
+            raise IndexError(f"{name} numbers one of 0 rows: there is nothing to take")
         sentence = f"{name} must be the number of one of {n} rows"
         index._require_whole(-n, n - 1, sentence, partial(_refuse, name, n), IndexError)
+        index._meet(_flat(rows))  # row by row, as they stand in memory
         return _entries([*rows], index)
     return rows[_row(index, n, "the index")]
+
+
+def _flat(rows: Scalar) -> Iterator[Scalar]:
+    for row in rows:
+        if isinstance(row, list | tuple) or getattr(row, "shape", None):
+            yield from _flat(row)
+        else:
+            yield row
 
 
 def _row(index: object, n: int, name: str) -> int:
@@ -55,8 +66,8 @@ def _refuse(name: str, n: int, number: float) -> None:
 
 def _entries(rows: list[Scalar], index: Tracer) -> Scalar:
     """Return the row with a traced index, in the containers of the first one."""
-    first = rows[0] if rows else 0.0
-    if not isinstance(first, list | tuple) and not getattr(first, "shape", ()):
+    first = rows[0]
+    if not isinstance(first, list | tuple) and not getattr(first, "shape", None):
         return rules.entry(index, *rows)
     sizes = {len(row) if hasattr(row, "__len__") else -1 for row in rows}
     if len(sizes) > 1:

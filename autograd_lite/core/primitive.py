@@ -54,6 +54,9 @@ class Tracer(Traceable):
         """Return the name of the number, for messages."""
         return "the index"
 
+    def _meet(self, values: Iterable[Scalar]) -> None:
+        """Number the leaves among some values in this order, unless they have numbers."""
+
     def _branch(self, given: object, taken: bool) -> Scalar:
         """Return one branch of a `where` with this condition: `given`, or its result if it is a function."""
         return given() if callable(given) else given
@@ -172,13 +175,14 @@ class Primitive:
 
 
 TABLE: dict[str, Primitive] = {}
+TRACED: dict[str, Primitive] = {}  # rows of programs alone: eager code does the same without a node
 _built_in: set[str] = set()
 
 
 def lookup(name: str) -> Primitive:
     """Return the row called `name`. Raises `KeyError` with the missing name; pickles call this."""
     try:
-        return TABLE[name]
+        return TRACED[name] if name in TRACED else TABLE[name]
     except KeyError:
         raise KeyError(f"no primitive is named {name!r}: define it before loading what uses it") from None
 
@@ -251,9 +255,10 @@ def primitive(
     return row
 
 
-def close_table() -> None:
-    """Declare the present rows the built-in table, whose names a user cannot take."""
+def close_table(*traced: Primitive) -> None:
+    """Declare the present rows built in, which reserves their names; move `traced` to `TRACED`."""
     _built_in.update(TABLE)
+    TRACED.update((row.name, TABLE.pop(row.name)) for row in traced)
 
 
 def _check_results(row: Primitive) -> None:

@@ -223,14 +223,6 @@ where = primitive("where", forward.where, lambda out, c, x, y: (0.0, c, 1.0 - c)
                 arguments=arguments.branches, masks=True,
                 edges="the branch not taken contributes exactly zero; given as a function (lambda: log(x)), it is not even computed",
                 doc="x if the condition holds, else y: where(condition, x, y).")
-entry = primitive("entry", forward.entry, lambda out, i, *x: _entry_rule(i, x),
-                symbol="[i]", latex=r"\operatorname{{entry}}", masks=True, domain="i whole, −n ≤ i < n",
-                edges="the entries not taken contribute exactly zero",
-                doc="Entry i of n values, counted from 0, or from −1 backward: what `take` records where i is not known yet.")
-masked = primitive("masked", lambda x, i, k: -inf if i == k else x, lambda out, x, i, k: (1.0 - (i == k), 0.0, 0.0),
-                latex=r"\operatorname{{masked}}\left({0}, {1}, {2}\right)", precedence=(ATOM, SUM, SUM, SUM), masks=True,
-                edges="a score that is masked contributes exactly zero",
-                doc="The score x of class k, or −∞ if the label i is k: what the cross-entropy of a label that is not known yet records.")
 sign = primitive("sign", forward.sign,                         lambda out, x: (0.0,),
                 symbol="sgn", latex=_function(r"\operatorname{{sgn}}"), edges="0 at x = 0", doc="−1, 0 or 1.")
 heaviside = primitive("heaviside", forward.heaviside,          lambda out, x: (0.0,),
@@ -252,6 +244,17 @@ softmax_cross_entropy = primitive("softmax_cross_entropy", forward.softmax_cross
                 symbol="−log P", latex=r"-\log P", arguments=arguments.scores_with_the_right_one_first,
                 doc="−log P_y with P = softmax(scores), y the label, counted from 0: softmax_cross_entropy(scores, y) (document 001, equation 1). "
                     "The node's first operand is the score of the right class.")
+
+# Of an index that is known when a program runs; eager code indexes instead
+
+entry = primitive("entry", forward.entry, lambda out, i, *x: _entry_rule(i, x),
+                symbol="[i]", latex=r"\operatorname{{entry}}", masks=True, domain="i whole, −n ≤ i < n",
+                edges="the entries not taken contribute exactly zero",
+                doc="Entry i of n values, counted from 0, or from −1 backward: what `take` records where i is not known yet.")
+masked = primitive("masked", lambda x, i, k: -inf if i == k else x, lambda out, *x: (1.0 - (x[1] == x[2]), 0.0, 0.0),
+                latex=r"\operatorname{{masked}}", masks=True,
+                edges="a score that is masked contributes exactly zero",
+                doc="The score x of class k, or −∞ if the label i is k: what the cross-entropy of a label that is not known yet records.")
 # fmt: on
 
 
@@ -273,4 +276,4 @@ def _bind_rules_to_floats() -> None:
 
 
 _bind_rules_to_floats()
-close_table()
+close_table(entry, masked)

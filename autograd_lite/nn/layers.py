@@ -1,4 +1,4 @@
-"""`Neuron`, `Layer`, `MLP` and `Embedding`: networks of Values, with their activations and their first weights.
+"""`Neuron`, `Layer`, `MLP`, `Embedding`: networks of Values, with their activations and first weights.
 
 Numbers and Values go in; Values come out. A neuron records one `dot` node and one node for its activation.
 Next door: how a module finds and keeps its parameters (`modules.py`), the losses (`losses.py`).
@@ -213,7 +213,7 @@ class Embedding(Module):
 
     ``w`` is the table. The number may be an argument of a function that is compiled (`take`). The rows are
     drawn from the standard normal distribution, or by ``init(rng, count, size)``. Raises `ValueError` for a
-    size below 1. A call raises `TypeError` if the number is not whole, and `IndexError` if there is no such row.
+    size below 1. A call raises `TypeError` if the number is not whole, `IndexError` if there is no such row.
 
     >>> letters = Embedding(27, 2, rng=0)
     >>> letters(26) == letters.w[26]

@@ -53,7 +53,7 @@ def _one_by_one(function: Callable[..., float]) -> Callable[..., Any]:
 
 
 def _entry(namespace: Any, index: Any, *rows: Any) -> Any:
-    """Return for each sample the number in the row that `index` gives, counted from the end if it is negative."""
+    """Return for each sample the number in row `index`, which counts from the end if it is negative."""
     if namespace.__name__ == "torch":
         index, *rows = namespace.broadcast_tensors(index, *rows)
         numbers = namespace.where(index < 0, index + len(rows), index).long()

@@ -224,7 +224,7 @@ def _samples(
 
 
 def _row(real: str, program: LoopProgram) -> str:
-    """Return `ROW`, the row that an index selects, if a program has tables; it never leaves a table of n rows."""
+    """Return `ROW`, the row that an index selects: one of n rows, also where the index is wrong."""
     if not any(nest.op is rules.entry or nest.targets is not None for nest in program.nests):
         return ""
     return f"""

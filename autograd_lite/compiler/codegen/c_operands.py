@@ -100,7 +100,7 @@ class Operands:
         return self.tables[key][0]
 
     def in_row(self, table: NDArray[np.int64], start: str, node: str) -> str:
-        """Return the address of entry ``table[node, r]``, given the address of the first entry of the node."""
+        """Return the address of entry ``table[node, r]``, given that of the node's first entry."""
         offsets = table - table[:, :1]
         if (offsets != offsets[0]).any():
             return f"{self.table(table.ravel())}[({node}) * {table.shape[1]} + r]"

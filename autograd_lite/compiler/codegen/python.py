@@ -125,17 +125,16 @@ def function_source(
     printer = Printer(low, out + demands, PYTHON, taken, given=[given for given, _ in arguments])
     lines = list(_unpacked(printer, arguments, leaves))
     statements = list(printer.statements(kept=[i for i in out if named and low.operands[i]]))
-    of_values, under = set[int](), {*out[:forward], *demands}
-    while not under <= of_values:
-        of_values |= {*low.live(under)}
-        under = {c for s in statements if s.node in of_values for c in decided(s.conditions)}
-    first = [s for s in statements if s.node in of_values]
-    rest = [s for s in statements if s.node not in of_values]
+    before, of_values = (_needed(low, statements, of) for of in (demands, out[:forward]))
+    checked = [s for s in statements if s.node in before]
+    first = [s for s in statements if s.node in of_values - before]
+    rest = [s for s in statements if s.node not in of_values | before]
+    lines += _block(printer, checked, "    ", True)
+    lines += _refusals(printer, demands, checks, "    ")
     lines += ["    # forward"] if first else []
     lines += _block(printer, first, "    ", True)
     lines += ["    # backward"] if rest else []
     lines += _block(printer, rest, "    ", True)
-    lines += _refusals(printer, demands, checks, "    ")
     parameters = [printer.given[given] for given, _ in arguments] + (["leaves"] if leaves else [])
     text = [
         *_header(printer, title),
@@ -148,10 +147,19 @@ def function_source(
     return "\n".join(text), printer.opaque
 
 
+def _needed(graph: Graph, statements: Sequence[Statement], nodes: Sequence[int]) -> set[int]:
+    """Return the nodes that some nodes need, the conditions of their statements included."""
+    found, under = set[int](), {*nodes}
+    while not under <= found:
+        found |= {*graph.live(under)}
+        under = {c for s in statements if s.node in found for c in decided(s.conditions)}
+    return found
+
+
 def _lowered(graph: Graph, outputs: Sequence[int], checks: Checks) -> tuple[Graph, list[int], list[int]]:
     """Return one graph for the outputs and for the checks of the inputs."""
     writer = Decomposer("python")
-    out, demands = writer.write(graph, outputs), writer.write(checks.graph, checks.demands)
+    demands, out = writer.write(checks.graph, checks.demands), writer.write(graph, outputs)
     low = writer.graph
     return low, out, demands
 
@@ -224,8 +232,11 @@ def loop_source(
     lines += [f"    {total} = 0.0" for total in totals]
     names = [place.get(("argument", i), "_") for i in range(n)]
     lines += _wrapped_pattern(f"    for ({', '.join(names)},) in samples:" if n else "    for _ in samples:")
-    lines += _block(printer, printer.statements(), "        ", False)
+    statements = list(printer.statements())
+    before = _needed(low, statements, demands)
+    lines += _block(printer, [s for s in statements if s.node in before], "        ", False)
     lines += _refusals(printer, demands, checks, "        ")
+    lines += _block(printer, [s for s in statements if s.node not in before], "        ", False)
     for group in _grouped(printer, out, totals):
         lines += group
     lines += _wrapped_return(f"[{', '.join(totals)}]")

@@ -129,6 +129,11 @@ class TracedValue(Value, Tracer):
     def _name(self) -> str:
         return self.label or self.trace.graph.labels.get(self.index) or super()._name()
 
+    def _meet(self, values: Iterable[Scalar]) -> None:
+        for x in values:
+            if isinstance(x, Value):
+                self.trace.index(x)
+
     def _branch(self, given: Scalar, taken: bool) -> Scalar:
         self.trace.branches.append((self, taken))
         try:
@@ -256,7 +261,7 @@ def as_number(x: Scalar) -> Scalar:
 class Check(NamedTuple):
     """A condition on a number: where all nodes ``given`` are true, the node ``holds`` must be true.
 
-    Otherwise ``refuse`` raises the error for the node ``number``; ``sentence`` says the condition in words, and
+    Otherwise ``refuse`` raises the error for the node ``number``; ``sentence`` says the condition in words,
     ``error`` is the name of the error.
     """
 

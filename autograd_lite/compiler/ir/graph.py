@@ -21,7 +21,9 @@ Op: TypeAlias = Primitive | str
 COMPARISONS: dict[str, Callable[..., bool]] = {
     name: getattr(operator, name) for name in ("lt", "le", "gt", "ge", "eq", "ne")
 }
-COMPARISONS["whole"] = lambda x: getattr(x, "data", x) % 1.0 == 0.0  # of one number: whether it is an integer
+COMPARISONS["whole"] = lambda x: (
+    (x.data if hasattr(x, "data") else x) % 1.0 == 0.0
+)  # of one number: whether it is an integer
 _LOGIC = {"and", "or", "not"}
 CONDITIONS = {*COMPARISONS, *_LOGIC}
 INPUTS = {"argument", "leaf"}

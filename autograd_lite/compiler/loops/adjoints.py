@@ -192,12 +192,14 @@ class Adjoints:
     def _entry_backward(
         self, group: Group, template: Template, elements: Integers, adjoint: list[Products]
     ) -> None:
-        """Pass the adjoints of entries back to the entries taken: those of one shape get the sums of a scatter."""
+        """Pass the adjoints of entries back to the tables: a scatter for each shape of their entries."""
         np, lowering = self.np, self.lowering
         nodes = group.operands[self.first[group.shape][elements]]
         (upstream,) = self._upstream(adjoint, group, -1).factors
         index = Vector(lowering.space[group.shapes[0]], lowering.number[nodes[:, 0], 0])
-        rows = [(j, operand - 1) for j, operand in enumerate(template.open) if operand]  # constants are not open
+        rows = [
+            (j, operand - 1) for j, operand in enumerate(template.open) if operand
+        ]  # constants are not open
         for shape in sorted({group.shapes[j] for j, _ in rows} & self.depends):
             of_shape = [(j, row) for j, row in rows if group.shapes[j] == shape]
             given = nodes[:, [j for j, _ in of_shape]]

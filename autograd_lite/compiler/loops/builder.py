@@ -156,7 +156,7 @@ class Builder:
         return self._added(nest, number)
 
     def entry(self, index: Vector, rows: Sequence[Vector], name: str) -> Vector:
-        """Write entries of tables, given by the index and, for each of its numbers, the entries; return them."""
+        """Write entries of tables; ``rows[k]`` are the entries for the index k. Return the results."""
         n, table = len(index.index), self.np.stack([x.index for x in rows], axis=1)
         if len({x.space for x in rows}) > 1:
             return self._chosen(index, rows, name)
@@ -180,7 +180,7 @@ class Builder:
         return found
 
     def scatter(self, index: Vector, numbers: Vector, targets: Integers, size: int, name: str) -> Vector:
-        """Write sums of numbers: each is added to one of `size` results, as `SCATTER` says; return the results."""
+        """Write a `SCATTER` of numbers to `size` results; return the results."""
         rows = self.np.arange(len(index.index))
         operands = [self._access(index, rows), self._access(numbers, rows)]
         nest = LoopNest(SCATTER, size, name, operands=operands, targets=targets)

@@ -33,7 +33,9 @@ class Access:
     """Where an operand is found: node n and term t of a nest read entry ``index[n, t]`` of a space."""
 
     space: int
-    index: Integers  # nodes by terms; one column for an operation, for an `entry` a column for each row of its table
+    index: (
+        Integers  # nodes by terms; for an operation one column; for an `entry` one for each row of its table
+    )
 
 
 @dataclass
@@ -54,8 +56,8 @@ class ProductTerms:
 class LoopNest:
     """``size`` nodes of one shape: an operation on ``operands``, or without one sums of ``products``.
 
-    An `entry` has two operands, the index and the table. The operands of a `SCATTER` are an index and a number;
-    number n is added to result ``targets[n, index]``, to none where that is -1.
+    An `entry` has two operands, the index and the table. The operands of a `SCATTER` are an index and a
+    number: number n is added to result ``targets[n, index]``, to none where that is -1.
     """
 
     op: Op | None

@@ -106,7 +106,10 @@ class _Rolls:
         np = self.np
         known: dict[Any, int] = {}
         # Nests that run after the samples stay as they are, and so do scatters.
-        signs = [(k,) if nest.after or nest.targets is not None else _signature(nest) for k, nest in enumerate(self.old)]
+        signs = [
+            (k,) if nest.after or nest.targets is not None else _signature(nest)
+            for k, nest in enumerate(self.old)
+        ]
         ids = np.array([known.setdefault(sign, len(known)) for sign in signs])
         n = len(ids)
         rows = []

@@ -15,6 +15,7 @@ from autograd_lite.compiler.loops.ir import (
     step_groups,
 )
 from autograd_lite.compiler.loops.strides import access_by_step, affine_access
+from autograd_lite.core import rules
 
 
 def show_loops(program: LoopProgram, np: ModuleType) -> str:
@@ -50,6 +51,9 @@ class _Shown:
         self.nest, self.constants, self.names, self.np = nest, program.constants, names, np
         slots = list(nest.slots())
         self.rows = nest.rows // (nest.steps or 1)
+        if nest.targets is not None:
+            slots.append(Access(NESTS, nest.targets))
+            self.rows = len(nest.targets)
         index = np.stack([slot.index[:, 0] for slot in slots] or [np.zeros(nest.rows, int)])
         self.step_strides, self.affine = [0] * len(index), None
         moves = access_by_step(index, nest.steps, np) if nest.steps else (index, self.step_strides)
@@ -69,7 +73,12 @@ class _Shown:
             address.insert(0, (stride, letter))
             stride *= extent
         step = self.rows if self.nest.steps else 0
-        line = f"{target}[{_sum([(start, ''), (step, 'step'), *address])}] = {self.result()}"
+        if self.nest.targets is not None:
+            index, number = [self.operand(slot, 1) for slot in self.nest.operands]
+            to = self.address(Access(NESTS, self.nest.targets), self.nest.targets.shape[1], f"int({index})")
+            line = f"{target}[{to}] += {number}"
+        else:
+            line = f"{target}[{_sum([(start, ''), (step, 'step'), *address])}] = {self.result()}"
         lines, indent = [], ""
         for letter, extent in zip(self.letters, self.extents, strict=True):
             if extent > 1:
@@ -82,6 +91,10 @@ class _Shown:
         op = self.nest.op
         if op is None:
             return " + ".join(map(self.terms, self.nest.products))
+        if op is rules.entry:
+            index, table = self.nest.operands
+            row = f"int({self.operand(index, 1)})"
+            return f"{self.names[table.space]}[{self.address(table, table.index.shape[1], row)}]"
         name = op if isinstance(op, str) else op.name
         return f"{name}({', '.join(self.operand(slot, 1) for slot in self.nest.operands)})"
 
@@ -96,11 +109,16 @@ class _Shown:
 
     def operand(self, slot: Access, terms: int) -> str:
         """Return an operand: the number of a constant that does not change, else a name and an address."""
-        j = next(self.at)
         if slot.space == CONSTANT:
             bits = self.constants[slot.index].view(self.np.int64)  # -0.0 is not 0.0
             if (bits == bits.flat[0]).all():
+                next(self.at)
                 return repr(float(self.constants[slot.index.flat[0]]))
+        return f"{self.names[slot.space]}[{self.address(slot, terms, 't')}]"
+
+    def address(self, slot: Access, terms: int, letter: str) -> str:
+        """Return an address in the letters of the loops and of the loop over the terms, or of a row."""
+        j = next(self.at)
         parts = [(self.first[j], "")]
         if self.affine is None:
             parts.append((1, "index[step, i0]" if self.nest.steps else "index[i0]"))
@@ -110,9 +128,9 @@ class _Shown:
             offsets = slot.index - slot.index[:, :1]
             steps = affine_access(offsets[:1], self.np)
             if steps is None or (offsets != offsets[0]).any():
-                parts.append((1, "index[i0, t]"))
+                parts.append((1, f"index[i0, {letter}]"))
             elif len(steps[0]) == 1:
-                parts.append((steps[1][0][0], "t"))
+                parts.append((steps[1][0][0], letter))
             elif steps[0]:
-                parts.append((1, "index[t]"))
-        return f"{self.names[slot.space]}[{_sum(parts)}]"
+                parts.append((1, f"index[{letter}]"))
+        return _sum(parts)

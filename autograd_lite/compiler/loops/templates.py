@@ -17,14 +17,14 @@ from autograd_lite.compiler.loops.nodes import SUM, Writing, nodes_of_graph
 from autograd_lite.compiler.passes.decompose import decompose
 from autograd_lite.compiler.passes.differentiate import differentiate
 from autograd_lite.core import rules as table
-from autograd_lite.core.primitive import TABLE, Primitive
+from autograd_lite.core.primitive import TABLE, TRACED, Primitive
 
 
 def kept_rows(target: str) -> set[Primitive]:
     """Return the rows that are not decomposed; in loops to show, rows whose names say more than a formula."""
     if target != "shown":
         return {table.sum, table.dot, table.entry}
-    return {*TABLE.values()} - {table.square, table.reciprocal, table.mean, table.prod}
+    return {*TABLE.values(), *TRACED.values()} - {table.square, table.reciprocal, table.mean, table.prod}
 
 
 class Template:

@@ -15,7 +15,7 @@ from autograd_lite.compiler.passes import decompositions
 from autograd_lite.compiler.passes.differentiate import pull_back
 from autograd_lite.compiler.passes.rebuild import rebuild
 from autograd_lite.core import rules as table
-from autograd_lite.core.primitive import TABLE, Primitive, Scalar
+from autograd_lite.core.primitive import TABLE, TRACED, Primitive, Scalar
 
 
 def decompose(
@@ -37,7 +37,7 @@ class Decomposer(Trace):
         super().__init__(Graph(), pull_back)
         self.target = target
         # A user's row that has been redefined since is not in the table, so it is decomposed.
-        printed = {row for row in TABLE.values() if target in row.template}
+        printed = {row for row in (*TABLE.values(), *TRACED.values()) if target in row.template}
         self.plain = {row for row in printed if (row, target) not in _FOR_TARGET} | set(keep)
 
     def write(self, graph: Graph, outputs: Sequence[int]) -> list[int]:
