@@ -12,10 +12,10 @@ Functions    abs acos acosh add asin asinh atan atan2 atanh cbrt clip cos cosh
              log10 log1p log2 logsumexp maximum mean minimum mul neg pow prod
              reciprocal relu rsqrt sech sigmoid sign silu sin sinh
              softmax_cross_entropy softplus sqrt square sub sum tan tanh where
-             argmax log_softmax softmax; your own: primitive Primitive
+             argmax log_softmax softmax take; your own: primitive Primitive
 Derivatives  grad value_and_grad gradients jacobian hessian jvp vjp hvp
              gradcheck GradcheckError
-Networks     MLP Layer Neuron Module
+Networks     MLP Layer Neuron Embedding Module
 Losses       cross_entropy half_squared_error log_loss log_loss_from_scores
              mse_loss
 Training     fit minimize History Result; Optimizer SGD GradientDescent
