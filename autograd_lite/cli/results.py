@@ -1,15 +1,18 @@
-"""The output of ``train``: the problem, the classifier's accuracy, its mistakes, and the report."""
+"""The output of ``train``: the problem, how well the model predicts, its mistakes, and the report."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from autograd_lite.cli.terminal import WIDTH, bounded, counted, item, one_line, short, some
 from autograd_lite.core.value import Value
 from autograd_lite.datasets.classifier import Classifier, Evaluation
-from autograd_lite.datasets.encoding import Category, Problem, features
+from autograd_lite.datasets.encoding import Category, Number, Problem, features
+from autograd_lite.datasets.regressor import Errors, Regressor
 from autograd_lite.datasets.table import file_errors
 from autograd_lite.files import write_whole
 from autograd_lite.notation.columns import aligned, width
@@ -19,9 +22,11 @@ from autograd_lite.train import History
 REPORT = "report.html"
 
 
-def print_problem(problem: Problem) -> None:
-    """Print the target, the columns and rows it is predicted from, and those left out."""
-    item("predicts", f"{short(problem.target)}: {some(list(map(short, problem.classes)))}")
+def print_problem(problem: Problem, task: str) -> None:
+    """Print the target, the task, the columns and rows it is predicted from, and those left out."""
+    what = some(list(map(short, problem.classes))) or "a number"
+    item("predicts", f"{short(problem.target)}: {what}")
+    item("task", task)
     shown = [
         short(column.name) + (f" ({len(column.texts)} categories)" if isinstance(column, Category) else "")
         for column in problem.inputs
@@ -32,6 +37,30 @@ def print_problem(problem: Problem) -> None:
     if problem.incomplete:
         item("left out", f"{problem.incomplete} rows with missing fields: {counted(problem.absent)}")
     item("rows", f"{len(problem.training)} to train on, {len(problem.held_out)} held out")
+
+
+def print_results(problem: Problem, training: Any, held_out: Any) -> None:
+    """Print what `evaluate` of the model found on both parts, of which the second may be empty."""
+    if problem.unit is None:
+        print_evaluations(problem.classes, training, held_out)
+    else:
+        print_errors(problem.unit, training, held_out)
+
+
+def print_errors(unit: Number, training: Errors, held_out: Errors) -> None:
+    """Print loss, RMSE and R² of both parts, beside those of the baseline."""
+    rows = [["", "rows", "loss", "RMSE", "R²", "baseline RMSE", "baseline R²"]]
+    for name, part in ("training", training), ("held out", held_out):
+        if part.pairs:
+            measures = [
+                text
+                for each in (part, part.baseline)
+                for text in (f"{each.rmse:.4g}", "–" if math.isnan(each.r2) else f"{each.r2:.4f}")
+            ]
+            rows.append([name, str(len(part.pairs)), f"{part.loss:.4g}", *measures])
+    for line in aligned(rows, ("left", *["right"] * 6)):
+        print(f"  {line}")
+    print(f"\n  The baseline predicts {unit.mean:.4g} for every row, the mean of the rows to train on.\n")
 
 
 def print_evaluations(classes: Sequence[str], training: Evaluation, held_out: Evaluation) -> None:
@@ -77,7 +106,11 @@ def confusion(classes: Sequence[str], pairs: Iterable[tuple[int, int]]) -> list[
 
 
 def write_report(
-    folder: Path, model: Classifier, problem: Problem, history: History, evaluation: Evaluation
+    folder: Path,
+    model: Classifier | Regressor,
+    problem: Problem,
+    history: History,
+    evaluation: Evaluation | Errors,
 ) -> None:
     """Write the report; the parameters hold the gradients of the loss over the whole training part."""
     x, label = (problem.held_out or problem.training)[0]
@@ -90,13 +123,20 @@ def write_report(
         loss.backward()
         return loss
 
+    if isinstance(evaluation, Errors):
+        rmse, baseline = evaluation.rmse, evaluation.baseline.rmse
+        found = f"RMSE {rmse:.4g} (baseline {baseline:.4g}), R² {evaluation.r2:.4f}"
+        true = f"{evaluation.pairs[0][0]:.6g}"
+    else:
+        found = f"{evaluation.right} of {len(evaluation.pairs)} right"
+        true = problem.classes[evaluation.pairs[0][0]]
     part = "held out" if problem.held_out else "training"
     facts = [
         ("network", f"{model.network!r}"),
         ("from", some([one_line(column.name) for column in problem.inputs])),
         ("rows", f"{len(problem.training)} to train on, {len(problem.held_out)} held out"),
-        (part, f"loss {evaluation.loss:.4g}, {evaluation.right} of {len(evaluation.pairs)} right"),
-        ("example", f"a row whose {problem.target} is {problem.classes[label]}"),
+        (part, f"loss {evaluation.loss:.4g}, {found}"),
+        ("example", f"a row whose {problem.target} is {true}"),
     ]
     page = report(
         f"Training to predict {problem.target}",

@@ -1,6 +1,6 @@
-"""The command ``train``: train a classifier on a table, print its accuracy, save the model and a report.
+"""The command ``train``: train a model on a table, print how well it predicts, save it and a report.
 
-Next door: `results.py` prints and reports, `datasets` holds the table and the classifier.
+Next door: `results.py` prints and reports, `datasets` holds the table and the models.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from autograd_lite.cli.arguments import Commands, count, integer, rate, units
-from autograd_lite.cli.results import REPORT, print_evaluations, print_problem, write_report
+from autograd_lite.cli.results import REPORT, print_problem, print_results, write_report
 from autograd_lite.cli.terminal import PROGRAM, item, one_line
 from autograd_lite.datasets import DataError, penguins, read_csv
 from autograd_lite.datasets.classifier import Classifier
@@ -24,9 +24,13 @@ from autograd_lite.datasets.encoding import (
     Examples,
     Problem,
     classification,
+    decided_task,
     default_target,
     features,
+    regression,
 )
+from autograd_lite.datasets.model_file import document, save
+from autograd_lite.datasets.regressor import Regressor
 from autograd_lite.datasets.table import file_errors
 from autograd_lite.files import check_writable
 from autograd_lite.nn import ACTIVATIONS, MLP
@@ -41,11 +45,11 @@ def add_to(commands: Commands) -> None:
     """Add the command ``train`` and its arguments."""
     command = commands.add_parser(
         "train",
-        help="learn to predict classes from the rows of a CSV file",
-        description="Learn to predict a column of classes from the other columns of a CSV file. Columns of "
-        "numbers are standardised; columns of text become one-hot inputs. A fifth of the rows is held out to "
-        "measure the accuracy. Two classes without hidden layers make a logistic regression; otherwise the "
-        "scores go through a softmax.",
+        help="learn to predict a class or a number from the rows of a CSV file",
+        description="Learn to predict a column from the other columns of a CSV file: classes, or a number "
+        "(regression). Columns of numbers are standardised; columns of text become one-hot inputs. A fifth "
+        "of the rows is held out to measure the accuracy. Two classes without hidden layers make a logistic "
+        "regression, more classes go through a softmax; a number is learnt by half its squared error.",
         epilog="example:\n%(prog)s flowers.csv --target kind --hidden 8 8 --save model.json",
     )
     command.set_defaults(run=run)
@@ -62,6 +66,12 @@ def add_to(commands: Commands) -> None:
         "--target",
         metavar="COLUMN",
         help="the column to predict (default: one called target, class, label or species, else the last)",
+    )
+    add(
+        "--task",
+        choices=["classification", "regression"],
+        help="predict classes or a number (default: classes if the column is text, or has whole numbers, few "
+        "of them and repeated; otherwise a number)",
     )
     add(
         "--hidden",
@@ -100,23 +110,26 @@ def _add_outputs(command: ArgumentParser) -> None:
         "--report",
         metavar="DIR",
         type=Path,
-        help="write report.html into this folder: loss curve, confusion matrix, gradient by layer, and the "
-        "network's graph on one example",
+        help="write report.html into this folder: loss curve, confusion matrix or predicted against true "
+        "numbers, gradient by layer, and the network's graph on one example",
     )
     add("--no-progress", dest="progress", action="store_false", help="show no progress bar on stderr")
 
 
 def run(arguments: Namespace) -> None:
-    """Train a classifier; print what it learns from, how well it does, and where it is saved."""
+    """Train a model; print what it learns from, how well it does, and where it is saved."""
     _check_apart(arguments)
     table = penguins() if arguments.data is None else read_csv(arguments.data)
     target = default_target(table) if arguments.target is None else arguments.target
-    problem = classification(table, target, arguments.seed)
+    task, reason = decided_task(table, target)
+    if arguments.task is not None:
+        task, reason = arguments.task, "--task says so"
+    problem = (regression if task == "regression" else classification)(table, target, arguments.seed)
     model = _new_model(problem, arguments)
     _check_places(model, arguments)
 
     print(f"{one_line(table.source)}: {len(table.rows)} rows, {len(table.names)} columns")
-    print_problem(problem)
+    print_problem(problem, f"{task}, because {reason}")
     item("network", _described(model))
     print(flush=True)
 
@@ -130,7 +143,7 @@ def run(arguments: Namespace) -> None:
         raise
     _save(model, arguments.save)
 
-    print_evaluations(problem.classes, training, held_out)
+    print_results(problem, training, held_out)
     milliseconds = 1e3 * history.seconds / history.steps
     rows = min(arguments.batch_size, len(problem.training))
     item(
@@ -139,7 +152,7 @@ def run(arguments: Namespace) -> None:
     )
     item(
         "gradient",
-        f"the engine and the closed form of {_kind(model)} differ by at most {difference:.1e} "
+        f"the engine and the closed form of {_kinds(model)[1]} differ by at most {difference:.1e} "
         f"(largest entry {largest:.1e})",
     )
     if arguments.save is not None:
@@ -152,12 +165,14 @@ def run(arguments: Namespace) -> None:
 # --- The model -------------------------------------------------------------------------------------
 
 
-def _new_model(problem: Problem, arguments: Namespace) -> Classifier:
-    """Return the classifier before training. Raises `DataError` if the network would be too large."""
+def _new_model(problem: Problem, arguments: Namespace) -> Classifier | Regressor:
+    """Return the model before training. Raises `DataError` if the network would be too large."""
     hidden = [] if arguments.hidden == [0] else arguments.hidden
     if 0 in hidden:
         raise DataError("--hidden 0 means no hidden layer, so no other number goes with it")
-    outputs = 1 if not hidden and len(problem.classes) == 2 else len(problem.classes)
+    outputs = len(problem.classes)
+    if problem.unit is not None or (outputs == 2 and not hidden):
+        outputs = 1
     inputs = len(features(problem.inputs))
     parameters = sum((n + 1) * m for n, m in pairwise([inputs, *hidden, outputs]))
     if parameters > LARGEST:
@@ -165,27 +180,35 @@ def _new_model(problem: Problem, arguments: Namespace) -> Classifier:
             f"a network of {parameters:,} parameters is too large, {LARGEST:,} are the most: "
             "choose fewer --hidden units, or fewer columns"
         )
-    network = MLP(inputs, [*hidden, outputs], arguments.activation, rng=arguments.seed)
+    activation = arguments.activation if hidden else "linear"
+    network = MLP(inputs, [*hidden, outputs], activation, rng=arguments.seed)
+    if problem.unit is not None:
+        return Regressor(problem.target, problem.unit, problem.inputs, network)
     return Classifier(problem.target, problem.classes, problem.inputs, network)
 
 
-def _kind(model: Classifier) -> str:
-    """Return the kind of network, in words."""
+def _kinds(model: Classifier | Regressor) -> tuple[str, str]:
+    """Return the output layer and the kind of network, in words."""
     outputs = len(model.network.layers[-1].neurons)
-    return "logistic regression" if outputs == 1 else "the softmax network"
+    if isinstance(model, Regressor):
+        linear = len(model.network.layers) == 1
+        return "1 linear" + " (linear regression)" * linear, "linear regression" if linear else "the network"
+    if outputs == 1:
+        return "1 sigmoid (logistic regression)", "logistic regression"
+    return f"{outputs} softmax", "the softmax network"
 
 
-def _described(model: Classifier) -> str:
+def _described(model: Classifier | Regressor) -> str:
     """Return the layers of the network and the number of its parameters."""
     network = model.network
-    inputs, outputs = len(features(model.inputs)), len(network.layers[-1].neurons)
+    inputs = len(features(model.inputs))
     layers = [f"{inputs} input" + "s" * (inputs > 1)]
     layers += [f"{len(layer.neurons)} {layer.neurons[0].activation}" for layer in network.layers[:-1]]
-    layers.append("1 sigmoid (logistic regression)" if outputs == 1 else f"{outputs} softmax")
+    layers.append(_kinds(model)[0])
     return f"{', '.join(layers)}: {len(network.parameters())} parameters"
 
 
-def _trained(model: Classifier, problem: Problem, arguments: Namespace) -> History:
+def _trained(model: Classifier | Regressor, problem: Problem, arguments: Namespace) -> History:
     """Train the model; return its history. Raises `DataError` if the training diverges."""
     with _divergence(arguments):
         history = fit(
@@ -204,7 +227,7 @@ def _trained(model: Classifier, problem: Problem, arguments: Namespace) -> Histo
     return history
 
 
-def _columns(examples: Examples) -> tuple[list[list[float]], list[int]]:
+def _columns(examples: Examples) -> tuple[list[list[float]], list[float]]:
     return [x for x, _ in examples], [label for _, label in examples]
 
 
@@ -232,11 +255,11 @@ def _check_apart(arguments: Namespace) -> None:
             raise DataError(f"{option} would overwrite {str(data)!r}, the data: choose another place")
 
 
-def _check_places(model: Classifier, arguments: Namespace) -> None:
+def _check_places(model: Classifier | Regressor, arguments: Namespace) -> None:
     """Raise `DataError` before the work if a file could not be written after it."""
     if arguments.save is not None:
         with file_errors("write", arguments.save):
-            check_writable(arguments.save, 2 * len(as_json(model.document)))
+            check_writable(arguments.save, 2 * len(as_json(document(model))))
     if arguments.report is not None:
         if importlib.util.find_spec("matplotlib") is None:
             raise DataError(NO_MATPLOTLIB)
@@ -246,16 +269,16 @@ def _check_places(model: Classifier, arguments: Namespace) -> None:
             check_writable(arguments.report / REPORT, 2**20)
 
 
-def _save(model: Classifier, path: Path | None) -> None:
+def _save(model: Classifier | Regressor, path: Path | None) -> None:
     """Save the model to the given path, else to a temporary folder, so a failed write loses no training."""
     if path is None:
         return
     try:
-        model.save(path)
+        save(model, path)
     except DataError as error:
         folder = Path(tempfile.mkdtemp(prefix=f"{PROGRAM}-"))
         try:
-            model.save(folder / "model.json")
+            save(model, folder / "model.json")
         except DataError:
             folder.rmdir()
             raise error from None

@@ -1,7 +1,7 @@
-"""From a table to a classification problem: the target, the input columns, the split, all as numbers.
+"""From a table to a problem: the target, the input columns, the split, all as numbers.
 
-`classification` does all of it; the steps stand above it in order. Next door: `table.py` reads the table,
-`classifier.py` learns the problem.
+`classification` and `regression` do all of it; the steps stand above them in order. Next door: `table.py`
+reads the table, `classifier.py` and `regressor.py` learn the problems.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 from autograd_lite.datasets.table import DataError, Table
 
@@ -29,6 +29,24 @@ def default_target(table: Table) -> str:
     return next((names[name] for name in TARGETS if name in names), table.names[-1])
 
 
+def decided_task(table: Table, target: str) -> tuple[str, str]:
+    """Return "classification" or "regression", whichever suits the target, and the reason in words.
+
+    Numbers are classes if they are whole and few, and repeat; otherwise they are what to predict.
+    """
+    if not table.is_numeric(target):
+        return "classification", "its values are text"
+    numbers = [x for x in table.numbers(target) if x is not None]
+    different = len({*numbers})
+    if not all(map(float.is_integer, numbers)):
+        return "regression", f"its {different} different values are not all whole numbers"
+    if different > MOST_NUMBERS or different == len(numbers) > 2:
+        return "regression", f"it has {different} different numbers"
+    return "classification", (
+        f"its {different} different values are whole numbers (else give --task regression)"
+    )
+
+
 def class_names(table: Table, target: str) -> list[str]:
     """Return the classes in a column, in order. Raises `DataError` for a single class or too many."""
     counts = Counter(name for name in table.classes(target) if name is not None)
@@ -39,8 +57,8 @@ def class_names(table: Table, target: str) -> list[str]:
     most = MOST_NUMBERS if table.is_numeric(target) else MOST_TEXTS
     if len(counts) > most or len(counts) == counts.total() > 2:
         raise DataError(
-            f"{where} has {len(counts)} different values in {counts.total()} rows: this trains classifiers, "
-            "so choose a target whose values repeat"
+            f"{where} has {len(counts)} different values in {counts.total()} rows: for classes, choose a "
+            f"target whose values repeat{', or give --task regression' if table.is_numeric(target) else ''}"
         )
     return sorted(counts, key=float if table.is_numeric(target) else None)
 
@@ -49,7 +67,7 @@ def class_names(table: Table, target: str) -> list[str]:
 
 
 def left_out(table: Table, target: str) -> dict[str, str]:
-    """Return the columns that are useless to a classifier, each with the reason.
+    """Return the columns that are useless to a model, each with the reason.
 
     They are mostly missing, constant, or identify the row.
     """
@@ -98,6 +116,14 @@ class Number:
     mean: float
     scale: float
 
+    @classmethod
+    def of(cls, name: str, x: Sequence[float]) -> Self:
+        """Return the column with the mean and the standard deviation of some of its numbers."""
+        mean = math.fsum(x) / len(x)
+        # A column that is constant in these rows has deviation 0 but for rounding, and may vary in others.
+        deviation = math.hypot(*[xi - mean for xi in x]) / math.sqrt(len(x)) if min(x) < max(x) else 0.0
+        return cls(name, mean, deviation if deviation >= LEAST else 1.0)
+
     @property
     def features(self) -> list[str]:
         """The name of the one number that the column becomes."""
@@ -128,7 +154,8 @@ class Category:
 
 
 Input: TypeAlias = Number | Category
-Examples: TypeAlias = list[tuple[list[float], int]]  # encoded rows, each with the number of its class
+Target: TypeAlias = Any  # the number of a class, an int, or a standardised number
+Examples: TypeAlias = list[tuple[list[float], Target]]  # encoded rows, each with its target
 
 
 def fit_input(table: Table, name: str, rows: Iterable[int]) -> Input:
@@ -137,11 +164,7 @@ def fit_input(table: Table, name: str, rows: Iterable[int]) -> Input:
         fields = table.column(name)
         return Category(name, sorted({str(fields[i]) for i in rows}))
     column = table.numbers(name)
-    x: list[float] = [column[i] for i in rows]  # type: ignore[misc]
-    mean = math.fsum(x) / len(x)
-    # A column that is constant in these rows has deviation 0 but for rounding, and may vary in other rows.
-    deviation = math.hypot(*[xi - mean for xi in x]) / math.sqrt(len(x)) if min(x) < max(x) else 0.0
-    return Number(name, mean, deviation if deviation >= LEAST else 1.0)
+    return Number.of(name, [column[i] for i in rows])  # type: ignore[misc]
 
 
 def encode(table: Table, inputs: Sequence[Input]) -> list[list[float] | None]:
@@ -176,14 +199,16 @@ def split(labels: dict[int, int], seed: int, share: float = 0.2) -> tuple[list[i
 
 @dataclass(frozen=True)
 class Problem:
-    """What a classifier learns from a table: examples to train on and held out, and what was left out.
+    """What a model learns from a table: examples to train on and held out, and what was left out.
 
-    ``omitted`` gives the reason for each column left out, ``incomplete`` the number of rows left out for
-    their missing fields, ``absent`` how many fields each column misses.
+    ``classes`` are the names of the classes. For a number there are none, and ``unit`` is how it is
+    standardised. ``omitted`` gives the reason for each column left out, ``incomplete`` the number of rows
+    left out for their missing fields, ``absent`` how many fields each column misses.
     """
 
     target: str
     classes: list[str]
+    unit: Number | None
     inputs: list[Input]
     omitted: dict[str, str]
     incomplete: int
@@ -198,28 +223,77 @@ def classification(table: Table, target: str, seed: int) -> Problem:
     Raises `DataError` if the target is not a column of classes, or no column or too few rows are left.
     """
     classes = class_names(table, target)
+    chosen = _choose(table, target)
+    known = {i: name for i, name in enumerate(table.classes(target)) if i not in chosen.incomplete}
+    classes = [name for name in classes if name in known.values()]
+    if len(classes) < 2:
+        raise DataError(
+            f"{table.source} has fewer than two classes in its {len(known)} rows without missing fields "
+            f"(missing: {chosen.gaps})"
+        )
+    labels = {i: classes.index(name) for i, name in known.items() if name is not None}
+    training, held_out = split(labels, seed)
+    return _encoded(table, target, classes, None, chosen, labels, training, held_out)
+
+
+def regression(table: Table, target: str, seed: int) -> Problem:
+    """Turn a table into a problem for a regressor, whose target is standardised like the inputs.
+
+    The mean and the scale are those of the training part. Raises `DataError` as `classification` does, and if
+    a field of the target is not a number, or if all of them are the same.
+    """
+    if not table.is_numeric(target):
+        raise DataError(f"column {target!r} of {table.source} is text: a regression predicts numbers")
+    numbers = table.numbers(target)
+    chosen = _choose(table, target)
+    known = {i: x for i, x in enumerate(numbers) if x is not None and i not in chosen.incomplete}
+    if len({*known.values()}) < 2:
+        raise DataError(
+            f"column {target!r} of {table.source} has fewer than two different numbers in its {len(known)} "
+            f"rows without missing fields{chosen.gaps and f' (missing: {chosen.gaps})'}"
+        )
+    training, held_out = split(dict.fromkeys(known, 0), seed)
+    unit = Number.of(target, [known[i] for i in training])
+    labels = {i: (x - unit.mean) / unit.scale for i, x in known.items()}
+    return _encoded(table, target, [], unit, chosen, labels, training, held_out)
+
+
+class _Choice(NamedTuple):
+    """The columns to learn from, those left out with the reason, the rows that lack a field, and how many."""
+
+    names: list[str]
+    omitted: dict[str, str]
+    incomplete: set[int]
+    absent: dict[str, int]
+
+    @property
+    def gaps(self) -> str:
+        return ", ".join(f"{name!r} {count}" for name, count in self.absent.items())
+
+
+def _choose(table: Table, target: str) -> _Choice:
     omitted = left_out(table, target)
     names = [name for name in table.names if name not in omitted and name != target]
     if not names:
         reasons = "; ".join(f"{name!r}: {reason}" for name, reason in omitted.items())
         raise DataError(f"{table.source} has no column to learn from{reasons and f' (left out {reasons})'}")
-    incomplete, absent = missing(table, [*names, target])
-    known = {i: name for i, name in enumerate(table.classes(target)) if i not in incomplete}
-    classes = [name for name in classes if name in known.values()]
-    if len(classes) < 2:
-        fields = ", ".join(f"{name!r} {count}" for name, count in absent.items())
-        raise DataError(
-            f"{table.source} has fewer than two classes in its {len(known)} rows without missing fields "
-            f"(missing: {fields})"
-        )
-    labels = {i: classes.index(name) for i, name in known.items() if name is not None}
-    training, held_out = split(labels, seed)
-    inputs = [fit_input(table, name, training) for name in names]
+    return _Choice(names, omitted, *missing(table, [*names, target]))
+
+
+def _encoded(
+    table: Table,
+    target: str,
+    classes: list[str],
+    unit: Number | None,
+    chosen: _Choice,
+    labels: Mapping[int, float],
+    training: list[int],
+    held_out: list[int],
+) -> Problem:
+    inputs = [fit_input(table, name, training) for name in chosen.names]
     rows = encode(table, inputs)
-
-    def examples(indices: list[int]) -> Examples:
-        return [(row, labels[i]) for i in indices if (row := rows[i]) is not None]
-
-    return Problem(
-        target, classes, inputs, omitted, len(incomplete), absent, examples(training), examples(held_out)
-    )
+    parts = [
+        [(row, labels[i]) for i in part if (row := rows[i]) is not None] for part in (training, held_out)
+    ]
+    incomplete = len(chosen.incomplete)
+    return Problem(target, classes, unit, inputs, chosen.omitted, incomplete, chosen.absent, *parts)

@@ -143,6 +143,25 @@ def _label_ends(ax: Axes, lines: Mapping[str, Sequence[float]]) -> None:
         )
 
 
+# --- Predictions ----------------------------------------------------------------------------------
+
+
+def plot_predictions(pairs: Sequence[tuple[float, float]], ax: Axes | None = None) -> Axes:
+    """Plot predicted against true numbers, given in pairs (true, predicted); right ones are on the line.
+
+    Raises `ValueError` if there are none.
+    """
+    if not pairs:
+        raise ValueError("there is no prediction to plot")
+    ax = _axes(ax, "Predictions", "true", "predicted")
+    ends = _span([number for pair in pairs for number in pair], 0.05)
+    ax.plot(ends, ends, color=_INK, linewidth=1, label="right")
+    true, predicted = zip(*pairs, strict=True)
+    ax.scatter(true, predicted, s=18, color=_BLUE, alpha=0.6, edgecolors="none", label="a row", zorder=3)
+    _legend(ax)
+    return ax
+
+
 # --- Decision boundary ----------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from autograd_lite.core.value import Value
 from autograd_lite.nn.modules import Module
 from autograd_lite.pictures.dot import draw
 from autograd_lite.pictures.player import filled, play
-from autograd_lite.pictures.plots import NO_MATPLOTLIB, plot_gradient_flow, plot_loss
+from autograd_lite.pictures.plots import NO_MATPLOTLIB, plot_gradient_flow, plot_loss, plot_predictions
 from autograd_lite.train.history import History
 
 if TYPE_CHECKING:
@@ -28,13 +28,14 @@ def report(
     facts: Iterable[tuple[str, str]],
     history: History,
     classes: Sequence[str],
-    pairs: Iterable[tuple[int, int]],
+    pairs: Sequence[tuple[float, float]],
     model: Module,
     example: Callable[[], Value],
 ) -> str:
     """Return the page, which needs no other file and loads nothing.
 
-    `facts` are terms with their descriptions, `pairs` the true and the predicted class numbers. The gradients
+    `facts` are terms with their descriptions, `pairs` the true and the predicted class numbers, or numbers if
+    there are no `classes`. The gradients
     of `model` are plotted before `example()` is called; it returns a loss after its backward pass, which is
     drawn and played.
 
@@ -43,10 +44,15 @@ def report(
     listed = "".join([f"<dt>{html.escape(head)}</dt><dd>{html.escape(text)}</dd>" for head, text in facts])
     curve = _plotted(lambda ax: plot_loss(history, ax), "loss of each epoch")
     flow = _plotted(lambda ax: plot_gradient_flow(model, ax), "gradient of every parameter by layer")
+    if classes:
+        heading, result = "Confusion matrix", _matrix(classes, Counter(pairs))
+    else:
+        heading = "Predicted against true"
+        result = _plotted(lambda ax: plot_predictions(pairs, ax), "predicted against true numbers")
     body = [
         f"<section><dl>{listed}</dl></section>",
         f'<div class="pair"><section>{curve}</section><section>{flow}</section></div>',
-        f"<section><h2>Confusion matrix</h2>{_matrix(classes, Counter(pairs))}</section>",
+        f"<section><h2>{heading}</h2>{result}</section>",
         *_graph(example()),
     ]
     return filled("report.html", {"title": html.escape(title), "body": "\n".join(body)})
@@ -71,7 +77,7 @@ def _plotted(plot: Callable[[Axes], object], about: str) -> str:
     return _image(file.getvalue(), about)
 
 
-def _matrix(classes: Sequence[str], counts: Counter[tuple[int, int]]) -> str:
+def _matrix(classes: Sequence[str], counts: Counter[tuple[float, float]]) -> str:
     """Return the counts as a table with a row for each true class and a column for each predicted one."""
     largest = max(counts.values(), default=1)
 

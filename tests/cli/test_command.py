@@ -37,7 +37,7 @@ def test_the_help_tells_the_defaults():
 @pytest.mark.parametrize(
     ("arguments", "shown"),
     [
-        (["--help"], "train     learn to predict classes"),
+        (["--help"], "train     learn to predict a class or a number"),
         (["train", "--help"], "--hidden UNITS"),
         (["predict", "--help"], "MODEL.json"),
         (["--version"], "autograd-lite 0."),

@@ -3,17 +3,21 @@
 import csv
 import io
 import json
+import math
 import os
+import random
 import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy
 import pytest
 
 from autograd_lite.cli import train
-from autograd_lite.datasets import classifier
+from autograd_lite.datasets import model_file, read_csv
+from autograd_lite.datasets.encoding import regression
 from tests.cli.common import BIRDS, COMMAND, PENGUINS, QUICK, difference, flowers, measured
 
 
@@ -75,6 +79,79 @@ def test_two_classes_without_hidden_layers_are_a_logistic_regression(run):
     assert "11 inputs, 1 sigmoid (logistic regression): 12 parameters" in out
     assert "closed form of logistic regression" in " ".join(out.split())
     assert difference(out) < 266 * sys.float_info.epsilon
+
+
+def regressed(out, name):
+    """The numbers beside a part: rows, loss, RMSE, R², and the baseline's RMSE and R²."""
+    return [float(x) for x in re.search(rf"^  {name} +(.*)$", out, re.MULTILINE)[1].split()]
+
+
+def test_a_number_is_predicted_better_than_by_its_mean(run):
+    code, out, _ = run("train", "--target", "body_mass_g", "--save", "m.json", "--no-progress")
+    assert code == 0
+    assert max(map(len, out.splitlines())) < 80
+    assert "predicts  body_mass_g: a number\n" in out
+    assert "task      regression, because it has 94 different numbers\n" in out
+    assert "network   12 inputs, 8 tanh, 1 linear: 113 parameters" in out
+    assert difference(out) < 1e-11
+    for part in "training", "held out":
+        _, _, rmse, r2, baseline, of_the_mean = regressed(out, part)
+        assert rmse < 400.0 < 700.0 < baseline
+        assert r2 > 0.8 > 0.1 > of_the_mean
+    out, err = run("predict", "m.json", PENGUINS)[1:]
+    rows = list(csv.DictReader(io.StringIO(out)))
+    truth = [bird.split(",")[5] for bird in BIRDS.splitlines()[1:]]
+    errors = [
+        float(row["predicted"]) - float(true)
+        for row, true in zip(rows, truth, strict=True)
+        if row["predicted"]
+    ]
+    rmse = math.sqrt(math.fsum(e * e for e in errors) / 333)
+    assert (len(rows), len(errors), list(rows[0])) == (344, 333, ["predicted"])
+    assert f"RMSE {rmse:.4g} and R² 0." in err.splitlines()[-1]
+    assert " on 333 rows; the baseline, the mean of the training rows, has 8" in err.splitlines()[-1]
+
+
+def test_a_linear_regression_ends_at_the_least_squares(run):
+    """Its weights, through the file, against NumPy's on the same rows in the same units."""
+    rng = random.Random(0)
+    points = [(rng.uniform(-5, 5), rng.uniform(100, 200)) for _ in range(50)]
+    lines = [f"{u!r},{v!r},{3.0 * u - 0.02 * v + rng.gauss(0, 0.5)!r}" for u, v in points]
+    Path("d.csv").write_text("\n".join(["u,v,y", *lines]))
+    options = ("--hidden", 0, "--epochs", 300, "--batch-size", 40, "--save", "m.json", "--no-progress")
+    code, out, _ = run("train", "d.csv", *options)
+    assert code == 0
+    assert "2 inputs, 1 linear (linear regression): 3 parameters" in out
+    assert "the closed form of linear regression" in " ".join(out.split())
+    problem = regression(read_csv("d.csv"), "y", 0)
+    assert (len(problem.training), len(problem.held_out)) == (40, 10)
+    A = numpy.array([[*x, 1.0] for x, _ in problem.training])
+    y = numpy.array([target for _, target in problem.training])
+    expected, *_ = numpy.linalg.lstsq(A, y, rcond=None)
+    found = list(json.loads(Path("m.json").read_text())["parameters"].values())
+    assert found == pytest.approx(expected, abs=1e-9)
+    residuals = (A @ expected - y) * problem.unit.scale
+    _, _, rmse, r2, baseline, of_the_mean = regressed(out, "training")
+    assert rmse == pytest.approx(numpy.sqrt(numpy.mean(residuals**2)), rel=1e-3)
+    assert baseline == pytest.approx(problem.unit.scale, rel=1e-3)
+    assert r2 == pytest.approx(1.0 - numpy.mean(residuals**2) / problem.unit.scale**2, abs=1e-4)
+    assert of_the_mean == 0.0
+
+
+def test_the_task_of_a_doubtful_target_is_said_and_may_be_chosen(run):
+    out = run("train", "--target", "year", *QUICK)[1]
+    assert "predicts  year: 2007, 2008, 2009\n" in out
+    assert "classification, because its 3 different values are whole numbers" in " ".join(out.split())
+    assert "(else give --task regression)" in " ".join(out.split())
+    out = run("train", "--target", "year", "--task", "regression", *QUICK)[1]
+    assert "predicts  year: a number\n  task      regression, because --task says so\n" in out
+    assert "1 linear" in out
+
+
+def test_a_part_of_one_number_has_no_share_of_variance(run):
+    Path("d.csv").write_text("x,y\n0.5,1.5\n1.5,2.5\n2.0,3.5\n2.5,4.0\n3.5,4.5\n")
+    out = run("train", "d.csv", *QUICK)[1]
+    assert re.search(r"^  held out +1 +\S+ +\S+ +– +\S+ +–$", out, re.MULTILINE)
 
 
 def test_a_logistic_regression_predicts_the_class_it_learnt(run):
@@ -168,12 +245,24 @@ def test_the_seed_decides_everything(run):
         (b"a,b\n1,\xe9\n", [], "d.csv is not UTF-8 text (line 2, byte 0xe9): save it as UTF-8"),
         ("a,b\n1,x\n2\n", [], "d.csv, line 3: 1 fields where the header has 2 columns"),
         ("a,a\n1,x\n", [], "d.csv has 2 columns named 'a'"),
+        (
+            "a,b\n1,x\n2,y\n",
+            ["--task", "regression"],
+            "column 'b' of d.csv is text: a regression predicts numbers",
+        ),
+        (
+            "a,b\n1,5\n2,5\n4,\n",
+            ["--task", "regression"],
+            "column 'b' of d.csv has fewer than two different numbers in its 2 rows without missing fields "
+            "(missing: 'b' 1)",
+        ),
         ("a\nx\ny\nx\n", [], "d.csv has no column to learn from"),
         ("a,b\n1,x\n2,y\n3,x\n", [], "d.csv has no column to learn from (left out 'a': numbers the rows)"),
         (
             BIRDS,
-            ["--target", "body_mass_g"],
-            "column 'body_mass_g' of d.csv has 94 different values in 342 rows",
+            ["--target", "body_mass_g", "--task", "classification"],
+            "column 'body_mass_g' of d.csv has 94 different values in 342 rows: for classes, choose a target "
+            "whose values repeat, or give --task regression",
         ),
         (BIRDS, ["--save", "no/model.json"], "cannot write 'no/model.json': No such file or directory"),
         (BIRDS, ["--save", "."], "cannot write '.': it is a folder"),
@@ -219,20 +308,20 @@ def test_a_model_that_cannot_be_written_after_all(run, monkeypatch):
     def full(path, document):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(classifier, "write_json", full)
+    monkeypatch.setattr(model_file, "write_json", full)
     code, _, err = run("train", "--save", "model.json", *QUICK)
     assert (code, err) == (2, "autograd-lite: cannot write 'model.json': No space left on device\n")
 
 
 def test_a_model_for_which_there_is_no_room_any_more_is_saved_elsewhere(run, monkeypatch, tmp_path):
-    write = classifier.write_json
+    write = model_file.write_json
 
     def full(path, document):
         if path == Path("model.json"):
             raise OSError(28, "No space left on device")
         write(path, document)
 
-    monkeypatch.setattr(classifier, "write_json", full)
+    monkeypatch.setattr(model_file, "write_json", full)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     code, _, err = run("train", "--save", "model.json", *QUICK)
     assert code == 2

@@ -17,6 +17,7 @@ from autograd_lite.pictures.plots import (
     plot_function,
     plot_gradient_flow,
     plot_loss,
+    plot_predictions,
 )
 
 POINTS = [(0.0, 0.0), (1.0, 0.2), (0.3, 1.0), (-0.5, -1.0)]
@@ -43,6 +44,7 @@ PLOTS = {
     "descent": lambda ax: plot_descent(lambda p: p[0] ** 2 + p[1] ** 2, [(2.0, 1.0), (1.0, 0.5)], ax),
     "descent of a number": lambda ax: plot_descent(lambda x: x**2, [2.0, 1.0], ax),
     "function": lambda ax: plot_function(tanh, ax=ax),
+    "predictions": lambda ax: plot_predictions([(1.0, 2.0)], ax),
 }
 
 
@@ -334,3 +336,17 @@ def test_without_matplotlib_one_line_says_what_to_install():
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout == "plots need Matplotlib: install autograd-lite[viz]\n"
+
+
+# --- Predictions ---------------------------------------------------------------------------------
+
+
+def test_predictions_are_points_beside_the_line_of_right_ones():
+    ax = plot_predictions([(1.0, 1.5), (3.0, 2.0)])
+    (points,) = ax.collections
+    assert points.get_offsets().tolist() == [[1.0, 1.5], [3.0, 2.0]]
+    (line,) = ax.lines
+    assert list(line.get_xdata()) == list(line.get_ydata()) == pytest.approx([0.9, 3.1])
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("true", "predicted")
+    with pytest.raises(ValueError, match="there is no prediction to plot"):
+        plot_predictions([])

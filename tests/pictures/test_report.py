@@ -56,6 +56,17 @@ def test_confusion_matrix_counts_every_row_that_was_held_out(page):
         assert name is None or table.count(f"<th>{name}</th>") == 2
 
 
+def test_a_regression_shows_predicted_against_true_numbers(tmp_path):
+    assert main([*TRAIN, "--target", "body_mass_g", "--report", str(tmp_path)]) == 0
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    plot = images(page)["predicted against true numbers"]
+    assert "predicted" in plot
+    assert "Confusion" not in page
+    (rows,) = re.findall(r"(\d+) held out", page)
+    assert plot.count("<use ") >= int(rows)  # a mark for each
+    assert re.search(r"loss \S+, RMSE \d+\.\d \(baseline 820\.9\), R² 0\.\d+", page)
+
+
 def test_page_loads_nothing(page):
     sources = re.findall(r"""(?:src|href)=["']?([^"'> ]*)""", page)
     assert sources
