@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import operator
 import random
 import shutil
 import struct
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import autograd_lite as ag
-from autograd_lite import Value, dot
+from autograd_lite import Value, dot, where
 from autograd_lite.compiler import compile
 from autograd_lite.compiler.loops.grouping import LOOP
 from autograd_lite.compiler.runtime import machine as native
@@ -224,7 +225,8 @@ def test_a_loop_begins_at_so_many_terms(terms):
 
     program = compile(chain, [0.0] * terms)
     (nest,) = [nest for nest in program._loops("leaf", "array").nests if nest.written and nest.products]
-    assert [run.terms for run in nest.products] == ([terms] if terms == LOOP else [1] * terms)
+    counts = [run.terms for run in nest.products if run.factors]  # the 0.0 that the sum begins with has none
+    assert counts == ([terms] if terms == LOOP else [1] * terms)
     (loop,) = compile(lambda x: dot(w, x), [0.0] * terms)._loops("leaf", "array").nests[:1]
     assert [run.terms for run in loop.products] == [terms]  # which rounds once and has no order
 
@@ -243,6 +245,99 @@ def test_the_longer_chain_leads():
         value, _ = program._kernel("leaf")([], [leaf.data for leaf in program.leaves])
         assert value == pytest.approx(loss.data, rel=1e-15)
     assert len(compile(total)._loops("leaf", "array").nests) < 6
+
+
+# A function of a zero z and of -1, and atan2 of the result and -1, which is π for 0.0 and -π for -0.0.
+SIGNED = {
+    "z + 0.0": (lambda z, x: z + 0.0, -0.0, math.pi),
+    "0.0 + z": (lambda z, x: 0.0 + z, -0.0, math.pi),
+    "z - -0.0": (lambda z, x: z - -0.0, -0.0, math.pi),
+    "0.0 - z": (lambda z, x: 0.0 - z, 0.0, math.pi),
+    "0.0 + z + z": (lambda z, x: 0.0 + z + z, -0.0, math.pi),
+    "0.0 + z * x": (lambda z, x: 0.0 + z * x, 0.0, math.pi),
+    "z - 0.0": (lambda z, x: z - 0.0, -0.0, -math.pi),
+    "z + -0.0": (lambda z, x: z + -0.0, -0.0, -math.pi),
+    "-0.0 + z": (lambda z, x: -0.0 + z, -0.0, -math.pi),
+    "-0.0 - z": (lambda z, x: -0.0 - z, 0.0, -math.pi),
+    "-z": (lambda z, x: -z, 0.0, -math.pi),
+    "z + z": (lambda z, x: z + z, -0.0, -math.pi),
+    "z * x": (lambda z, x: z * x, 0.0, -math.pi),
+    "z - -z": (lambda z, x: z - -z, -0.0, -math.pi),
+}
+ALWAYS = {name for name, (_, _, want) in SIGNED.items() if want > 0.0}  # 0.0 for zeros of both signs
+
+
+def signed(name):
+    f, z, want = SIGNED[name]
+    assert ag.atan2(f(z, -1.0), -1.0) == want
+    assert ag.atan2(f(-z, -1.0), -1.0) == (math.pi if name in ALWAYS else -want)
+    return (lambda x: ag.atan2(f(x[0], x[1]), x[1])), [z, -1.0], want
+
+
+@pytest.mark.parametrize("name", SIGNED)
+def test_a_zero_keeps_the_sign_that_arithmetic_gives_it(name):
+    f, x, want = signed(name)
+    assert {form: value for form, value in in_python(f, x) if value != want} == {}
+
+
+@needs_cc
+@pytest.mark.parametrize("irregular", [native.IRREGULAR, -1])
+def test_a_zero_keeps_its_sign_in_machine_code(irregular, monkeypatch):
+    monkeypatch.setattr(native, "IRREGULAR", irregular)
+    cases = [signed(name) for name in SIGNED]
+    numbers = [xi for _, x, _ in cases for xi in x]
+    wanted = [want for _, _, want in cases]
+
+    def all_of(x):
+        return [f(x[2 * k : 2 * k + 2]) for k, (f, _, _) in enumerate(cases)]
+
+    each = compile(all_of, numbers).native()
+    for m in (1, 9, 17):
+        assert [column[m - 1] for column in each.batch(np.array([numbers] * m), reduce=None)] == wanted
+    weights = [1.0 + 0.1 * k for k in range(len(cases))]
+    total = compile(dot(weights, all_of([Value(x) for x in numbers]))).native()
+    assert total()[0] == pytest.approx(math.fsum(map(operator.mul, weights, wanted)), rel=1e-14)
+
+
+# Alike operations whose constants, or coefficients, are zeros of both signs.
+ZEROS = [0.0, -0.0, 0.0, 0.0, -0.0, -0.0, 0.0, 0.0, 0.0]
+OF_ZEROS = {
+    "constants": lambda zero, x: ag.atan2(zero, x[0]),
+    "coefficients": lambda zero, x: ag.atan2(zero * x[1], x[0]),
+    "products": lambda zero, x: ag.atan2(x[1] * x[2] * zero, x[0]),
+    "terms": lambda zero, x: ag.atan2(ag.tanh(x[1]) * zero, x[0]),
+}
+
+
+@needs_cc
+@pytest.mark.parametrize("name", OF_ZEROS)
+def test_zeros_of_both_signs_are_two_constants(name, monkeypatch):
+    def f(x, zeros=ZEROS):
+        return ag.sum([OF_ZEROS[name](zero, x) * (k + 1.0) for k, zero in enumerate(zeros)])
+
+    x = [-1.0, 0.7, 1.9]
+    want = f(x)
+    assert abs(f(x, [0.0] * 9)) > 2.0 * abs(want)
+    assert abs(f(x, [-0.0] * 9)) > 2.0 * abs(want)
+    for form, value in (*in_python(f, x), *in_c(f, x, monkeypatch)):
+        assert value == pytest.approx(want, rel=1e-14), form
+
+
+@needs_cc
+def test_zeros_of_both_signs_in_choices():
+    """A graph with choices is differentiated first, so its constants are operands of alike nodes."""
+
+    def f(x, zeros=ZEROS):
+        parts = [ag.atan2(where(xk < 0.0, zero, xk), -1.0) for xk, zero in zip(x, zeros, strict=True)]
+        return dot([k + 1.0 for k in range(len(x))], parts)
+
+    x = [-0.1 * k - 1.0 for k in range(9)]
+    want = f(x)
+    assert abs(f(x, [0.0] * 9)) > 2.0 * abs(want)
+    program, columns = compile(f, x), [np.array([xk]) for xk in x]
+    assert program._kernel("argument")(columns, [])[0] == pytest.approx(want, rel=1e-14)
+    values, _ = program.native().batch(np.array([x] * 9), reduce=None)
+    assert values == pytest.approx([want] * 9, rel=1e-14)
 
 
 def test_squares_and_reciprocals_round_once():

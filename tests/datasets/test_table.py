@@ -168,8 +168,8 @@ def test_looking_up_a_column_does_not_take_longer_where_there_are_many(csv_file)
     """Each of a million look-ups is a step: searched for in a list, the names would be 5,000,000,000."""
     names = [f"x{i}" for i in range(10_000)]
     t = Table("t.csv", names, [["1"] * len(names)], [2])
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(100):
         for name in names:
             t.column(name)
-    assert time.perf_counter() - start < 20.0
+    assert time.process_time() - start < 20.0

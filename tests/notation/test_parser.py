@@ -53,7 +53,7 @@ def random_expression(rng: random.Random, depth: int = 4) -> str:
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + 100))
 def test_random_expressions_are_right_or_an_error_of_one_message(seed):
     text = random_expression(random.Random(seed))
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         expected = eval(text, {"__builtins__": {}}, {**VALUES, **FUNCTIONS})
     except (ArithmeticError, ValueError):
@@ -62,7 +62,7 @@ def test_random_expressions_are_right_or_an_error_of_one_message(seed):
     else:
         # Two roundings apart where `math.pow` and ** differ; nothing else does.
         assert evaluate(text, VALUES).data == pytest.approx(expected, rel=1e-14, abs=1e-14, nan_ok=True)
-    assert time.perf_counter() - start < 2.0
+    assert time.process_time() - start < 2.0
 
 
 def test_most_random_expressions_have_a_value():
@@ -116,10 +116,10 @@ def test_most_random_expressions_have_a_value():
     ],
 )
 def test_hostile_expressions_are_one_message_and_quick(text, message, place):
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(ExpressionError) as caught:
         evaluate(text, VALUES)
-    assert time.perf_counter() - start < 2.0
+    assert time.process_time() - start < 2.0
     assert message in caught.value.message
     assert caught.value.message.isprintable()
     shown, caret = str(caught.value).split("\n")

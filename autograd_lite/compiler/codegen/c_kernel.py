@@ -22,7 +22,7 @@ from autograd_lite.compiler.codegen.c_text import (
     shifted,
 )
 from autograd_lite.compiler.codegen.c_workspace import Block
-from autograd_lite.compiler.loops.ir import NESTS, Access, LoopNest, ProductTerms
+from autograd_lite.compiler.loops.ir import NESTS, Access, LoopNest, ProductTerms, common_number
 from autograd_lite.compiler.loops.strides import affine_access
 
 if TYPE_CHECKING:
@@ -79,10 +79,11 @@ class SumsOfProducts:
         """Number the operands of terms, and find the offset of each term from the address of the first."""
         accesses, coefficient = [self.operands.located(self.nest, access) for access in terms.factors], 1.0
         if terms.coefficient is not None:
-            if (terms.coefficient == terms.coefficient.flat[0]).all():
-                coefficient = float(terms.coefficient.flat[0])
-            else:
+            number = common_number(terms.coefficient)
+            if number is None:
                 accesses.insert(0, self.operands.coefficients(terms.coefficient))
+            else:
+                coefficient = number
         own, offsets = [], []
         for access in accesses:
             own.append(len(self.accesses))
@@ -99,8 +100,9 @@ class SumsOfProducts:
         if self.nest.varies and not self.stores:
             return self._added_up(text)
         target = self._target(self.block.q)
-        moving = any(self.program.varies(access.space) for access in self.accesses)
-        body = [f"{target} = {'' if moving or not self.block.lanes else '(V){0} + '}{text};"]
+        if self.block.lanes and not any(self.program.varies(access.space) for access in self.accesses):
+            text += " - (V){0}"  # a vector of one number; adding 0 would lose the sign of -0.0
+        body = [f"{target} = {text};"]
         if self.adds_up:
             body.append(f"{self.total} += {target};")
         return nested(

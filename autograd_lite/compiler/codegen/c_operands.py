@@ -30,6 +30,7 @@ from autograd_lite.compiler.loops.ir import (
     Access,
     LoopNest,
     LoopProgram,
+    common_number,
 )
 from autograd_lite.compiler.loops.strides import access_by_step, affine_access
 
@@ -144,9 +145,9 @@ class Operands:
             inside = [Access(operand.space, operand.index[access.index, 0]) for operand in inside]
             return self.operation(nest, inside, found, least)
         if access.space == CONSTANT:
-            values = self.np.unique(self.constants[access.index])
-            if len(values) == 1:
-                return self.number(float(values[0]))
+            number = common_number(self.constants[access.index])
+            if number is not None:
+                return self.number(number)
         found.append(access)
         return f"@{len(found) - 1}@"
 

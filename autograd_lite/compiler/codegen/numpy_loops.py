@@ -27,6 +27,7 @@ from autograd_lite.compiler.loops.ir import (
     LoopNest,
     LoopProgram,
     ProductTerms,
+    common_number,
     step_groups,
 )
 from autograd_lite.compiler.loops.strides import access_by_step, affine_access
@@ -87,10 +88,8 @@ def numpy_text(program: LoopProgram, numpy: ModuleType) -> NumpyText:
 
 def _same(numbers: NDArray[np.float64]) -> str | None:
     """Return the one finite number that all of these are; None if they differ."""
-    number = float(numbers.flat[0])
-    if not math.isfinite(number) or not (numbers == number).all():
-        return None
-    return in_parentheses(repr(number))
+    number = common_number(numbers)
+    return in_parentheses(repr(number)) if number is not None and math.isfinite(number) else None
 
 
 def _whole(nest: LoopNest, operands: Sequence[Operand]) -> bool:
@@ -273,7 +272,7 @@ class _Writer:
         The text of 1,000 Runge-Kutta steps then loads in 0.01 s instead of 1.7 s.
         """
         return nest.rows == nest.steps and all(
-            run.terms == 1 and (run.coefficient is None or (run.coefficient == run.coefficient[0]).all())
+            run.terms == 1 and (run.coefficient is None or common_number(run.coefficient) is not None)
             for run in nest.products
         )
 

@@ -6,6 +6,7 @@ rounding: sums and products keep their order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -83,13 +84,18 @@ def _combined(graph: Graph, op: Op, a: int, b: int) -> int | None:
 
 
 # --- Rows ------------------------------------------------------------------------------------------
-# x + 0 becomes x, even where x is -0.0. x · 0 stays: it is NaN where x is not finite.
+# x - 0 becomes x. x + 0 and 0 - x stay: for -0.0 and 0.0 they give 0.0. So does x · 0: it is NaN where x is
+# not finite.
+
+
+def _is_zero(number: float | None, sign: float) -> bool:
+    return number == 0.0 and math.copysign(1.0, number) == sign
 
 
 def _add(graph: Graph, numbers: list[float | None], x: int, y: int) -> int | None:
-    if numbers[0] == 0.0:
+    if _is_zero(numbers[0], -1.0):
         return y
-    if numbers[1] == 0.0:
+    if _is_zero(numbers[1], -1.0):
         return x
     if graph.ops[y] is table.neg:
         return graph.add(table.sub, (x, graph.operands[y][0]))
@@ -97,9 +103,9 @@ def _add(graph: Graph, numbers: list[float | None], x: int, y: int) -> int | Non
 
 
 def _sub(graph: Graph, numbers: list[float | None], x: int, y: int) -> int | None:
-    if numbers[1] == 0.0:
+    if _is_zero(numbers[1], 1.0):
         return x
-    if numbers[0] == 0.0:
+    if _is_zero(numbers[0], -1.0):
         return graph.add(table.neg, (y,))
     return graph.add(table.add, (x, graph.operands[y][0])) if graph.ops[y] is table.neg else None
 

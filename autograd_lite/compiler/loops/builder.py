@@ -21,6 +21,7 @@ from autograd_lite.compiler.loops.ir import (
     LoopNest,
     LoopProgram,
     ProductTerms,
+    bits,
 )
 from autograd_lite.core import rules
 
@@ -61,10 +62,9 @@ class Builder:
     def constants(self, values: Floats) -> Vector:
         """Return numbers as entries of the space of constants."""
         np = self.np
-        patterns = np.ascontiguousarray(values).view(np.int64)  # -0.0 is not 0.0
-        bits, inverse = np.unique(patterns, return_inverse=True)
+        patterns, inverse = np.unique(bits(values), return_inverse=True)
         at = []
-        for key, number in zip(bits.tolist(), bits.view(float).tolist(), strict=True):
+        for key, number in zip(patterns.tolist(), patterns.view(float).tolist(), strict=True):
             if key not in self._numbers:
                 if len(self._numbers) == len(self.numbers):
                     self.numbers = np.concatenate([self.numbers, np.empty_like(self.numbers)])
@@ -86,9 +86,7 @@ class Builder:
         key = self.np.where(number < 0, len(self.leaf) + vector.index, number)
         return key
 
-    def _placed(
-        self, keys: list[Integers], columns: list[Integers | Floats], n: int
-    ) -> tuple[Integers, Integers]:
+    def _placed(self, keys: list[Integers], columns: list[Integers], n: int) -> tuple[Integers, Integers]:
         """Sort n rows and drop duplicates; return the rows left, and the place of each row among them.
 
         Rows are duplicates if they agree in all columns.
@@ -249,7 +247,8 @@ class Builder:
             if coefficients.shape[1] == 1 and (coefficients == 1.0).all():
                 return Vector(x.space, x.index[:, 0])
         keys = [self._key(Vector(x.space, x.index[:, 0])) for run in products for x in run.factors]
-        columns = [x.index for run in products for x in run.factors] + [run.coefficients for run in products]
+        columns = [x.index for run in products for x in run.factors]
+        columns += [bits(run.coefficients) for run in products]
         rows, number = self._placed(keys, columns, len(products[0].coefficients))
         nest = LoopNest(None, len(rows), name, written=written)
         # Leaves in terms of one kind are numbered side by side, also where each term stands alone.

@@ -93,7 +93,7 @@ def inline(nodes: NodeArrays, np: ModuleType) -> Inlined:
     only[nodes.operand], only_slot[nodes.operand] = nodes.user, nodes.slot
     once, by = nodes.uses == 1, code[only]
 
-    # Signs are exact, so they may go anywhere: to a factor, to a term.
+    # A sign rounds nothing, so it may go anywhere, to a factor or a term. Only a zero may get another sign.
     negated = once & (code == NEG) & (by == MUL)
     while True:
         more = once & (code == NEG) & ~negated & (by == NEG) & negated[only]
@@ -239,11 +239,13 @@ def fold_constants(nodes: NodeArrays, terms: FlatTerms, np: ModuleType) -> tuple
 
 
 def drop_zeros(terms: FlatTerms, sums: Integers, np: ModuleType) -> FlatTerms:
-    """Drop terms that are the constant 0; one of `sums` with no other term keeps a zero.
+    """Drop terms that are the constant -0.0; one of `sums` with no other term keeps a zero.
 
-    Adding 0 is taken to change nothing, also for -0.0.
+    The constant 0.0 stays: a sum of it and -0.0 is 0.0. Sums that are loops drop it, for they begin at 0.0.
     """
-    kept = np.flatnonzero((terms.widths(np) > 0) | (terms.coefficient != 0.0))
+    kept = np.flatnonzero(
+        (terms.widths(np) > 0) | (terms.coefficient != 0.0) | ~np.signbit(terms.coefficient)
+    )
     empty = sums[~np.isin(sums, terms.root[kept])]
     renumbered = np.zeros(len(terms.root), np.int64)
     renumbered[kept] = np.arange(len(kept))

@@ -28,6 +28,17 @@ SCATTER = "scatter"
 ARGUMENT, PARAMETER, CONSTANT, NESTS = range(4)
 
 
+def bits(numbers: Floats) -> Integers:
+    """Return numbers as integers, which differ for 0.0 and -0.0: 1 / x and atan2 tell those apart."""
+    return numbers.copy().view("int64")
+
+
+def common_number(numbers: Floats) -> float | None:
+    """Return the number that all of these are; None if they differ."""
+    found = bits(numbers).ravel()
+    return float(numbers.flat[0]) if (found == found[0]).all() else None
+
+
 @dataclass
 class Access:
     """Where an operand is found: node n and term t of a nest read entry ``index[n, t]`` of a space."""

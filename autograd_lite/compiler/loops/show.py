@@ -12,6 +12,7 @@ from autograd_lite.compiler.loops.ir import (
     LoopNest,
     LoopProgram,
     ProductTerms,
+    common_number,
     step_groups,
 )
 from autograd_lite.compiler.loops.strides import access_by_step, affine_access
@@ -102,18 +103,18 @@ class _Shown:
         """Return terms of one shape."""
         factors = [self.operand(slot, run.terms) for slot in run.factors]
         if run.coefficient is not None:
-            c = run.coefficient
-            factors.insert(0, f"{float(c.flat[0])!r}" if (c == c.flat[0]).all() else "c")
+            number = common_number(run.coefficient)
+            factors.insert(0, "c" if number is None else repr(number))
         product = " * ".join(factors)
         return f"sum({product} for t in range({run.terms}))" if run.terms > 1 else product or "1.0"
 
     def operand(self, slot: Access, terms: int) -> str:
         """Return an operand: the number of a constant that does not change, else a name and an address."""
         if slot.space == CONSTANT:
-            bits = self.constants[slot.index].view(self.np.int64)  # -0.0 is not 0.0
-            if (bits == bits.flat[0]).all():
+            number = common_number(self.constants[slot.index])
+            if number is not None:
                 next(self.at)
-                return repr(float(self.constants[slot.index.flat[0]]))
+                return repr(number)
         return f"{self.names[slot.space]}[{self.address(slot, terms, 't')}]"
 
     def address(self, slot: Access, terms: int, letter: str) -> str:

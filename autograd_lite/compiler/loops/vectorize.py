@@ -26,6 +26,7 @@ from autograd_lite.compiler.loops.ir import (
     LoopNest,
     LoopProgram,
     ProductTerms,
+    bits,
 )
 from autograd_lite.core import rules
 
@@ -123,6 +124,12 @@ class _Labels:
 
 class _Different(Exception):  # noqa: N818  `vectorize` catches it
     """Raised if the samples are not computed alike."""
+
+
+def _alike(numbers: Floats) -> bool:
+    """Return whether all samples, the first axis, have the same numbers."""
+    found = bits(numbers)
+    return bool((found == found[0]).all())
 
 
 class _Separation:
@@ -314,7 +321,7 @@ class _Separation:
         """Return the terms of one sample; coefficients that differ between samples become data."""
         slots = [self.alike(slot) for slot in factors]
         if coefficient is not None:
-            if (coefficient == coefficient[0]).all():
+            if _alike(coefficient):
                 coefficient = coefficient[0]
             else:
                 slots.insert(0, self.column(coefficient))
@@ -326,7 +333,7 @@ class _Separation:
         index = slot.index
         if slot.space == CONSTANT:
             values = self.program.constants[index]
-            if (values == values[0]).all():
+            if _alike(values):
                 return Access(CONSTANT, index[0])
             return self.column(values)
         if (index != index[0]).any():

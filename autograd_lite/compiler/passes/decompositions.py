@@ -166,7 +166,7 @@ minimum.decomposition = lambda x, y: where(x < y, x, where(x == x, y, x))
 clip.decomposition = lambda x, low, high: where(
     low > high, nan, where(x < low, low, where(x > high, high, x))
 )
-sum.decomposition = lambda *x: reduce(operator.add, x, 0.0)
+sum.decomposition = lambda *x: reduce(operator.add, x) if x else 0.0
 mean.decomposition = lambda *x: sum(x) / len(x)
 prod.decomposition = lambda *x: reduce(operator.mul, x, 1.0)
 dot.decomposition = _dot_decomposition
