@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 import autograd_lite as ag
-from autograd_lite import Value, log, where
+from autograd_lite import Value, log, tanh, where
 from autograd_lite.compiler import compile
+from autograd_lite.compiler.runtime import machine as native
+from tests.compiler.common import needs_cc, same
 from tests.compiler.models import demo, demo_without_numpy, hinge
 
 has_torch = importlib.util.find_spec("torch") is not None
@@ -175,3 +177,35 @@ def test_without_numpy_a_batch_is_a_loop(no_numpy):
     with pytest.raises(TypeError, match="x must hold samples, got None"):
         program.batch(None, y)
     assert compile(lambda x: ag.sigmoid(w * x), 1.0).batch([-1000.0, 0.0], reduce="sum") == (0.5, [0.0])
+
+
+@needs_cc
+@pytest.mark.parametrize("irregular", [False, True])
+def test_results_of_each_sample_in_machine_code(irregular, monkeypatch):
+    if irregular:
+        monkeypatch.setattr(native, "IRREGULAR", -1)
+    model, X, y = demo()
+    k = Value(0.7, "k")
+    functions = [
+        (lambda x, y: tanh(1.0 - y * model(x)), ([0.0, 0.0], 0.0), (X, y)),
+        (
+            lambda x: k * x["a"] + ag.where(x["b"] > 0.0, k, x["a"]),
+            ({"a": 0.0, "b": 0.0},),
+            ({"a": y, "b": X[:, 0]},),
+        ),
+        (lambda x, y: ag.exp(x[0]) * y + x[1] ** 2, ([0.0, 0.0], 0.0), (X, y)),
+        (lambda x: {"s": ag.sin(x[0]), "t": [x[1], 2.0, x[0] * x[1]]}, ([0.0, 0.0],), (X,)),
+    ]
+    for function, example, batch in functions:
+        program, machine = [compile(function, *example) for _ in range(2)]
+        machine.native()
+        for m in (1, 8, 21):
+            rows = [{key: x[:m] for key, x in b.items()} if isinstance(b, dict) else b[:m] for b in batch]
+            for wrt in ("leaves", "arguments") if program.leaves else (None,):
+                assert same(
+                    machine.batch(*rows, reduce=None, wrt=wrt), program.batch(*rows, reduce=None, wrt=wrt)
+                )
+            if program.scalar:
+                assert same(machine.batch(*rows, wrt="arguments"), program.batch(*rows, wrt="arguments"))
+    with pytest.raises(ValueError, match="sample 2: log"):
+        compile(lambda x: ag.log(x), 1.0).native().batch([1.0, 2.0, -1.0], reduce=None)

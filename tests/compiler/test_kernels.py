@@ -5,11 +5,14 @@ import random
 import numpy as np
 import pytest
 
+import autograd_lite as ag
 from autograd_lite import Value, where
-from autograd_lite.compiler import compile
+from autograd_lite.compiler import compile, kernels
 from autograd_lite.core.primitive import TABLE
+from tests.compiler.common import agree
 from tests.compiler.fuzz import close, eager, recipe
-from tests.exploring import FIRST
+from tests.compiler.models import batches
+from tests.exploring import EXPLORE, FIRST
 from tests.sampling import POINTS, call
 
 SEED = 20 + FIRST
@@ -40,7 +43,7 @@ def test_every_row_in_every_form(name):
 def test_random_programs_agree_in_every_form():
     names = list(TABLE)
     choose = random.Random(SEED)
-    for case in range(2_000):
+    for case in range(2_000 if EXPLORE else 500):
         rows = [names[case % len(names)], *choose.choices(names, k=choose.randint(0, 6))]
         choose.shuffle(rows)
         x = [choose.uniform(-1.0, 1.0) for _ in range(choose.randint(1, 4))]
@@ -85,3 +88,25 @@ def test_a_long_chain_takes_the_tape():
     want = eager(lambda x: f(x[0]), [0.5])
     assert value == pytest.approx(want[0], rel=1e-12)
     assert gradient == pytest.approx(want[1][0], rel=1e-12)
+
+
+def test_a_large_recorded_loss_runs_by_its_loops(monkeypatch):
+    monkeypatch.setattr(kernels, "STRAIGHT_LINE", 100)
+    _, loss, _ = next(batches())
+    program = compile(loss)
+    assert program.form == "loops"
+    loss.backward()
+    value, gradients = program()
+    agree([value, *gradients], [loss.data, *[leaf.grad for leaf in program.leaves]])
+
+
+def test_operations_all_unlike_are_left_to_the_tape():
+    """The source of logsumexp of 1, 2, 3, ... values grows with their square, and so do its loops."""
+    w = [Value(0.01 * k) for k in range(150)]
+    loss = ag.sum([ag.logsumexp(w[: k + 1]) for k in range(150)])
+    program = compile(loss)
+    assert program.form == "tape"
+    loss.backward()
+    assert program() == (loss.data, pytest.approx([leaf.grad for leaf in program.leaves], rel=1e-13))
+    few = compile(ag.sum([ag.logsumexp(w[: k + 1]) for k in range(4)]))
+    assert few.form == "source"

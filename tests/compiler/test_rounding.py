@@ -4,7 +4,6 @@ import contextlib
 import math
 import operator
 import random
-import shutil
 import struct
 
 import numpy as np
@@ -13,19 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import autograd_lite as ag
-from autograd_lite import Value, dot, where
+from autograd_lite import Value, dot, tanh, where
 from autograd_lite.compiler import compile
 from autograd_lite.compiler.loops.grouping import LOOP
 from autograd_lite.compiler.runtime import machine as native
-
-needs_cc = pytest.mark.skipif(
-    not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="there is no C compiler"
-)
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+from tests.compiler.common import has_cc, needs_cc
 
 
 def bits(x):
@@ -59,8 +50,9 @@ def in_c(f, x, monkeypatch):
     outside = [Value(xi) for xi in x]
     for kind, irregular in (("C", native.IRREGULAR), ("C, interpreted", -1)):
         monkeypatch.setattr(native, "IRREGULAR", irregular)
+        program = compile(f, x).native()
         for m in (1, 9, 17):  # lone samples, vectors, blocks of vectors
-            yield f"{kind}, {m}", compile(f, x).native().batch(np.array([x] * m), reduce=None)[0][m - 1]
+            yield f"{kind}, {m}", program.batch(np.array([x] * m), reduce=None)[0][m - 1]
         yield f"{kind}, recorded", compile(f([Value(xi) for xi in x])).native()()[0]
         yield f"{kind}, leaves", compile(lambda t: f(outside) * t, 1.0).native().batch(np.ones(1))[0]
 
@@ -351,3 +343,25 @@ def test_squares_and_reciprocals_round_once():
         ag.pow(1e200, 2.0)
     with pytest.raises((ZeroDivisionError, ValueError)):
         ag.pow(0.0, -1.0)
+
+
+@pytest.mark.parametrize(("large", "small"), [(1e-300, 1e200), (1e300, 1e-200), (1e300, 1e-160)])
+def test_constants_whose_product_is_no_float_stay_apart(large, small):
+    x = Value(large)
+    loss = tanh(x * small * small)
+    want = pytest.approx(loss.data, rel=1e-14, abs=0.0)
+    assert compile(loss).kernel("leaf")([], [large])[0] == want
+    program = compile(lambda t: tanh(x * small * t * small), 1.0)
+    assert program.batch(np.ones(2))[0] == want
+    if has_cc:
+        assert compile(loss).native()()[0] == want
+
+
+def test_a_sum_keeps_its_order_and_differs_in_the_last_bits_alone():
+    w = [Value(random.Random(k).uniform(-1.0, 1.0)) for k in range(50)]
+    program = compile(lambda x: dot(w, x), [0.0] * 50)
+    X = np.random.default_rng(0).normal(size=(9, 50))
+    value, _ = program.batch(X, reduce="sum")
+    bound = 2.0**-53 * 60 * float(np.abs(X * [wi.data for wi in w]).sum())
+    want = float(ag.sum([dot([wi.data for wi in w], x) for x in X.tolist()]))
+    assert abs(value - want) <= bound

@@ -8,9 +8,9 @@ from autograd_lite import Value
 from autograd_lite.compiler import compile
 from autograd_lite.compiler.codegen.c_words import WORDS
 from autograd_lite.compiler.runtime import toolchain
-from tests.compiler.runtime.small import needs_compiler
+from tests.compiler.common import needs_cc
 
-pytestmark = needs_compiler
+pytestmark = needs_cc
 
 
 NAMES = (

@@ -4,7 +4,6 @@ import copy
 import math
 import operator
 import pickle
-import shutil
 from contextvars import copy_context
 from typing import Any
 
@@ -17,14 +16,13 @@ from autograd_lite.compiler import TraceError, compile
 from autograd_lite.nn.losses import log_loss_from_scores
 from autograd_lite.transforms.derivatives import grad
 from tests.compiler import nested_choices as nested_choices
-
-HAS_CC = any(map(shutil.which, ("cc", "gcc", "clang")))
+from tests.compiler.common import has_cc
 
 
 def every_form(program, *point):
     """The value and the gradient at a point, as every form of a program gives them."""
     yield program(*point)
-    forms = [program, program.native()] if HAS_CC else [program]
+    forms = [program, program.native()] if has_cc else [program]
     for form in forms:
         values, gradients = form.batch(*[np.array([x, x]) for x in point], reduce=None)
         gradients = gradients if len(point) > 1 else [gradients]

@@ -2,7 +2,6 @@
 
 import math
 import random
-import shutil
 import time
 
 import pytest
@@ -16,10 +15,7 @@ from autograd_lite.compiler.loops.reroll import components
 np = pytest.importorskip("numpy")
 
 from autograd_lite.compiler.runtime.numpy_kernel import NumpyKernel  # noqa: E402
-
-needs_cc = pytest.mark.skipif(
-    not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="there is no C compiler"
-)
+from tests.compiler.common import needs_cc  # noqa: E402
 
 
 def runge_kutta(f, state, steps):

@@ -2,7 +2,6 @@
 
 import random
 import re
-import shutil
 import subprocess
 
 import numpy as np
@@ -13,16 +12,9 @@ from autograd_lite import Value, dot, relu, sigmoid, square, tanh, where
 from autograd_lite.compiler import compile
 from autograd_lite.compiler.runtime import toolchain
 from autograd_lite.compiler.runtime.numpy_kernel import NumpyKernel
+from tests.compiler.common import needs_cc
 
-needs_cc = pytest.mark.skipif(
-    not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="there is no C compiler"
-)
 HIDDEN, INPUTS = 4, 3
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
 
 def weights(choose, *shape):

@@ -1,7 +1,6 @@
 """A small program to build, and what the tests of its library look at."""
 
 import math
-import shutil
 import textwrap
 
 import numpy as np
@@ -9,10 +8,6 @@ import pytest
 
 from autograd_lite import Value, tanh
 from autograd_lite.compiler import compile
-
-needs_compiler = pytest.mark.skipif(
-    not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="there is no C compiler"
-)
 
 
 def small(w=2.0):

@@ -2,31 +2,18 @@
 
 import multiprocessing
 import pickle
-import random
 import shutil
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from autograd_lite import Value, log, nn, relu
+from autograd_lite import Value, log
 from autograd_lite.compiler import compile
 from autograd_lite.compiler.runtime import executor, toolchain
-from tests.compiler.runtime.small import needs_compiler, small
-
-
-def demo():
-    """The model and the data of micrograd's demo."""
-    random.seed(1)
-    model = nn.MLP(2, [16, 16, 1])
-    rng = np.random.default_rng(1)
-    X = rng.normal(size=(100, 2))
-    y = np.where(X[:, 0] * X[:, 1] > 0.0, 1.0, -1.0)
-    return model, X, y
-
-
-def hinge(model):
-    return lambda x, y: relu(1.0 - y * model(x))
+from tests.compiler.common import needs_cc
+from tests.compiler.models import demo, hinge
+from tests.compiler.runtime.small import small
 
 
 def pool():
@@ -82,7 +69,7 @@ def test_what_an_executor_does_not_do():
                 one.batch([1.0], executor=pool, **given)
 
 
-@needs_compiler
+@needs_cc
 def test_a_worker_without_a_compiler_that_works_runs_numpy(monkeypatch):
     program = small().native()
     want = program.batch(np.array([0.5, 1.0]))

@@ -1,6 +1,7 @@
 """The cache of libraries: built once, bounded, and never one that another user could have put there."""
 
 import math
+import multiprocessing
 import os
 import signal
 import stat
@@ -10,14 +11,17 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import autograd_lite as ag
+from autograd_lite import Value, tanh
 from autograd_lite.compiler import compile
 from autograd_lite.compiler.runtime import library
-from tests.compiler.runtime.small import libraries, needs_compiler, runs, script, small
+from tests.compiler.common import needs_cc
+from tests.compiler.runtime.small import libraries, runs, script, small
 
-pytestmark = needs_compiler
+pytestmark = needs_cc
 
 
 def test_a_library_is_built_once(cache, monkeypatch):
@@ -193,3 +197,29 @@ def test_a_cache_without_room_is_done_without(cache, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(cache))
     with pytest.raises(RuntimeError, match="No space left"):
         small().native()
+
+
+def _build(directory, barrier, results):
+    import os
+
+    os.environ["XDG_CACHE_HOME"] = directory
+    w = Value(2.0)
+    program = compile(lambda x: tanh(w * x), 0.0)
+    barrier.wait()
+    results.put(program.native().batch(np.array([0.5, 1.0]), reduce="sum"))
+
+
+@needs_cc
+def test_two_processes_may_build_at_once(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    barrier, results = context.Barrier(2), context.Queue()
+    processes = [
+        context.Process(target=_build, args=(str(tmp_path / "both"), barrier, results)) for _ in range(2)
+    ]
+    for process in processes:
+        process.start()
+    first, second = results.get(timeout=60), results.get(timeout=60)
+    for process in processes:
+        process.join()
+    assert first == second
+    assert len(list((tmp_path / "both" / "autograd_lite").iterdir())) == 1

@@ -12,14 +12,17 @@ import numpy as np
 import pytest
 
 import autograd_lite as ag
-from autograd_lite import Value
+from autograd_lite import Value, relu, tanh
 from autograd_lite.compiler import compile
-from autograd_lite.compiler.runtime import machine
+from autograd_lite.compiler.runtime import machine, toolchain
+from autograd_lite.core.primitive import TABLE, primitive
+from tests.compiler.common import agree, needs_cc, same
+from tests.compiler.models import demo
 from tests.compiler.runtime import sanitize
 from tests.compiler.runtime.misuse import MISUSES
-from tests.compiler.runtime.small import needs_compiler, small
+from tests.compiler.runtime.small import small
 
-pytestmark = needs_compiler
+pytestmark = needs_cc
 
 # --- Errors that IEEE arithmetic hides
 
@@ -138,7 +141,7 @@ def test_a_forked_process_runs_on(held):
 
 
 def test_the_sanitizers_find_nothing():
-    """A small part of `python -m tests.compiler.sanitize`."""
+    """A small part of `python -m tests.compiler.runtime.sanitize`."""
     if sanitize.preloaded() is None:
         pytest.skip("no sanitizers are installed")
     assert sanitize.main(1, 3) == 0
@@ -164,3 +167,121 @@ def test_the_sanitizers_find_what_is_out_of_bounds():
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode != 0
     assert "ERROR: AddressSanitizer: use-after-poison" in done.stderr
+
+
+@needs_cc
+def test_float32_and_fastmath_stay_within_their_bounds():
+    model, X, y = demo()
+
+    def make():
+        return compile(lambda x, y: tanh(1.0 - y * model(x)), [0.0, 0.0], 0.0)
+
+    want = make().batch(X, y)
+    single = make().native("float32").batch(X, y)
+    agree([single[0], *single[1]], [want[0], *want[1]], 100 * 2.0**-24)
+    fast = make().native(fastmath=True).batch(X, y)
+    tiny = float("5e-324")  # the library must not teach the process to flush subnormal numbers to 0
+    assert tiny * 1.0 > 0.0
+    agree([fast[0], *fast[1]], [want[0], *want[1]], 1e-13)
+
+
+@needs_cc
+def test_machine_code_can_be_made_anew_with_other_numbers():
+    w = Value(0.1)
+    for program in (compile(lambda x: w * x, 1.0), compile(lambda x: ag.sin(x), 1.0)):
+        X = np.array([0.3, 0.7])
+        double = program.native().batch(X, reduce=None)[0]
+        single = program.native("float32").batch(X, reduce=None)[0]
+        assert (single != double).all()
+        assert single == pytest.approx(double, rel=1e-6)
+
+
+@needs_cc
+@pytest.mark.parametrize(("number", "large"), [("float64", 1e200), ("float32", 1e30)])
+def test_large_numbers_whose_squares_overflow_are_numbers(number, large):
+    w = Value(large)
+    value, gradients = compile(lambda x: w * x, 1.0).native(number).batch(np.ones(3))
+    assert (value, gradients) == (pytest.approx(large, rel=1e-7), [1.0])
+
+
+@needs_cc
+def test_threads_share_the_samples():
+    model, X, y = demo()
+    many, labels = np.tile(X, (5, 1)), np.tile(y, 5)
+    programs = [compile(lambda x, y: tanh(1.0 - y * model(x)), [0.0, 0.0], 0.0) for _ in range(2)]
+    programs[1].native(threads=3)
+    a, b = [program.batch(many, labels) for program in programs]
+    assert same(a, b)
+    assert programs[1].batch(many, labels) == b
+    start = [p.data for p in programs[0].leaves]
+    values = [programs[1].descend(many, labels, steps=3)]
+    for p, number in zip(programs[0].leaves, start, strict=True):
+        p.data = number
+    values.append(programs[0].descend(many, labels, steps=3))
+    assert same(*values)
+    assert same(*[program.batch(many, labels, reduce=None) for program in programs])
+
+
+@needs_cc
+def test_threads_leave_a_recorded_loss_whole():
+    model, _, _ = demo()
+    X = np.random.default_rng(5).normal(size=(300, 2)).tolist()
+    losses = [tanh(1.0 - model(x)) for x in X]
+    loss = ag.mean(losses) + 1e-3 * ag.sum([p * p for p in model.parameters()])
+    loss.backward()
+    program = compile(loss).native(threads=3)
+    value, gradients = program()
+    assert len(program._machine.recorded.data) == 300
+    agree([value, *gradients], [loss.data, *[leaf.grad for leaf in program.leaves]])
+
+
+@needs_cc
+def test_arrays_are_read_where_they_are():
+    model, X, y = demo()
+    program = compile(lambda x, y: relu(1.0 - y * model(x)), [0.0, 0.0], 0.0).native()
+    want = program.batch(X.tolist(), y.tolist())
+    assert program.batch(X, y) == program.batch(np.asfortranarray(X), y.astype(object)) == want
+    rows, labels = program._machine.rows([X, y]).arrays
+    assert rows.base is X
+    assert labels.base is y
+    with pytest.raises(ValueError, match="differ in the number of samples"):
+        program.batch(X, y[:-1])
+    with pytest.raises(ValueError, match="no samples"):
+        program.batch(X[:0], y[:0])
+
+
+def test_without_a_compiler_the_numpy_form_runs(monkeypatch):
+    def none():
+        raise toolchain.NoCompilerError("no C compiler (cc, gcc, clang)")
+
+    monkeypatch.setattr(toolchain, "compilers", none)
+    w = Value(2.0)
+    program = compile(lambda x: w * x, 0.0)
+    with pytest.warns(RuntimeWarning, match="no C compiler.*NumPy form"):
+        program.native()
+    assert program.batch(np.array([1.0, 2.0]), reduce="sum") == (6.0, [3.0])
+
+
+@needs_cc
+def test_machine_code_that_cannot_be_made_changes_nothing(monkeypatch):
+    w = Value(2.0)
+    program = compile(lambda x: tanh(w * x), 1.0)
+    before = program.batch(np.ones(2), reduce=None)[0].tolist()
+    for command in ("false", "true"):
+        monkeypatch.setattr(toolchain, "compilers", lambda command=command: [(command,)])
+        with pytest.raises(RuntimeError, match=f"{command} failed"):
+            program.native()
+        assert program.batch(np.ones(2), reduce=None)[0].tolist() == before
+        with pytest.raises(RuntimeError, match=f"{command} failed"):
+            compile(lambda x: x * x, 1.0).native()
+    monkeypatch.undo()
+    row = primitive(
+        "rough", lambda x: x if x > 0.0 else 0.0, lambda out, x: (1.0,), template={"c": "none({0})"}
+    )
+    try:
+        program = compile(lambda x: row(x) * w, 1.0)
+        with pytest.raises(RuntimeError, match=r"cannot be loaded: .*none"):
+            program.native()
+    finally:
+        del TABLE["rough"]
+    assert program.batch(np.ones(2), reduce=None)[0].tolist() == [2.0, 2.0]

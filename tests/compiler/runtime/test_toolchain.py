@@ -7,11 +7,13 @@ import sys
 import pytest
 
 from autograd_lite import nn
+from autograd_lite.compiler.runtime import toolchain
 from autograd_lite.nn.losses import half_squared_error
 from autograd_lite.train.compiled import CompiledLoss
-from tests.compiler.runtime.small import libraries, needs_compiler, runs, script, small
+from tests.compiler.common import needs_cc
+from tests.compiler.runtime.small import libraries, runs, script, small
 
-pytestmark = needs_compiler
+pytestmark = needs_cc
 
 
 @pytest.fixture
@@ -73,3 +75,14 @@ def test_fit_falls_to_numpy_where_no_compiler_works(only, monkeypatch):
     training = CompiledLoss(model, half_squared_error, [[0.5], [1.0]], [0.0, 1.0], steps=1)
     assert training.form == "NumPy"
     assert math.isfinite(training())
+
+
+@pytest.mark.parametrize("given", ["", " ", "no-such-compiler -O1"])
+def test_a_compiler_that_is_not_there_is_passed_over(monkeypatch, given):
+    monkeypatch.delenv("CC", raising=False)
+    want = toolchain.compilers()
+    monkeypatch.setenv("CC", given)
+    assert toolchain.compilers() == want
+    monkeypatch.setenv("CC", 'cc "')
+    with pytest.raises(toolchain.NoCompilerError, match="CC=cc"):
+        toolchain.compilers()
