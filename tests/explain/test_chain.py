@@ -447,17 +447,17 @@ def test_the_latex_is_latex(graph):
         assert "<math" in convert(explain(root, x).latex)
 
 
-def test_a_hundred_thousand_nodes_answer_in_seconds():
+def test_tens_of_thousands_of_nodes_answer_in_seconds():
     rng = random.Random(0)
     x, b = Value(0.5, "x"), Value(0.1, "b")
     nodes = [x, b]
-    while len(nodes) < 40_000:  # two or three operations each
+    while len(nodes) < 12_000:  # two or three operations each
         near = nodes[-50:]
         nodes.append(tanh(0.4 * rng.choice(near) + rng.choice(near)))
-    assert len(topological_order(nodes[-1])) > 80_000
+    assert len(topological_order(nodes[-1])) > 24_000
     started = time.process_time()
     explanation = explain(nodes[-1], x)
     assert len(explanation.text) < 10_000
     assert len(explanation.latex) < 20_000
-    assert time.process_time() - started < 30.0  # about 5 s; a slow machine is no failure
+    assert time.process_time() - started < 9.0  # about 1.5 s; a slow machine is no failure
     assert len(largest(explanation.links.between, 3)[0]) == 3

@@ -568,13 +568,13 @@ def test_a_leaky_relu_without_a_slope_is_inactive():
 # --- Size --------------------------------------------------------------------------------------------
 
 
-def test_a_hundred_thousand_nodes_answer_in_seconds():
+def test_tens_of_thousands_of_nodes_answer_in_seconds():
     w, b = Value(0.5, "w"), Value(0.1, "b")
     L = w
-    for _ in range(33_333):
+    for _ in range(10_000):
         L = tanh(L * 0.5 + b)
     L.backward()
     started = time.process_time()
     assert why(w).cause == "underflow"
     assert why(b).cause == "healthy"
-    assert time.process_time() - started < 20.0  # about 3 s; a slow machine is no failure
+    assert time.process_time() - started < 6.0  # about 1 s; a slow machine is no failure

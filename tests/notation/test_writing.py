@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import sympy
-from hypothesis import given
+from hypothesis import given, settings
 from latex2mathml.converter import convert
 from sympy.parsing.latex import parse_latex
 
@@ -14,6 +14,7 @@ from autograd_lite import Value, abs, atan2, clip, exp, heaviside, leaky_relu, l
 from autograd_lite.core.primitive import ATOM, POWER, PRODUCT, SUM, TABLE
 from autograd_lite.notation.reader import to_latex, to_text
 from autograd_lite.notation.writing import LATEX, TEXT, significant
+from tests.exploring import EXPLORE
 from tests.random_graphs import smooth_graphs
 from tests.sampling import call, points
 
@@ -117,6 +118,7 @@ def test_no_row_loses_the_parentheses_it_needs(name, kind):
 
 
 @given(smooth_graphs)
+@settings(max_examples=100 if EXPLORE else 25)  # SymPy's reader takes a while
 def test_the_latex_of_random_graphs_means_their_number(graph):
     leaves, root = graph
     values = {x.label: x.data for x in leaves}

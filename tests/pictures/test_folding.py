@@ -189,21 +189,21 @@ def test_scopes_fold_from_the_inside_out():
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: chain_with_gradients(100_000),
-        lambda: mlp(3, [6, 3, 1], examples=4000),
-        lambda: total([Value(float(i), f"x{i}") * 2.0 for i in range(50_000)]),
+        lambda: chain_with_gradients(30_000),
+        lambda: mlp(3, [6, 3, 1], examples=1200),
+        lambda: total([Value(float(i), f"x{i}") * 2.0 for i in range(15_000)]),
     ],
     ids=["chain", "batch", "sum"],
 )
-def test_a_hundred_thousand_values_are_drawn(make):
+def test_tens_of_thousands_of_values_are_drawn(make):
     value = make()
     start = time.process_time()  # other processes may keep the clock on the wall busy
     picture = draw(value)
     svg = picture.pipe("svg", encoding="utf-8")
-    limit = 5.0 if sys.gettrace() is None else 30.0  # the coverage of the tests traces every line
-    assert time.process_time() - start < limit  # measured: 1.5 to 2.5 s
+    limit = 2.0 if sys.gettrace() is None else 10.0  # the coverage of the tests traces every line
+    assert time.process_time() - start < limit  # measured: 0.5 to 0.8 s
     made = picture.cards
-    assert made.total > 99_000
+    assert made.total > 29_000
     assert len(made.cards) <= 40
     assert "more" in "".join(card.title for card in made.cards)
     assert len([g for g in read(svg).values() if "card" in g.classes]) == len(made.cards)

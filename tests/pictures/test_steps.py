@@ -112,16 +112,16 @@ def test_every_value_and_gradient_that_is_drawn_is_reached_however_it_is_folded(
     assert player.html
 
 
-def test_graph_of_a_hundred_thousand_values():
+def test_graph_of_tens_of_thousands_of_values():
     values = [Value(k / 1000.0) for k in range(1000)]
-    for _ in range(99):
+    for _ in range(29):
         values = [value.sin() for value in values]
     loss = sum_(values)
     loss.backward()
     start = time.process_time()  # other processes may keep the machine busy
     assert play(loss).html
-    limit = 5.0 if sys.gettrace() is None else 30.0  # coverage traces every line
-    assert time.process_time() - start < limit  # measured: 1 to 2 s
+    limit = 2.0 if sys.gettrace() is None else 10.0  # coverage traces every line
+    assert time.process_time() - start < limit  # measured: 0.3 to 0.6 s
 
 
 def test_gradient_from_another_pass_has_a_step_of_its_own():
