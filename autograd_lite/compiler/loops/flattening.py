@@ -113,8 +113,9 @@ def inline(nodes: NodeArrays, np: ModuleType) -> Inlined:
     term = minus_term | (once & in_sum & (code == MUL)) & ~factor
     term |= sums & (code[of] == NEG) | sums & (code[of] == SUM) & (code != ADD) & (code != SUB)
     loops = (code == SUM) | (code == DOT)
-    chosen = np.flatnonzero(by_two & (loops | ~_begun(nodes, np)[of]))
-    term[chosen] = _leading(chosen, of[chosen], loops[chosen], np)
+    begun = _begun(nodes, np)
+    chosen = np.flatnonzero(by_two & (loops | ~begun[of]))
+    term[chosen] = _leading(chosen, of[chosen], (loops | begun)[chosen], np)
 
     # A sum that contains a loop is a loop itself; then a second loop in it is written out as well.
     free = np.zeros(total, bool)
@@ -150,10 +151,10 @@ def _ends(up: Integers, sign: Floats, depth: Integers) -> tuple[Integers, Floats
         up = further
 
 
-def _leading(candidates: Integers, user: Integers, loops: Booleans, np: ModuleType) -> Booleans:
+def _leading(candidates: Integers, user: Integers, first: Booleans, np: ModuleType) -> Booleans:
     """Return which candidates continue the chain of their user: of two operands, the longer chain.
 
-    Of two chains of equal length neither does, as in ``(a + b) + (c + d)``, except one that `loops`.
+    Of two chains of equal length neither does, as in ``(a + b) + (c + d)``, except one that comes `first`.
     """
     if len(np.unique(user)) == len(user):
         return np.ones(len(user), bool)  # type: ignore[no-any-return]
@@ -161,7 +162,7 @@ def _leading(candidates: Integers, user: Integers, loops: Booleans, np: ModuleTy
     most: dict[int, int] = {}
     leads: dict[int, int] = {}
     pairs = candidates.tolist(), user.tolist()
-    kept = {*candidates[loops].tolist()}
+    kept = {*candidates[first].tolist()}
     for i, j in zip(*pairs, strict=True):  # operands come before their users
         own = 1 + size.get(i, 0)
         size[j] = size.get(j, 0) + own

@@ -218,7 +218,7 @@ def test_two_processes_may_build_at_once(tmp_path):
     ]
     for process in processes:
         process.start()
-    first, second = results.get(timeout=60), results.get(timeout=60)
+    first, second = results.get(timeout=300), results.get(timeout=300)
     for process in processes:
         process.join()
     assert first == second
