@@ -32,6 +32,7 @@ help(tanh) describes a function. `import *` leaves Python's own abs, compile,
 pow and sum alone: import these four by name.
 """
 
+import typing as _typing
 from sys import modules as _modules
 
 import autograd_lite.interrupt  # noqa: F401 - first, because importing the rest takes a while
@@ -94,6 +95,8 @@ from autograd_lite.core.functions import (
 )
 from autograd_lite.core.functions import pow as pow
 from autograd_lite.core.functions import sum as sum
+from autograd_lite.core.habits import PACKAGE as _HABITS
+from autograd_lite.core.habits import unknown as _unknown
 from autograd_lite.core.indexing import take
 from autograd_lite.core.modes import no_grad, scope
 from autograd_lite.core.primitive import Primitive, primitive
@@ -186,6 +189,12 @@ _MOVED = {
 }
 for _old, _new in _MOVED.items():
     _modules[f"{__name__}.{_old}"] = _modules[f"{__name__}.{_new}"]
+
+if not _typing.TYPE_CHECKING:  # a type checker would take every name for an attribute
+
+    def __getattr__(name: str) -> _typing.NoReturn:
+        raise _unknown(_modules[__name__], f"module {__name__!r}", name, _HABITS)
+
 
 __all__ = [
     # Values

@@ -41,7 +41,11 @@ def real(number: object, what: str = "an operand") -> float:
         if math.isinf(converted) and converted != number:
             raise OverflowError(f"{what} is beyond the range of a float (about 1.8e308)")
         return converted
-    cure = ": take the number out of it with .data" if hasattr(type(number), "_record") else ""
+    cure = ""
+    if hasattr(type(number), "_record"):
+        cure = ": take the number out of it with .data"
+    elif isinstance(number, list | tuple) or getattr(number, "ndim", False):
+        cure = ": take its numbers one by one"
     raise TypeError(f"{what} must be a real number, got {type(number).__name__} {number!r}{cure}")
 
 

@@ -10,8 +10,9 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
+from autograd_lite.core.habits import MODULE, unknown
 from autograd_lite.core.modes import no_grad
 from autograd_lite.core.numbers import real
 from autograd_lite.core.value import Value
@@ -190,6 +191,11 @@ class Module:
             self.load_state_dict(state)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
+
+    if not TYPE_CHECKING:  # a type checker would take every name for an attribute
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise unknown(self, f"{type(self).__name__!r} object", name, MODULE)
 
     def _count(self) -> str:
         count = len(self.parameters())

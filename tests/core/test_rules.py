@@ -474,7 +474,7 @@ def test_latex_template_takes_the_operands(row):
     assert formula.count(r"\left") == formula.count(r"\right")
 
 
-TARGETS = {"python", "array", "c"}
+TARGETS = {"python", "array", "c", "javascript"}
 
 
 @each_row
