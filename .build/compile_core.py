@@ -29,8 +29,9 @@ PACKAGE = "autograd_lite.core"
 CORE = Path(*PACKAGE.split("."))
 CYTHON = (3, 1)  # the oldest version that will do
 DIRECTIVES = {"language_level": 3, "annotation_typing": False, "binding": True, "embedsignature": True}
+WINDOWS = os.name == "nt"  # where setuptools finds Microsoft's compiler
 # Without the last one, a compiler may round a * b + c once, where Python rounds twice.
-FLAGS = [] if os.name == "nt" else ["-O2", "-g0", "-ffp-contract=off"]
+FLAGS = [] if WINDOWS else ["-O2", "-g0", "-ffp-contract=off"]
 
 
 class NotCompiledError(Exception):
@@ -79,13 +80,11 @@ def compiled(root: Path, names: Sequence[str], work: Path) -> Path:
 
     Raises `NotCompiledError` if something that is needed is missing, or if Cython or the compiler fails.
     """
-    if lack := lacking():
-        raise NotCompiledError(lack)
     # In a process of its own, so that what the tools print can be held back.
     done = subprocess.run(
         [sys.executable, str(Path(__file__).resolve()), str(work), *names],
         cwd=root,
-        env=os.environ | {"CC": compiler() or ""},
+        env=os.environ | compiler(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -98,32 +97,31 @@ def compiled(root: Path, names: Sequence[str], work: Path) -> Path:
     return work / "libraries" / CORE
 
 
-def compiler() -> str | None:
-    """Return the command of the C compiler: $CC, else the one that built Python, else any that is there."""
-    if os.name == "nt" or os.environ.get("CC"):  # on Windows, setuptools finds Microsoft's by itself
-        return os.environ.get("CC", "")
-    commands = [sysconfig.get_config_var("CC") or "cc", "cc", "gcc", "clang"]
-    return next((command for command in commands if shutil.which(command.split()[0])), None)
+def compiler() -> dict[str, str]:
+    """Return the value of $CC for setuptools to find a C compiler; none is needed where it finds one anyway.
 
-
-def lacking() -> str | None:
-    """Return what this machine lacks to compile the engine, as far as one can see without trying."""
+    Raises `NotCompiledError`, which says what this machine lacks, if it cannot compile.
+    """
     if platform.python_implementation() != "CPython":
-        return f"only CPython runs it faster when compiled, not {platform.python_implementation()}"
+        raise NotCompiledError(f"it gains nothing under {platform.python_implementation()}")
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
-        return "the compiled engine needs the global interpreter lock"
+        raise NotCompiledError("it needs the global interpreter lock, which this Python does without")
     if not Path(sysconfig.get_path("include"), "Python.h").is_file():
-        return "Python's headers are missing (Debian's package python3-dev)"
-    if compiler() is None:
-        return "there is no C compiler (cc, gcc or clang)"
+        raise NotCompiledError("Python's headers are missing (Debian's package python3-dev)")
     try:
         importlib.metadata.version("setuptools")
-        found = importlib.metadata.version("cython")
+        cython = importlib.metadata.version("cython")
     except importlib.metadata.PackageNotFoundError as error:
-        return f"{error.name} is missing"
-    if tuple(map(int, re.findall(r"\d+", found)[:2])) < CYTHON:
-        return f"Cython {found} is too old"
-    return None
+        raise NotCompiledError(f"{error.name} is missing") from None
+    if tuple(map(int, re.findall(r"\d+", cython)[:2])) < CYTHON:
+        raise NotCompiledError(f"Cython {cython} is too old")
+    own = sysconfig.get_config_var("CC") or "cc"  # what built Python
+    if WINDOWS or os.environ.get("CC") or shutil.which(own.split()[0]):
+        return {}
+    for command in ("cc", "gcc", "clang"):
+        if shutil.which(command):
+            return {"CC": command}
+    raise NotCompiledError("there is no C compiler (cc, gcc or clang)")
 
 
 def compile_modules(work: str, names: Sequence[str]) -> None:

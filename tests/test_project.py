@@ -278,10 +278,20 @@ draw()
 
 def test_ci_explores_every_week_and_only_then():
     workflows = {path.stem: path.read_text("utf-8") for path in (ROOT / ".github/workflows").glob("*.yml")}
-    assert workflows.keys() == {"ci", "explore"}
-    assert "EXPLORE" not in workflows["ci"]
+    assert workflows.keys() == {"ci", "explore", "release"}
+    assert "EXPLORE" not in workflows["ci"] + workflows["release"]
     assert "EXPLORE: ${{ inputs.seed || github.run_id }}" in workflows["explore"]
     assert re.search(r'schedule:\n +- cron: "\d+ \d+ \* \* \d"', workflows["explore"])
+
+
+def test_ci_runs_the_commands_of_the_readme_without_a_compiler():
+    readme, workflow = (
+        (ROOT / name).read_text("utf-8") for name in ("README.md", ".github/workflows/ci.yml")
+    )
+    commands = re.findall(r"<!-- command: \w+ -->\n```bash\n(.+)\n```", readme)
+    assert len(commands) == 2
+    without = workflow[workflow.index("no-compiler:") : workflow.index("platforms:")]
+    assert all(f"- run: {command}\n" in without for command in commands)
 
 
 def test_ci_tries_other_engines_every_week_with_all_of_them_installed():
