@@ -25,7 +25,7 @@ Explaining   explain why ledger trace_table gradient_report record_lines
              GradientReport
 Pictures     draw play tree plot_loss plot_descent plot_function plot_boundary
              plot_gradient_flow Picture Player Tree
-Programs     compile Program TraceError
+Programs     compile jit Program TraceError
 Notebooks    autolabel load_ipython_extension unload_ipython_extension
 
 help(tanh) describes a function. `import *` leaves Python's own abs, compile,
@@ -37,7 +37,7 @@ from sys import modules as _modules
 
 import autograd_lite.interrupt  # noqa: F401 - first, because importing the rest takes a while
 from autograd_lite import train as optim  # noqa: F401 - `autograd_lite.optim`
-from autograd_lite.compiler import Program, TraceError
+from autograd_lite.compiler import Program, TraceError, jit
 from autograd_lite.compiler import compile as compile
 from autograd_lite.core.collector import collector_paused
 from autograd_lite.core.functions import abs as abs
@@ -326,6 +326,7 @@ __all__ = [
     # Programs
     "Program",
     "TraceError",
+    "jit",
     # Notebooks
     "autolabel",
     "load_ipython_extension",

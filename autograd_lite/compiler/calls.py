@@ -14,6 +14,7 @@ from types import ModuleType
 from autograd_lite.compiler.codegen import python
 from autograd_lite.compiler.kernels import Kernels
 from autograd_lite.compiler.runtime.interface import Summing, Sums
+from autograd_lite.compiler.runtime.machine import Machine
 from autograd_lite.transforms.pytrees import Leaf, Pytree
 
 FLOAT = {float}
@@ -81,6 +82,56 @@ class Calls(Kernels):
         self.checks.run(numbers, leaves)
         value, gradients = self._taped(kind, numbers, leaves)
         return value, gradients if kind == "leaf" else self._like_arguments(iter(gradients))
+
+    # --- Numbers in a row: what `jit` calls
+
+    def values_at(self, numbers: list[float], leaves: list[float]) -> list[float]:
+        """Return the values of a program without gradients, whose only argument is a list of numbers."""
+        try:
+            if self._native is None:
+                given = (leaves,) if self.leaves else ()
+                out = self._by_arguments(*([numbers] if self.arguments else []), *given)
+            else:
+                self._check_one(numbers, leaves)
+                out = self._row(self._each("argument", self._native), numbers, leaves)
+            settled = not math.isfinite(sum(out)) and not all(map(math.isfinite, out))
+        except FAILURES:
+            settled = True
+        return self._eager(numbers, leaves, "argument")[0] if settled else out
+
+    def gradient_at(self, numbers: list[float], leaves: list[float]) -> Sums:
+        """Return the value and the gradient by the leaves; the only argument is a list of numbers."""
+        try:
+            if self._machine is None:
+                value, gradients = self.leaf_function(*([numbers] if self.arguments else []), leaves)
+            else:
+                self._check_one(numbers, leaves)
+                value, *gradients = self._row(self._machine, numbers, leaves)
+            total = value + sum(gradients)
+            settled = not math.isfinite(total) and not all(map(math.isfinite, (value, *gradients)))
+        except FAILURES:
+            settled = True
+        if settled:
+            (value,), gradients = self._eager(numbers, leaves, "leaf")
+        return value, gradients
+
+    def _row(self, machine: Machine, numbers: list[float], leaves: list[float]) -> list[float]:
+        """Return what a machine computes for one sample."""
+        given = [machine.np.array([numbers], machine.type)] if self.arguments else []
+        out: list[float] = machine.sums(machine.rows(given), leaves).tolist()
+        return out
+
+    @cached_property
+    def _check_one(self) -> Callable[[list[float], list[float]], None]:
+        """The checks of one sample as a function, which raises an error where the numbers are refused."""
+        if not self.checks:
+            return lambda numbers, leaves: None
+        text, _ = python.function_source(
+            self.checks.graph, [], name="check", title="Checks.", arguments=self.arguments,
+            leaves=len(self.leaves), result=lambda _: "None", forward=0, named=False, checks=self.checks,
+        )  # fmt: skip
+        check = python.load(text, "check", {})
+        return check if self.arguments and self.leaves else lambda *given: check(*filter(None, given))
 
     # --- Containers
 

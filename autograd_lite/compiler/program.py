@@ -16,7 +16,7 @@ from autograd_lite.compiler.batching import Batching
 from autograd_lite.compiler.calls import FAILURES, FLOAT
 from autograd_lite.compiler.codegen import arrays, c_function, c_text, latex
 from autograd_lite.compiler.codegen.printer import identifier
-from autograd_lite.compiler.frontend.functions import trace_function
+from autograd_lite.compiler.frontend.functions import TracedFunction, trace_function
 from autograd_lite.compiler.frontend.recording import recorded
 from autograd_lite.compiler.loops.show import show_loops
 from autograd_lite.compiler.runtime.descent import Descent
@@ -50,10 +50,14 @@ def compile(function: Callable[..., Pytree] | Value, *example: Pytree, name: str
         title = name or function.label or "program"
         result = flatten(0.0, "the loss").tree
         return Program(recording, recording.operations, result, [], leaves, _identifier(title))
-    found = trace_function(function, _argument_names(function, len(example)), example)
+    found = trace_function(function, argument_names(function, len(example)), example)
+    return program_of(found, str(name or getattr(function, "__name__", type(function).__name__)))
+
+
+def program_of(found: TracedFunction, name: str) -> Program:
+    """Return the `Program` of a traced function."""
     operations = sum(1 for op in found.graph.ops if isinstance(op, Primitive))
-    origin = found.graph, found.outputs
-    title = _identifier(str(name or getattr(function, "__name__", type(function).__name__)))
+    origin, title = (found.graph, found.outputs), _identifier(name)
     return Program(origin, operations, found.result, found.arguments, found.leaves, title, found.checks)
 
 
@@ -62,7 +66,7 @@ def _identifier(title: str) -> str:
     return identifier("program" if title == "<lambda>" else title, {*dir(math), *TABLE, *TRACED})
 
 
-def _argument_names(function: Callable[..., Pytree], n: int) -> list[str]:
+def argument_names(function: Callable[..., Pytree], n: int) -> list[str]:
     """Return the names of a function's parameters, or x1, x2, ... if they are unknown."""
     try:
         parameters = [*inspect.signature(function).parameters.values()]

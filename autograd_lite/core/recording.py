@@ -44,7 +44,7 @@ def record(row: Primitive, operands: Operands) -> Scalar:
         return failed(row, operands, error)
     if row.masks:
         partials = tuple([partial or None for partial in partials])
-    return _node(
+    return made(
         out,
         row,
         operands,
@@ -52,7 +52,8 @@ def record(row: Primitive, operands: Operands) -> Scalar:
     )
 
 
-def _node(data: float, row: Primitive, operands: Operands, partials: tuple[float | None, ...]) -> Value:
+def made(data: float, row: Primitive, operands: Operands, partials: tuple[float | None, ...]) -> Value:
+    """Return the node of an operation whose value and partials are computed; no partial for a constant."""
     node = _new(Value)
     node._data = data
     node._grad = None

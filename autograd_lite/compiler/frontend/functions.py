@@ -5,7 +5,7 @@ Next door: what happens while the function runs (`trace.py`), and a recorded los
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from autograd_lite.compiler.frontend.checks import Checks
@@ -43,6 +43,35 @@ def trace_function(
             inputs.append(trace.traced(place))
     rest = iter(inputs)
     returned = trace.run(function, [tree.build(rest) for tree in trees])
+    return _finished(trace, returned, list(zip(names, trees, strict=True)))
+
+
+def trace_call(
+    function: Callable[[Iterator[TracedValue], Iterator[TracedValue]], Pytree],
+    labels: Sequence[tuple[str, str]],
+    given: Sequence[Value],
+) -> TracedFunction:
+    """Run a function once on traced numbers and on traced Values, which are leaves: those in `given`.
+
+    `labels` are the kind and the name of each, "int" and "float" for numbers, "Value" for the leaves. The
+    only argument of the traced function is the list of the numbers. A float is refused as an index.
+    """
+    trace = Trace(Graph(share=False), pull_back)
+    trace.leaves = [*given]
+    numbers: list[TracedValue] = []
+    values: list[TracedValue] = []
+    for kind, label in labels:
+        found, op = (values, "leaf") if kind == "Value" else (numbers, "argument")
+        found.append(trace.traced(trace.graph.input(op, len(found), label)))
+        if kind != "int":
+            trace.fractions[found[-1].index] = kind
+    returned = trace.run(lambda: function(iter(numbers), iter(values)), [])
+    arguments = [("numbers", flatten([0.0] * len(numbers), "the numbers").tree)] if numbers else []
+    return _finished(trace, returned, arguments)
+
+
+def _finished(trace: Trace, returned: Pytree, arguments: list[tuple[str, Tree]]) -> TracedFunction:
+    """Return what was traced, simplified."""
     result, values = flatten(returned, "what the function returned")
     result.check_printable("what the function returned")
     outputs = [trace.index(x) for x in values]
@@ -53,7 +82,7 @@ def trace_function(
         graph, outputs = rebuild(trace.graph, outputs)
     checks = Checks.of(trace)
     leaves = _leaves_read(trace, graph, checks.graph)
-    return TracedFunction(graph, outputs, checks, result, list(zip(names, trees, strict=True)), leaves)
+    return TracedFunction(graph, outputs, checks, result, arguments, leaves)
 
 
 def _leaves_read(trace: Trace, *graphs: Graph) -> list[Value]:

@@ -67,7 +67,10 @@ def _comparison(name: str) -> Callable[[TracedValue, Scalar], Scalar]:
 
 def _unknown(what: str) -> Callable[..., NoReturn]:
     def method(self: object, *_: object) -> NoReturn:
-        _refuse(f"{what} of a traced value is known only when the program runs")
+        _refuse(
+            f"{what} of a traced value is known only when the program runs: compute with the functions of "
+            "autograd_lite, or make it a static argument of jit (static_argnums)"
+        )
 
     return method
 
@@ -121,6 +124,10 @@ class TracedValue(Value, Tracer):
     def _require_whole(
         self, least: int, most: int, sentence: str, refuse: Callable[[float], None], error: type[Exception]
     ) -> None:
+        if self.index in self.trace.fractions:
+            kind = self.trace.fractions[self.index]
+            raise TypeError(f"{self._name()} must be a whole number, got a {kind}")
+
         def holds() -> Scalar:
             return self._node("whole", (self,)) & (self >= float(least)) & (self <= float(most))
 
@@ -165,7 +172,8 @@ class TracedValue(Value, Tracer):
     def __bool__(self) -> bool:  # noqa: PLE0304 - it only raises
         _refuse(
             "a branch on a traced value: which way it goes is known when the program runs, "
-            "so write where(condition, x, y), or maximum, minimum, clip, relu"
+            "so write where(condition, x, y), or maximum, minimum, clip, relu, "
+            "or make the number a static argument of jit (static_argnums)"
         )
 
     def _pulled(self, seeds: Iterable[tuple[Scalar, Scalar]], inputs: list[Scalar]) -> dict[Scalar, Scalar]:
@@ -286,6 +294,7 @@ class Trace:
         self.values: dict[int, TracedValue] = {}
         self.outside: dict[int, Value] = {}
         self.checks: list[Check] = []
+        self.fractions: dict[int, str] = {}  # inputs that are no index, and what they are
         self.branches: list[tuple[TracedValue, bool]] = []  # the branches of `where` that are being traced
         self._written: dict[Value, int] = {}
 
