@@ -66,6 +66,7 @@ DEFAULTS = {
     "grad": {"argnums": 0},
     "gradient_report": {"lr": 0.1},
     "gradients": {"seed": 1.0, "record": False},
+    "jit": {"static_argnums": ()},
     "hessian": {"argnums": 0},
     "jacobian": {"argnums": 0},
     "minimize": {"lr": 0.01, "precision": 1e-05, "max_steps": 10000, "progress": False},
