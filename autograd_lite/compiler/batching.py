@@ -2,7 +2,7 @@
 
 Batches, shaped like the arguments with one more axis in front, go in; sums, or the results of each sample,
 come out. Where a fast form gives a number that is not finite, the eager engine computes it again. Next door:
-one sample (`calls.py`), the forms of a program (`kernels.py`), and workers that take parts of a batch
+one sample (`calls.py`), the forms of a program (`forms.py`), and workers that take parts of a batch
 (`runtime/executor.py`).
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 
 from autograd_lite.compiler.calls import Calls
 from autograd_lite.compiler.codegen import arrays
-from autograd_lite.compiler.kernels import in_sample
+from autograd_lite.compiler.forms import in_sample
 from autograd_lite.compiler.runtime.executor import split_sums
 from autograd_lite.compiler.runtime.interface import Kernel
 from autograd_lite.compiler.runtime.machine import Machine

@@ -1,7 +1,7 @@
 """`Calls`: a program at one point, from arguments in their containers to numbers and back.
 
 Where compiled code fails or gives a number that is not finite, the eager engine computes the result or raises
-its located error. Next door: the forms (`kernels.py`) and many points at once (`batching.py`).
+its located error. Next door: the forms (`forms.py`) and many points at once (`batching.py`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import cached_property, partial
 from types import ModuleType
 
 from autograd_lite.compiler.codegen import python
-from autograd_lite.compiler.kernels import Kernels
+from autograd_lite.compiler.forms import Forms
 from autograd_lite.compiler.runtime.interface import Summing, Sums
 from autograd_lite.compiler.runtime.machine import Machine
 from autograd_lite.transforms.pytrees import Leaf, Pytree
@@ -22,7 +22,7 @@ FLOAT = {float}
 FAILURES = (ArithmeticError, ValueError, TypeError, LookupError)
 
 
-class Calls(Kernels):
+class Calls(Forms):
     """Runs a program at one point."""
 
     # --- Leaves

@@ -1,7 +1,7 @@
 """`compile` and `Program`: a function of numbers, or a recorded loss, as code that runs by itself.
 
 This is the public interface. Next door: how a call runs (`calls.py`), batches (`batching.py`), and the forms
-that a program is compiled to (`kernels.py`).
+that a program is compiled to (`forms.py`).
 """
 
 from __future__ import annotations

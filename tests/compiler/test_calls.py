@@ -6,7 +6,7 @@ import pytest
 
 import autograd_lite as ag
 from autograd_lite import Value, log, sqrt, where
-from autograd_lite.compiler import compile, kernels
+from autograd_lite.compiler import compile, forms
 from autograd_lite.compiler.loops import lowering
 from tests.compiler.models import demo, hinge
 
@@ -61,7 +61,7 @@ def test_gradients_by_leaves_are_settled_by_the_eager_engine_too():
 
 @pytest.mark.parametrize(("x", "value", "gradient"), [(2.0, 8.0, 12.0), (-2.0, 0.0, 0.0), (9.0, 27.0, 3.0)])
 def test_a_large_program_with_choices_follows_them(monkeypatch, x, value, gradient):
-    monkeypatch.setattr(kernels, "STRAIGHT_LINE", 1)
+    monkeypatch.setattr(forms, "STRAIGHT_LINE", 1)
     w = Value(1.0)
     program = compile(lambda x: w * where(x > 0.0, lambda: where(x < 5.0, x**3, 3.0 * x), 0.0), 1.0)
     assert program.form == "tape"

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
-from autograd_lite.compiler.codegen.c_kernel import VECTORS
 from autograd_lite.compiler.codegen.c_loops import LoopWriter
+from autograd_lite.compiler.codegen.c_products import VECTORS
 from autograd_lite.compiler.codegen.c_text import c_number, copies, indented, round_up, types
 from autograd_lite.compiler.codegen.c_workspace import Block, Workspace
 from autograd_lite.compiler.loops.ir import (
@@ -67,9 +67,7 @@ def c_layout(
     moved = leaves != [*range(len(leaves))]
     given = sum(size for _, size in arguments)
     in_vectors = space.sums_in_vectors if lanes > 1 else 0
-    sums_at = round_up(len(leaves), ALIGNED) if moved else 0
-    fixed_at = sums_at + round_up(space.sum_size, ALIGNED)
-    blocks_at = fixed_at + round_up(space.fixed_size, ALIGNED)
+    sums_at, fixed_at, blocks_at = _areas(len(leaves) if moved else 0, space)
     work = blocks_at + lanes * (in_vectors + (given + space.block_size) * vectors)
     scale = "1" if recorded or not arguments else "m"
     text = _TEXT.format(
@@ -97,12 +95,17 @@ def c_layout(
         sums_at=sums_at,
         fixed_at=fixed_at,
         blocks_at=blocks_at,
-        taken=indented(
-            copies(f"(({real} *)v)", list(enumerate(leaves)), "w", "from_leaves") if moved else []
-        ),
+        taken=indented(copies(f"(({real} *)v)", [*enumerate(leaves)] if moved else [], "w", "from_leaves")),
         results=indented(_results(program, space, scale)),
     )
     return Layout(text, work, scale)
+
+
+def _areas(leaves: int, space: Workspace) -> tuple[int, int, int]:
+    """Return where the sums, the fixed numbers and the blocks begin in the workspace, after copied leaves."""
+    sums = round_up(leaves, ALIGNED)
+    fixed = sums + round_up(space.sum_size, ALIGNED)
+    return sums, fixed, fixed + round_up(space.fixed_size, ALIGNED)
 
 
 def _described(arguments: Sequence[tuple[str, int]]) -> str:

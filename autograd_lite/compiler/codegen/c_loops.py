@@ -1,7 +1,7 @@
 """Loop nests as C functions, each for a block of samples, several samples to a vector.
 
 The results of a block stay in the nearest caches, and a weight that was loaded serves several samples. Next
-door: `c_kernel.py` prints sums of products, `c_function.py` the complete program around these functions.
+door: `c_products.py` prints sums of products, `c_function.py` the complete program around these functions.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from autograd_lite.compiler.codegen.c_kernel import SumsOfProducts, matrix_product_lines
 from autograd_lite.compiler.codegen.c_operands import Operands
+from autograd_lite.compiler.codegen.c_products import SumsOfProducts, matrix_product_lines
 from autograd_lite.compiler.codegen.c_text import (
     affine_address,
     check_row,

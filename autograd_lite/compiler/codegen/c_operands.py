@@ -1,7 +1,7 @@
 """Operands as C text: the address of each for every node of a nest, and expressions made of them.
 
 Addresses that advance by strides are written in the loop variables i0, i1, ...; all others are looked up in
-tables. Next door: `c_kernel.py` and `c_loops.py` print the loops around the expressions.
+tables. Next door: `c_products.py` and `c_loops.py` print the loops around the expressions.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class Operands:
 
     def operation(self, nest: LoopNest, operands: list[Access], found: list[Access], least: int) -> str:
         """Return an operation, in parentheses if it binds less tightly than `least`."""
-        assert nest.op is not None, "sums of products are printed by kernels"
+        assert nest.op is not None, "sums of products are printed by `c_products`"
         level, asked = LANGUAGE.precedence(nest.op)
         texts = [self.operand(access, found, want) for access, want in zip(operands, asked, strict=False)]
         text = LANGUAGE.template(nest.op).format(*texts)

@@ -1,6 +1,6 @@
 """Pieces of C text: numbers, names, addresses, the heads of loops, and the types at the top of a program.
 
-Next door: `c_loops.py` and `c_kernel.py` put the pieces together.
+Next door: `c_loops.py` and `c_products.py` put the pieces together.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The sums over a batch: computed here, or in parts by the workers of an executor.
 
 Sums over samples add up, so any worker may compute any part. Next door: the kernels that compute one
-(`machine.py`, `interpreter.py`, `codegen/numpy_loops.py`).
+(`machine.py`, `numpy_kernel.py`, `interpreter.py`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The computation of a program (`Computation`), and the forms in which it can run (`Kernels`).
+"""The computation of a program (`Computation`), and the forms in which it can run (`Forms`).
 
 The forms are Python source for a graph of moderate size, a tape or loops for a larger one, and loops in NumPy
 or machine code for batches. Next door: batches of samples (`batching.py`) and what a user calls
@@ -200,7 +200,7 @@ class Computation:
             return self._eager(numbers, leaves, kind)
 
 
-class Kernels(Computation):
+class Forms(Computation):
     """The forms of a computation; each is compiled on first use, and kept."""
 
     def _start(self) -> None:

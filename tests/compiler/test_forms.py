@@ -7,7 +7,7 @@ import pytest
 
 import autograd_lite as ag
 from autograd_lite import Value, where
-from autograd_lite.compiler import compile, kernels
+from autograd_lite.compiler import compile, forms
 from autograd_lite.core.primitive import TABLE
 from tests.compiler.common import agree
 from tests.compiler.fuzz import close, eager, recipe
@@ -91,7 +91,7 @@ def test_a_long_chain_takes_the_tape():
 
 
 def test_a_large_recorded_loss_runs_by_its_loops(monkeypatch):
-    monkeypatch.setattr(kernels, "STRAIGHT_LINE", 100)
+    monkeypatch.setattr(forms, "STRAIGHT_LINE", 100)
     _, loss, _ = next(batches())
     program = compile(loss)
     assert program.form == "loops"

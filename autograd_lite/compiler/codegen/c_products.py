@@ -1,8 +1,8 @@
-"""Kernels: sums of products, computed several nodes and several vectors of samples at a time, in registers.
+"""Sums of products in C, computed several nodes and several vectors of samples at a time, in registers.
 
 A sum over samples of products of two results, which is the gradient by a matrix of weights, is a matrix
 product: one factor is transposed, so that a vector holds several nodes of one sample. Next door:
-`c_loops.py` prints all other nests and puts the kernels into functions.
+`c_loops.py` prints all other nests and puts the loops into functions.
 """
 
 from __future__ import annotations
