@@ -15,7 +15,7 @@ from autograd_lite.datasets.encoding import Category, Input, Number
 from autograd_lite.datasets.regressor import Regressor
 from autograd_lite.datasets.table import DataError, file_errors
 from autograd_lite.nn import MLP
-from autograd_lite.nn.files import Document, read_json, write_json
+from autograd_lite.nn.files import Document, held, read_json, write_json
 
 FORMAT, VERSION = "autograd-lite model", 2
 _FIRST = "autograd-lite classifier 1"  # the format of version 0.1, which had classifiers alone
@@ -91,7 +91,8 @@ def _task(found: Document, path: Path) -> str:
     if found.get("format") == _FIRST:
         return Classifier.task
     if found.get("format") != FORMAT:
-        raise DataError(f"{path} is not a model that 'autograd-lite train --save' wrote")
+        holds = f" (it holds {held(found)})" if "model" in found else ""
+        raise DataError(f"{path} is not a model that 'autograd-lite train --save' wrote{holds}")
     version, task = found.get("version"), found.get("task")
     if version != VERSION:
         raise DataError(

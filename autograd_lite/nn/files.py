@@ -59,3 +59,15 @@ def read_json(path: str | os.PathLike[str]) -> Document:
     if not isinstance(document, dict):
         raise ValueError(f"{path} does not hold a saved model: a JSON object was expected")
     return document
+
+
+def held(document: Mapping[str, Any]) -> str:
+    """Return what a model's file holds, in words: the model's repr, which `Module.save` puts there."""
+    model, state = document.get("model"), document.get("parameters")
+    if isinstance(model, str):
+        return f"{model:.200}"
+    return (
+        f"{document.get('architecture')}"
+        if document.get("architecture")
+        else f"{len(state or ())} parameters"
+    )

@@ -10,18 +10,19 @@ import inspect
 import math
 import os
 import random
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
 
 from autograd_lite.core.indexing import take
-from autograd_lite.core.modes import scope
+from autograd_lite.core.modes import comparison_hook, scope
 from autograd_lite.core.numbers import real, whole
 from autograd_lite.core.primitive import TABLE, Primitive, Traceable
 from autograd_lite.core.recording import linear
 from autograd_lite.core.rules import dot
 from autograd_lite.core.value import Value
-from autograd_lite.nn.files import Document, read_json
+from autograd_lite.nn.files import Document, held, read_json
 from autograd_lite.nn.modules import Module
 
 Scalar: TypeAlias = Any  # a number, a Value, or the tracer that stands for one while a function is traced
@@ -127,7 +128,10 @@ _VALUES = frozenset((Value,))
 
 
 def _inputs(x: Inputs, expected: int) -> list[Scalar]:
-    """Return the inputs as Values. A bare number is one input, because a layer of one neuron returns one."""
+    """Return the inputs as Values. A bare number is one input, because a layer of one neuron returns one.
+
+    While a function is traced, numbers stay numbers: they are constants of the program, not leaves of it.
+    """
     if type(x) is not list:
         x = [*x] if isinstance(x, Iterable) else [x]
     inputs: list[Scalar] = x
@@ -136,9 +140,10 @@ def _inputs(x: Inputs, expected: int) -> list[Scalar]:
         raise ValueError(f"{expected} {were} expected and {len(inputs)} came")
     if not _VALUES.issuperset(map(type, inputs)):
         inputs = [
-            xi if isinstance(xi, Traceable) else Value(real(xi, f"input {i}"), f"x{i}")
-            for i, xi in enumerate(inputs, 1)
+            xi if isinstance(xi, Traceable) else real(xi, f"input {i}") for i, xi in enumerate(inputs, 1)
         ]
+        if comparison_hook.get() is None:
+            inputs = [Value(xi, f"x{i}") if type(xi) is float else xi for i, xi in enumerate(inputs, 1)]
     return inputs
 
 
@@ -302,7 +307,8 @@ class MLP(Module):
     """A multilayer perceptron: layers of `sizes` neurons, each fed by the one before, the first by `inputs`.
 
     `activation` is used in every layer but the last, whose activation is `output` (None: linear). Keep that
-    linear for `log_loss_from_scores` and `cross_entropy`. The other options and the errors are those of
+    linear for `log_loss_from_scores` and `cross_entropy`. A single layer is the last one, and a warning says
+    so if it gets an `activation` other than the default. The other options and the errors are those of
     `Neuron`; an empty list of sizes is a `ValueError`, too (document 003, equation 8).
 
     >>> model = MLP(2, [8, 3], "tanh", rng=0)
@@ -330,6 +336,13 @@ class MLP(Module):
         widths = [whole(size, "the number of neurons in a layer") for size in sizes]
         if not widths:
             raise ValueError("an MLP needs at least one layer: sizes is empty")
+        name, _ = _resolve(activation)  # also where no layer uses it
+        if len(widths) == 1 and output is None and name not in ("relu", "linear"):
+            warnings.warn(
+                f"activation {_named(name)} is not used: the only layer of MLP({inputs}, {widths}) is its "
+                f"last, which is linear; write output={_named(name)} to use it there",
+                stacklevel=2,
+            )
         generator = _generator(rng)
         self.layers = [
             Layer(n, m, phi, bias=bias, init=init, rng=generator)
@@ -396,7 +409,7 @@ class MLP(Module):
         architecture, state = document.get("architecture"), document.get("parameters")
         if not isinstance(architecture, dict) or not isinstance(state, dict):
             raise ValueError(
-                f"{path} does not say the shape of its model: build the MLP, and load the file into it"
+                f"{path} holds {held(document)}, but not its shape: build the model, and load it"
             )
         try:
             widths = [architecture["inputs"], *architecture["sizes"]]

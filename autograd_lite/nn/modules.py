@@ -17,7 +17,7 @@ from autograd_lite.core.modes import no_grad
 from autograd_lite.core.numbers import real
 from autograd_lite.core.value import Value
 from autograd_lite.nn.examples import Rows, rows_of
-from autograd_lite.nn.files import Document, read_json, write_json
+from autograd_lite.nn.files import Document, held, read_json, write_json
 from autograd_lite.nn.summary import as_html, as_text
 from autograd_lite.transforms.pytrees import flatten
 
@@ -163,14 +163,14 @@ class Module:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the parameters to the file `path`, as JSON that gives every float back exactly.
 
-        Raises `ValueError`, and writes nothing, if a parameter is infinite or NaN. Raises `OSError` if the
-        file cannot be written.
+        The file begins with the model's repr, and its shape if a file can hold it. Raises `ValueError`, and
+        writes nothing, if a parameter is infinite or NaN. Raises `OSError` if the file cannot be written.
         """
         state = self.state_dict()
         wrong = [f"{name} ({number!r})" for name, number in state.items() if not math.isfinite(number)]
         if wrong:
             raise ValueError(f"{path} is not written: these parameters are not finite: {_some(wrong)}")
-        write_json(path, {"architecture": self.architecture, "parameters": state})
+        write_json(path, {"model": repr(self), "architecture": self.architecture, "parameters": state})
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """Set the parameters from a file that `save` wrote.
@@ -186,11 +186,11 @@ class Module:
         if not isinstance(state, dict):
             raise ValueError(f'{path} does not hold a saved model: it has no "parameters"')
         if ours and theirs and ours != theirs:
-            raise ValueError(f"{path} does not fit {self!r}: its architecture is {theirs}")
+            raise ValueError(f"{path} does not fit {self!r}: it holds {held(document)}")
         try:
             self.load_state_dict(state)
         except ValueError as error:
-            raise ValueError(f"{path}: {error}") from None
+            raise ValueError(f"{path}, which holds {held(document)}: {error}") from None
 
     if not TYPE_CHECKING:  # a type checker would take every name for an attribute
 

@@ -13,6 +13,7 @@ looks the same, so it counts as one.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -23,7 +24,7 @@ from autograd_lite.transforms.linear_map import LinearMap, Scalar, Variable, flo
 from autograd_lite.transforms.pytrees import Pytree, flatten
 
 Function: TypeAlias = Callable[..., Any]  # of pytrees, returns a pytree
-Argnums: TypeAlias = int | Sequence[int]
+Argnums: TypeAlias = int | str | Sequence[int | str]  # positions or names of arguments
 
 
 class Run:
@@ -37,32 +38,39 @@ class Run:
         f: Function,
         argnums: Argnums,
         arguments: Sequence[Pytree],
-        options: Mapping[str, object] | None = None,
+        options: Mapping[str, Pytree] | None = None,
+        *,
+        has_aux: bool = False,
     ) -> None:
-        self.single = isinstance(argnums, int)
-        positions = [argnums] if isinstance(argnums, int) else argnums
-        count = len(arguments)
-        try:
-            self.chosen = [range(count)[k] for k in positions]
-        except IndexError:
-            were = "argument was" if count == 1 else "arguments were"
-            raise TypeError(f"argnums={argnums} is out of range: {count} positional {were} given") from None
-        self.arguments = flatten({k: arguments[k] for k in self.chosen}, "arguments")
+        given: dict[Any, Pytree] = {**dict(enumerate(arguments)), **(options or {})}
+        self.single = isinstance(argnums, int | str)
+        chosen = [argnums] if isinstance(argnums, int | str) else argnums
+        self.chosen = [_key(argument, len(arguments), given, f) for argument in chosen]
+        self.arguments = flatten({key: given[key] for key in self.chosen}, "arguments")
         # Each number gets a variable of its own. A Value is multiplied by 1, which keeps -0.0 and links the
         # variable to the graph of that Value.
         one = Variable(1.0)
         inputs = [x * one if isinstance(x, Value) else Variable(x) for x in self.arguments.leaves]
-        called = {**dict(enumerate(arguments)), **self.arguments.around(inputs)}
+        given |= self.arguments.around(inputs)
+        positional = [given.pop(k) for k in range(len(arguments))]
+        self.aux: Pytree = None
         try:
             with enable_grad():
-                self.result = flatten(f(*called.values(), **(options or {})), "the result")
+                returned = f(*positional, **given)
+            if has_aux:
+                if not isinstance(returned, tuple) or len(returned) != 2:
+                    raise TypeError(
+                        f"has_aux=True wants a function that returns (value, aux), got {returned!r:.60}"
+                    )
+                returned, self.aux = returned
+            self.result = flatten(returned, "the result")
         finally:
             for x in (one, *inputs):
                 if isinstance(x, Variable):
                     x.live = False
         self.linear = LinearMap(self.result.leaves, inputs, within=True)
-        given = any(isinstance(x, Value) for x in self.arguments.leaves)
-        if given or self.linear.live or self.linear.foreign:
+        recorded = any(isinstance(x, Value) for x in self.arguments.leaves)
+        if recorded or self.linear.live or self.linear.foreign:
             self.linear.record()
 
     def value(self) -> Pytree:
@@ -75,36 +83,74 @@ class Run:
         return trees[self.chosen[0]] if self.single else tuple([trees[k] for k in self.chosen])
 
 
-def value_and_grad(f: Function, argnums: Argnums = 0) -> Function:
+def _key(argument: int | str, count: int, given: Mapping[int | str, Pytree], f: Function) -> int | str:
+    """Return the key in `given` of an argument by position or by name; `count` are given by position."""
+    if isinstance(argument, str):
+        if argument in given:  # by keyword
+            return argument
+        try:
+            names = [*inspect.signature(f).parameters][:count]
+        except (TypeError, ValueError):  # a function that does not say how it is called
+            names = []
+        if argument in names:
+            return names.index(argument)
+        shown = f"its arguments by position are {', '.join(names)}" if names else "it has none of that name"
+        raise TypeError(f"argnums={argument!r}, but no argument of that name was given: {shown}")
+    try:
+        return range(count)[argument]
+    except IndexError:
+        were = "argument was" if count == 1 else "arguments were"
+        raise TypeError(f"argnums={argument} is out of range: {count} positional {were} given") from None
+
+
+def _check_function(f: object, name: str) -> None:
+    """Raise `TypeError` unless `f` is a function; of a Value say how to differentiate it."""
+    if isinstance(f, Value):
+        raise TypeError(
+            f"{name} takes a function, and {f!r} is a recorded Value: write gradients(loss, [a, b]) for its "
+            f"gradients, or {name}(lambda a, b: a * b, (0, 1))(2.0, 3.0) for those of a function"
+        )
+    if not callable(f):
+        raise TypeError(f"{name} takes a function, got {type(f).__name__} {f!r:.60}")
+
+
+def value_and_grad(f: Function, argnums: Argnums = 0, *, has_aux: bool = False) -> Function:
     """Return the function that gives the value of `f` and its gradient, ``(f(...), gradient)``, in one run.
 
-    `argnums`, containers and errors are those of `grad`.
+    With ``has_aux=True`` it gives ``((value, aux), gradient)``. `argnums`, containers and errors are those of
+    `grad`.
 
     >>> value_and_grad(lambda x, y: x * y)(3.0, 4.0)
     (12.0, 4.0)
     """
+    _check_function(f, "value_and_grad")
 
-    def derivative(*arguments: Pytree, **options: object) -> tuple[Pytree, Pytree]:
-        run = Run(f, argnums, arguments, options)
+    def derivative(*arguments: Pytree, **options: Pytree) -> tuple[Pytree, Pytree]:
+        run = Run(f, argnums, arguments, options, has_aux=has_aux)
         count = len(run.result.leaves)
         if run.result.paths != [""]:
             raise TypeError(
-                f"grad needs a function that returns one number, not {count} in a container: use jacobian"
+                f"grad needs a function that returns one number, not {count} in a container: use jacobian, "
+                "or has_aux=True if it returns (value, aux)"
             )
-        return run.value(), run.like_arguments(run.linear.pull([(run.result.leaves[0], 1.0)]))
+        gradient = run.like_arguments(run.linear.pull([(run.result.leaves[0], 1.0)]))
+        return ((run.value(), run.aux) if has_aux else run.value()), gradient
 
+    derivative.__wrapped__ = f  # type: ignore[attr-defined] # the names of its arguments, for `argnums`
     return derivative
 
 
-def grad(f: Function, argnums: Argnums = 0) -> Function:
+def grad(f: Function, argnums: Argnums = 0, *, has_aux: bool = False) -> Function:
     """Return the gradient of `f` as a function of the same arguments: ∂f/∂x for each number x in one of them.
 
-    `argnums` is the position of the argument to differentiate with respect to, and the gradient has the
-    containers of that argument; of several positions it is a tuple. The other arguments, and keyword
-    arguments, are passed on as they are. No ``.grad`` is read or changed. `grad` also works within `no_grad`.
+    `argnums` is the position or the name of the argument to differentiate with respect to, and the gradient
+    has the containers of that argument; of several it is a tuple. The other arguments are passed on as they
+    are. With ``has_aux=True``, `f` returns ``(value, aux)`` and the gradient function ``(gradient, aux)``,
+    whatever aux is. No ``.grad`` is read or changed. `grad` also works within `no_grad`.
 
     Raises `TypeError` if `f` does not return one number, or if an argument holds something that is not a
-    number, and says where: ``arguments[0]['w'][2]``.
+    number, and says where: ``arguments[0]['w'][2]``. For a Value that is already recorded there is
+    `gradients`.
 
     >>> grad(lambda x: x**3)(2.0)
     12.0
@@ -112,9 +158,18 @@ def grad(f: Function, argnums: Argnums = 0) -> Function:
     12.0
     >>> grad(lambda p, x: p["w"] * x + p["b"])({"w": 0.5, "b": 0.0}, 3.0)
     {'w': 3.0, 'b': 1.0}
+    >>> grad(lambda w, x: (w * x, "seen"), "x", has_aux=True)(2.0, x=3.0)
+    (2.0, 'seen')
     """
-    both = value_and_grad(f, argnums)
-    return lambda *arguments, **options: both(*arguments, **options)[1]
+    _check_function(f, "grad")
+    both = value_and_grad(f, argnums, has_aux=has_aux)
+
+    def derivative(*arguments: Pytree, **options: Pytree) -> Pytree:
+        value, gradient = both(*arguments, **options)
+        return (gradient, value[1]) if has_aux else gradient
+
+    derivative.__wrapped__ = f  # type: ignore[attr-defined] # the names of its arguments, for `argnums`
+    return derivative
 
 
 def jacobian(f: Function, argnums: Argnums = 0) -> Function:
@@ -127,8 +182,9 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
     >>> jacobian(lambda x: [x[0] * x[1], x[0] + x[1], 5.0])([2.0, 3.0])
     [[3.0, 2.0], [1.0, 1.0], [0.0, 0.0]]
     """
+    _check_function(f, "jacobian")
 
-    def derivative(*arguments: Pytree, **options: object) -> Pytree:
+    def derivative(*arguments: Pytree, **options: Pytree) -> Pytree:
         run = Run(f, argnums, arguments, options)
         inputs, outputs = run.linear.inputs, run.linear.outputs
         if len(inputs) < len(outputs):
@@ -138,6 +194,7 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
             rows = [run.linear.pull([(y, 1.0)]) for y in outputs]
         return run.result.around(map(run.like_arguments, rows))
 
+    derivative.__wrapped__ = f  # type: ignore[attr-defined] # the names of its arguments, for `argnums`
     return derivative
 
 
@@ -147,6 +204,7 @@ def hessian(f: Function, argnums: Argnums = 0) -> Function:
     >>> hessian(lambda x: x[0] ** 2 * x[1])([3.0, 5.0])
     [[10.0, 6.0], [6.0, 0.0]]
     """
+    _check_function(f, "hessian")
     return jacobian(grad(f, argnums), argnums)
 
 

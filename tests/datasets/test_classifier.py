@@ -53,7 +53,7 @@ NUMBER = {"name": "x", "mean": 0.0, "scale": 1.0}
     [
         ({"format": None}, "is not a model that 'autograd-lite train --save' wrote"),
         ({"parameters": {}}, "does not hold an MLP: 0 parameters are too few"),
-        ({"parameters": {str(k): 0.0 for k in range(1000)}}, "model.json: this state does not fit MLP("),
+        ({"parameters": {str(k): 0.0 for k in range(1000)}}, ": this state does not fit MLP("),
         ({"parameters": "abc"}, "is damaged: 'parameters' must be an object, got 'abc'"),
         ({"classes": ["a", "b"]}, "is damaged: the network does not have 2 classes"),
         ({"classes": 3}, "is damaged: 'classes' must be a list, got 3"),
@@ -100,7 +100,7 @@ NUMBER = {"name": "x", "mean": 0.0, "scale": 1.0}
 def test_damaged_models(model, change, message):
     model.write_text(json.dumps(json.loads(model.read_text()) | change))
     said = refusal(model)
-    assert said.startswith(("model.json ", "model.json: "))
+    assert said.startswith(("model.json ", "model.json: ", "model.json, which holds {'inputs'"))
     assert message in said
 
 
@@ -125,6 +125,13 @@ def test_models_with_one_wrong_entry(model, old, new, message):
         document["parameters"]["layers.1.neurons.2.b"] = -1e308 if "-1e" in message else 1e308
         model.write_text(json.dumps(document))
     assert message in refusal(model)
+
+
+def test_the_file_of_a_network_alone_is_not_that_of_a_classifier(model):
+    MLP(2, [3], rng=0).save(model)
+    assert refusal(model).endswith(
+        "'autograd-lite train --save' wrote (it holds MLP(2, [3])  # 9 parameters)"
+    )
 
 
 @pytest.mark.parametrize("key", ["architecture", "classes", "inputs", "parameters", "target"])

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_lite import leaky_relu
-from autograd_lite.nn import MLP, Layer, Neuron, read_json, write_json
+from autograd_lite import Value, leaky_relu
+from autograd_lite.nn import MLP, Layer, Module, Neuron, read_json, write_json
 from tests.nn.test_modules import Own, weights
 
 
@@ -47,7 +47,7 @@ def test_any_module_saves_and_loads(tmp_path):
     own.save(tmp_path / "own.json")
     other.load(tmp_path / "own.json")
     assert other.a.data == -0.1
-    with pytest.raises(ValueError, match="does not say the shape of its model"):
+    with pytest.raises(ValueError, match="holds <Own with 6 parameters>, but not its shape"):
         MLP.from_file(tmp_path / "own.json")
 
 
@@ -56,7 +56,7 @@ def test_an_activation_that_no_file_can_hold(tmp_path):
     model = MLP(1, [2, 1], lambda z: z * z, rng=0)
     assert model.architecture is None
     model.save(path)
-    with pytest.raises(ValueError, match="does not say the shape of its model: build the MLP"):
+    with pytest.raises(ValueError, match="but not its shape: build the model, and load it"):
         MLP.from_file(path)
     twin = MLP(1, [2, 1], lambda z: z * z, rng=1)
     twin.load(path)
@@ -108,7 +108,7 @@ def test_a_network_with_replaced_parts_never_comes_back_as_another(tmp_path, rep
     assert model.architecture is None
     assert repr(model).startswith("<MLP with ")
     model.save(path)
-    with pytest.raises(ValueError, match="does not say the shape of its model: build the MLP"):
+    with pytest.raises(ValueError, match="but not its shape: build the model, and load it"):
         MLP.from_file(path)
     twin.load(path)
     assert twin([1.0, -2.0]) == model([1.0, -2.0])
@@ -273,3 +273,43 @@ def test_a_written_file_has_the_permissions_of_the_one_it_replaces(tmp_path):
     assert path.stat().st_mode & 0o777 == 0o640
     assert link.is_symlink()
     assert read_json(path) == {"x": 0.1}
+
+
+# --- What a file holds -------------------------------------------------------------------------------
+
+
+class Line(Module):
+    def __init__(self):
+        self.slope, self.offset = Value(2.0), Value(1.0)
+
+
+def test_a_file_says_what_it_holds_and_so_do_the_errors(tmp_path):
+    path, line = tmp_path / "mlp.json", tmp_path / "line.json"
+    MLP(2, [8, 3], "tanh", rng=0).save(path)
+    Line().save(line)
+    assert json.loads(path.read_text())["model"] == "MLP(2, [8, 3], 'tanh')  # 51 parameters"
+    assert json.loads(line.read_text())["model"] == "<Line with 2 parameters>"
+    with pytest.raises(
+        ValueError, match=r"does not fit MLP\(2, \[3\]\).*: it holds MLP\(2, \[8, 3\], 'tanh'\)"
+    ):
+        MLP(2, [3]).load(path)
+    with pytest.raises(
+        ValueError, match=r"mlp\.json, which holds MLP.*: this state does not fit <Line with 2"
+    ):
+        Line().load(path)
+    with pytest.raises(ValueError, match=r"line\.json holds <Line with 2 parameters>, but not its shape"):
+        MLP.from_file(line)
+
+
+def test_a_file_of_an_earlier_version_says_it_too(tmp_path):
+    path = tmp_path / "old.json"
+    MLP(1, [1], rng=0).save(path)
+    document = json.loads(path.read_text())
+    del document["model"]
+    path.write_text(json.dumps(document))
+    assert MLP.from_file(path).state_dict() == MLP(1, [1], rng=0).state_dict()
+    with pytest.raises(ValueError, match=r"it holds \{'inputs': 1, 'sizes': \[1\],"):
+        MLP(2, [1]).load(path)
+    path.write_text(json.dumps(document | {"architecture": None}))
+    with pytest.raises(ValueError, match=r"old\.json holds 2 parameters, but not its shape"):
+        MLP.from_file(path)

@@ -1,5 +1,6 @@
 """Networks: shapes, names, seeds, and the gradient of a whole network against 60-digit differences."""
 
+import copy
 import random
 from itertools import pairwise
 
@@ -8,9 +9,10 @@ import numpy as np
 import pytest
 from mpmath import mpf
 
-from autograd_lite import Value, cos, dot, leaky_relu, primitive, tanh, topological_order
+from autograd_lite import Value, compile, cos, dot, leaky_relu, mean, primitive, tanh, topological_order
 from autograd_lite.core.primitive import TABLE
 from autograd_lite.nn import ACTIVATIONS, MLP, Layer, Neuron
+from autograd_lite.train import GradientDescent
 
 # The activations by their definitions, for mpmath; no derivative stands here.
 DEFINITIONS = {
@@ -292,3 +294,62 @@ def test_a_network_is_rows_of_the_table_and_nothing_else():
     x = [0.3, -0.8]
     by_hand = dot(out.w, [dot(h1.w, x, h1.b).tanh(), dot(h2.w, x, h2.b).tanh()], out.b)
     assert model(x) == by_hand
+
+
+# --- Activations that no layer uses --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", lambda z: z * z])
+def test_an_activation_that_no_layer_uses_is_warned_of(activation):
+    with pytest.warns(
+        UserWarning, match=r"is not used: the only layer of MLP\(2, \[1\]\) is its last.*output="
+    ) as told:
+        model = MLP(2, [1], activation)
+    assert told[0].filename == __file__
+    assert model.layers[0].neurons[0].activation == "linear"
+
+
+def test_an_activation_that_is_used_or_not_given_is_not_warned_of():
+    for model in (
+        MLP(2, [1]),
+        MLP(2, [1], "linear"),
+        MLP(2, [1], None),
+        MLP(2, [1], "tanh", output="sigmoid"),
+        MLP(2, [1, 1], "sigmoid"),
+    ):
+        assert len(model.layers[-1].neurons) == 1
+
+
+@pytest.mark.parametrize("sizes", [[1], [3, 1]])
+def test_an_unknown_activation_is_an_error_also_where_no_layer_uses_it(sizes):
+    with pytest.raises(ValueError, match="unknown activation 'sigmod': the names are"):
+        MLP(2, sizes, "sigmod")
+    with pytest.raises(ValueError, match="unknown activation 'sigmod': the names are"):
+        MLP(2, sizes, output="sigmod")
+
+
+# --- Constants among the features of a traced sample ---------------------------------------------------
+
+
+@pytest.mark.parametrize("model", [MLP(2, [3, 1], "tanh", rng=0), Neuron(2, rng=0), Layer(2, 1, rng=0)])
+def test_constant_features_are_no_leaves_of_a_program(model):
+    program = compile(lambda x: (model([x, 0.75]) - model([1.0, -1.0])) ** 2, 0.5)
+    assert {*map(id, program.leaves)} == {*map(id, model.parameters())}
+    twin = copy.deepcopy(model)
+    program.descend([0.5, -0.25], lr=0.1, steps=3)
+    optimizer = GradientDescent(twin.parameters(), lr=0.1)
+    for _ in range(3):
+        optimizer.zero_grad()
+        mean([(twin([x, 0.75]) - twin([1.0, -1.0])) ** 2 for x in (0.5, -0.25)]).backward()
+        optimizer.step()
+    assert [p.data for p in model.parameters()] == pytest.approx(
+        [p.data for p in twin.parameters()], rel=1e-13
+    )
+
+
+def test_recorded_features_are_still_leaves_with_names():
+    out = Layer(2, 1, rng=0)([1.0, 2.0])
+    assert [x.label for x in topological_order(out) if x.primitive is None and x.label.startswith("x")] == [
+        "x1",
+        "x2",
+    ]

@@ -611,3 +611,95 @@ def test_trap_9_derivatives_leave_no_cycles():
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+# --- Arguments by name, aux, and the idiom of other libraries ------------------------------------------
+
+
+def area(width, height, *, scale=1.0):
+    return width * width * height * scale
+
+
+def test_arguments_by_name_are_those_by_position():
+    for names, positions in (
+        ("width", 0),
+        ("height", 1),
+        (("height", "width"), (1, 0)),
+        (("height", 0), (1, 0)),
+    ):
+        expected = grad(area, positions)(2.0, 3.0)
+        assert grad(area, names)(2.0, 3.0) == expected
+        assert grad(area, names)(2.0, 3.0, scale=1.0) == expected
+        assert value_and_grad(area, names)(2.0, 3.0) == (12.0, expected)
+        assert jacobian(lambda width, height: [area(width, height)], names)(2.0, 3.0) == [expected]
+    assert grad(area, "height")(2.0, 3.0) == 4.0
+    assert grad(area, "width")(2.0, 3.0) == 12.0
+
+
+def test_arguments_by_name_may_be_given_by_keyword():
+    assert grad(area, "height")(2.0, height=3.0) == 4.0
+    assert grad(area, "scale")(2.0, 3.0, scale=5.0) == 12.0
+    assert grad(area, ("scale", "width"))(2.0, 3.0, scale=5.0) == (12.0, 60.0)
+    assert grad(lambda **parts: parts["a"] * parts["b"]["c"], "b")(a=2.0, b={"c": 3.0}) == {"c": 2.0}
+    with pytest.raises(TypeError, match=r"arguments\['b'\]"):
+        grad(lambda **parts: parts["b"], "b")(b="text")
+
+
+def test_names_reach_through_nested_derivatives():
+    assert hessian(area, "width")(2.0, 3.0) == 6.0
+    assert hessian(area, "width")(width=2.0, height=3.0) == 6.0
+    assert grad(grad(area, "width"), "height")(2.0, 3.0) == 4.0
+    assert hessian(area, ("width", "height"))(2.0, 3.0) == ((6.0, 4.0), (4.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "options", "message"),
+    [
+        (
+            "depth",
+            (2.0, 3.0),
+            {},
+            "argnums='depth', but no argument of that name was given: .* width, height$",
+        ),
+        ("height", (2.0,), {}, "argnums='height', but no .*: its arguments by position are width$"),
+        ("scale", (2.0, 3.0), {}, "argnums='scale', but no argument of that name was given"),
+        (2, (2.0, 3.0), {}, "argnums=2 is out of range: 2 positional arguments were given"),
+    ],
+)
+def test_a_name_that_no_argument_has(name, arguments, options, message):
+    with pytest.raises(TypeError, match=message):
+        grad(area, name)(*arguments, **options)
+
+
+def test_a_function_that_does_not_say_how_it_is_called():
+    with pytest.raises(TypeError, match="it has none of that name"):
+        grad(max, "x")(2.0, 3.0)
+
+
+def test_aux_comes_back_as_it_is():
+    seen = object()
+    f = lambda x: (x**3, {"seen": seen, "square": x * x})  # noqa: E731
+    gradient, aux = grad(f, has_aux=True)(2.0)
+    assert (gradient, aux["seen"], float(aux["square"].data)) == (12.0, seen, 4.0)
+    (value, aux), gradient = value_and_grad(f, has_aux=True)(2.0)
+    assert (value, gradient, aux["seen"]) == (8.0, 12.0, seen)
+    assert grad(lambda x: grad(f, has_aux=True)(x)[0])(2.0) == 12.0
+    for wrong in (lambda x: x, lambda x: (x, x, x), lambda x: [x, x]):
+        with pytest.raises(
+            TypeError, match=r"has_aux=True wants a function that returns \(value, aux\), got"
+        ):
+            grad(wrong, has_aux=True)(2.0)
+    with pytest.raises(TypeError, match=r"or has_aux=True if it returns \(value, aux\)"):
+        grad(lambda x: (x, 1.0))(2.0)
+
+
+@pytest.mark.parametrize("transform", [grad, value_and_grad, jacobian, hessian])
+def test_a_recorded_value_is_told_what_to_write(transform):
+    a, b = Value(2.0, "a"), Value(3.0, "b")
+    with pytest.raises(
+        TypeError, match=r"takes a function, and .* is a recorded Value: write gradients\(loss, \[a, b\]\)"
+    ):
+        transform(a * b, [a, b])
+    assert gradients(a * b, [a, b]) == [3.0, 2.0]
+    with pytest.raises(TypeError, match=f"^{transform.__name__} takes a function, got float 3.0"):
+        transform(3.0)
