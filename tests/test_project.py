@@ -63,7 +63,7 @@ DEFAULTS = {
     "draw": {"max_cards": 40, "partials": True, "legend": True},
     "explain": {"paths": 5},
     "fit": {"shuffle": True, "progress": True},
-    "grad": {"argnums": 0},
+    "grad": {"argnums": 0, "has_aux": False},
     "gradient_report": {"lr": 0.1},
     "gradients": {"seed": 1.0, "record": False},
     "jit": {"static_argnums": ()},
@@ -76,7 +76,7 @@ DEFAULTS = {
     "primitive": {"masks": False},
     "trace_table": {"rows": 60},
     "tree": {"max_lines": 100},
-    "value_and_grad": {"argnums": 0},
+    "value_and_grad": {"argnums": 0, "has_aux": False},
 }
 
 
