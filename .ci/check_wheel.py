@@ -9,7 +9,9 @@ package = Path("autograd_lite")
 files = [PurePosixPath(name) for name in zipfile.ZipFile(wheel).namelist()]
 
 needed = {
-    path.as_posix() for pattern in ("py.typed", "**/*.py", "datasets/*.csv") for path in package.glob(pattern)
+    path.as_posix()
+    for pattern in ("py.typed", "**/*.py", "**/*.pyi", "datasets/*.csv")
+    for path in package.glob(pattern)
 }
 absent = needed - {*map(str, files)}
 foreign = [

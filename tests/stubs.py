@@ -24,7 +24,8 @@ from autograd_lite.core.value import Value
 Number: TypeAlias = Value | float
 Choice: TypeAlias = Number | Callable[[], Number]
 Real_co = TypeVar("Real_co", bound=Number, covariant=True)
-Entries = TypeVar("Entries", bound=list[Any] | tuple[Any, ...] | Array)
+Container: TypeAlias = list[Any] | tuple[Any, ...] | Array
+Entries = TypeVar("Entries", bound=Container)
 
 class Array(Protocol):
     """An array of NumPy, or what looks like one."""
@@ -54,12 +55,12 @@ BY_HAND = {
         ("scores: Iterable[Number], label: SupportsIndex", "Value"),
     ],
     "where": [
-        ("condition: Number, x: float | Callable[[], float], y: float | Callable[[], float]", "float"),
-        ("condition: Number, x: Value | Callable[[], Value], y: Choice", "Value"),
-        ("condition: Number, x: Choice, y: Value | Callable[[], Value]", "Value"),
-        ("condition: Entries, x: Any, y: Any", "Entries"),
-        ("condition: Number, x: Entries, y: Any", "Entries"),
-        ("condition: Number, x: Choice, y: Entries", "Entries"),
+        ("condition: Container, x: Choice, y: Choice", "Any"),
+        ("condition: object, x: float | Callable[[], float], y: float | Callable[[], float]", "float"),
+        ("condition: object, x: Value | Callable[[], Value], y: Choice", "Value"),
+        ("condition: object, x: Choice, y: Value | Callable[[], Value]", "Value"),
+        ("condition: object, x: Entries, y: Any", "Entries"),
+        ("condition: object, x: Choice, y: Entries", "Entries"),
     ],
 }
 

@@ -69,6 +69,9 @@ assert_type(tanh(values), list[Value])
 assert_type(tanh((v, w)), tuple[Value, Value])
 assert_type(tanh(array), NDArray[np.float64])
 assert_type(hypot(array, 4.0), NDArray[np.float64])
+assert_type(where(array > 0.0, array, 0.0), NDArray[np.float64])
+assert_type(where(array > 0.0, 1.0, 0.0), Any)
+assert_type(dot(array, [1.0, 2.0]), float)
 
 # Operators and methods.
 assert_type(-v, Value)

@@ -8,7 +8,8 @@ from autograd_lite.core.value import Value
 Number: TypeAlias = Value | float
 Choice: TypeAlias = Number | Callable[[], Number]
 Real_co = TypeVar("Real_co", bound=Number, covariant=True)
-Entries = TypeVar("Entries", bound=list[Any] | tuple[Any, ...] | Array)
+Container: TypeAlias = list[Any] | tuple[Any, ...] | Array
+Entries = TypeVar("Entries", bound=Container)
 
 class Array(Protocol):
     """An array of NumPy, or what looks like one."""
@@ -836,7 +837,7 @@ def clip(x: Number, low: Entries, high: Any = ...) -> Entries: ...
 @overload
 def clip(x: Number, low: Number, high: Entries) -> Entries: ...
 @overload
-def where(condition: Number, x: float | Callable[[], float], y: float | Callable[[], float]) -> float:
+def where(condition: Container, x: Choice, y: Choice) -> Any:
     """x if the condition holds, else y: where(condition, x, y).
 
     It takes numbers and Values, and each entry of lists and arrays of them.
@@ -851,15 +852,15 @@ def where(condition: Number, x: float | Callable[[], float], y: float | Callable
     """
 
 @overload
-def where(condition: Number, x: Value | Callable[[], Value], y: Choice) -> Value: ...
+def where(condition: object, x: float | Callable[[], float], y: float | Callable[[], float]) -> float: ...
 @overload
-def where(condition: Number, x: Choice, y: Value | Callable[[], Value]) -> Value: ...
+def where(condition: object, x: Value | Callable[[], Value], y: Choice) -> Value: ...
 @overload
-def where(condition: Entries, x: Any, y: Any) -> Entries: ...
+def where(condition: object, x: Choice, y: Value | Callable[[], Value]) -> Value: ...
 @overload
-def where(condition: Number, x: Entries, y: Any) -> Entries: ...
+def where(condition: object, x: Entries, y: Any) -> Entries: ...
 @overload
-def where(condition: Number, x: Choice, y: Entries) -> Entries: ...
+def where(condition: object, x: Choice, y: Entries) -> Entries: ...
 @overload
 def sign(x: float, /) -> float:
     """−1, 0 or 1.
