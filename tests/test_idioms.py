@@ -60,6 +60,10 @@ TORCH = {
     "log_softmax([0.0, 0.0]), argmax([v, w])": "([-0.6931..., -0.6931...], 1)",
     "state = model.state_dict(); model.load_state_dict(state); sorted(state)[0]": "'layers.0.neurons.0.b'",
     "max([v, w]), min(v, w), maximum(v, w)": "(w = Value(3.0), v = Value(2.0), Value(3.0))",
+    "grad(v * w, [v, w])": TypeError(
+        "grad takes a function, and Value(6.0) is a recorded Value: write gradients(loss, [a, b]) for its "
+        "gradients, or grad(lambda a, b: a * b, (0, 1))(2.0, 3.0) for those of a function"
+    ),
     "v.requires_grad_()": no_attribute("'Value' object", "requires_grad_"),
     "nn.Linear(2, 3)": no_attribute(
         "module 'autograd_lite.nn'", "Linear", ": write Layer(inputs, outputs, activation=None)"
@@ -101,8 +105,9 @@ JAX = {
     "autograd_lite.vmap(tanh)": no_attribute(
         "module 'autograd_lite'", "vmap", ": write [f(x) for x in xs], or compile f and call program.batch"
     ),
-    "autograd_lite.jit(tanh)": no_attribute(
-        "module 'autograd_lite'", "jit", ": write compile(f, *example_arguments)"
+    "jit(lambda x: x * x)(3.0), jit(grad(lambda x: x * x))(3.0)": "(9.0, 6.0)",
+    "grad(lambda x: (x * x, 'aux'), has_aux=True)(2.0), grad(lambda x, y: x * y, argnums='y')(1.0, 2.0)": (
+        "((4.0, 'aux'), 1.0)"
     ),
 }
 

@@ -46,7 +46,6 @@ PACKAGE = {
     "clamp": "write clip(x, low, high)",
     "draw_dot": "write draw(loss)",
     "enable_grad": "leave the block of no_grad()",
-    "jit": "write compile(f, *example_arguments)",
     "ln": "write log(x)",
     "matmul": "dot(w, x) multiplies two lists",
     "stop_gradient": "write v.detach()",
