@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Scalar: TypeAlias = Any  # what a rule runs on: a float, a Value, or an array of floats
 Operands: TypeAlias = tuple[Scalar, ...]
 
-# How tightly a printed formula holds together; see `Primitive.precedence`.
+# How tightly a printed formula holds together; see `primitive`.
 SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4
 
 
@@ -68,24 +68,9 @@ class Tracer(Traceable):
 
 @dataclass(eq=False, repr=False)
 class Primitive:
-    """A row of the table, and the function it stands for.
+    """A function of the table: `help` shows it, and `primitive` makes one and describes its fields."""
 
-    ``forward(*floats)`` is the value. ``rule(out, *operands)`` is the tuple of local partials ∂out/∂operand.
-    ``rule_on_floats`` is the same rule for operands that are all floats, where it runs faster. ``arguments``
-    turns the arguments of a call into the flat tuple of operands: `dot(w, x, b)` has the operands
-    ``(*w, *x, b)``. ``arity`` is their number, None if it varies.
-
-    ``doc`` says what it computes; ``symbol`` and ``latex`` print it. ``precedence`` says how tightly the
-    printed formula holds: first as a whole, then what each operand needs to stand without parentheses.
-    ``domain`` says where the value exists, ``edges`` which derivative is chosen at kinks and at the ends of
-    the domain. A row that ``masks`` selects one of its operands; the others contribute exactly zero, even
-    where 0 · ∞ would be NaN.
-
-    ``template`` prints it in a compiled program, for each target that has the operation: "python", "array",
-    "c" or "javascript". ``decomposition`` is its value in terms of other rows, with no branch but `where`,
-    for all other targets.
-    """
-
+    # The arguments of `primitive`, which are described there.
     name: str
     forward: Callable[..., float]
     rule: Callable[..., Operands]
@@ -96,8 +81,8 @@ class Primitive:
     edges: str
     arguments: Callable[..., Operands] | None
     masks: bool
-    arity: int | None
-    rule_on_floats: Callable[..., Operands]
+    arity: int | None  # the number of operands; None if it varies
+    rule_on_floats: Callable[..., Operands]  # `rule` for operands that are all floats, where it runs faster
     doc: str
     template: Mapping[str, str] = field(default_factory=dict)
     decomposition: Callable[..., Scalar] | None = None
@@ -207,9 +192,21 @@ def primitive(
 
     `forward` takes floats and returns a float. `rule(out, *operands)` returns one local partial per operand.
     It is written with arithmetic and other primitives (no ``if``, no ``math``), so that it can itself be
-    differentiated; the number of operands is read off its signature. A row of your own may be redefined. The
-    other arguments are described at `Primitive`. Raises `ValueError` if `name` is a row of the built-in table
-    or not an identifier.
+    differentiated; the number of operands is read off its signature. A row of your own may be redefined.
+    Raises `ValueError` if `name` is a row of the built-in table or not an identifier. Everything else has a
+    default:
+
+    - `arguments` turns the arguments of a call into the flat tuple of operands: `dot(w, x, b)` has the
+      operands ``(*w, *x, b)``.
+    - `doc` says what it computes; `symbol` and `latex` print it. `precedence` says how tightly the printed
+      formula holds: first as a whole, then what each operand needs to stand without parentheses.
+    - `domain` says where the value exists, `edges` which derivative is chosen at kinks and at the ends of the
+      domain.
+    - A row that `masks` selects one of its operands; the others contribute exactly zero, even where 0 · ∞
+      would be NaN.
+    - `template` prints it in a compiled program, for each target that has the operation: "python", "array",
+      "c" or "javascript". `decomposition` is its value in terms of other rows, with no branch but `where`,
+      for all other targets.
 
     >>> import math
     >>> from autograd_lite import Value, cos, primitive

@@ -37,7 +37,7 @@ _LISTED = 6  # the most operands that are written; the middle of more is left ou
 
 
 class Printed(NamedTuple):
-    """A piece of a formula and its precedence, `SUM` to `ATOM`, as in `Primitive.precedence`."""
+    """A piece of a formula and its precedence, `SUM` to `ATOM`, as in a `Primitive`."""
 
     text: str
     precedence: int
