@@ -13,6 +13,7 @@ from autograd_lite.compiler.runtime import machine as native
 from autograd_lite.compiler.runtime import toolchain
 from autograd_lite.core.primitive import TABLE, primitive
 from tests.compiler import nested_choices as nested_choices
+from tests.compiler.common import needs_cc
 from tests.compiler.fuzz import agrees
 from tests.sampling import call
 
@@ -84,7 +85,9 @@ def test_edges_in_source(row):
         assert all(map(same, [value, *gradient], want)), (point, want, value, gradient)
 
 
-@pytest.mark.parametrize("form", ["NumPy", "C", "C, interpreted"])
+@pytest.mark.parametrize(
+    "form", ["NumPy", pytest.param("C", marks=needs_cc), pytest.param("C, interpreted", marks=needs_cc)]
+)
 def test_edges_in_every_form(form, monkeypatch):
     monkeypatch.setattr(toolchain, "FLAGS", (*toolchain.FLAGS, "-O0"))
     if form == "C, interpreted":
@@ -116,6 +119,7 @@ def test_edges_in_every_form(form, monkeypatch):
         at += n
 
 
+@needs_cc
 def test_the_sign_of_a_zero_leaf_reaches_machine_code(monkeypatch):
     monkeypatch.setattr(native, "IRREGULAR", -1)
     w, v = Value(-0.0), Value(-1.0)

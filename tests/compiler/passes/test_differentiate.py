@@ -13,6 +13,7 @@ from autograd_lite.compiler.runtime import toolchain
 from autograd_lite.core.primitive import TABLE
 from autograd_lite.transforms.derivatives import grad, hessian, hvp, vjp
 from tests.compiler import nested_choices as nested_choices
+from tests.compiler.common import needs_cc
 from tests.compiler.fuzz import agrees, eager
 
 no = nested_choices.CONDITIONS["not"]
@@ -173,6 +174,7 @@ def test_random_nested_choices_against_240_bits(first):
     assert wrong == []
 
 
+@needs_cc
 def test_random_nested_choices_as_machine_code(monkeypatch):
     monkeypatch.setattr(toolchain, "FLAGS", (*toolchain.FLAGS, "-O0"))
     group = nested_choices.Group(range(300, 312), second=False)
