@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 import autograd_lite as ag
@@ -105,3 +106,8 @@ def test_the_eager_engine_settles_programs_with_conditions():
     assert program(-4.0) == (-0.5, -0.25)
     with pytest.raises(ZeroDivisionError, match="div"):
         program(-2.0)
+
+
+def test_a_plain_function_has_the_name_of_the_program():
+    program = compile(lambda x: x * x, 1.0, name="area")
+    assert [program.function(form).__name__ for form in (math, np)] == ["area", "area"]

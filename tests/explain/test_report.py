@@ -18,6 +18,7 @@ from autograd_lite import (
     square,
 )
 from autograd_lite.explain import gradient_report as report_function
+from autograd_lite.explain.report import GradientReport, LayerReport
 
 
 def chain(w: float, b: float) -> MLP:
@@ -211,3 +212,11 @@ def test_an_activation_without_a_slope_at_0_is_never_called_saturated():
     loss.backward()
     assert gradient_report(model).layers[0].saturated == 0.0
     assert sigmoid(loss).data > 0.0
+
+
+def test_a_thousandth_is_not_vanishing_and_a_thousand_not_exploding_yet():
+    for first, last, verdict in ((1.0, 1000.0, "healthy"), (0.999, 1000.0, "vanishing")):
+        layers = [LayerReport(str(g), 1, (g,) * 5, g, None, None, None) for g in (first, last)]
+        assert GradientReport(layers).verdict == verdict
+        turned = GradientReport(layers[::-1]).verdict
+        assert turned == {"healthy": "healthy", "vanishing": "exploding"}[verdict]

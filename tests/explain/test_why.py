@@ -578,3 +578,10 @@ def test_tens_of_thousands_of_nodes_answer_in_seconds():
     assert why(w).cause == "underflow"
     assert why(b).cause == "healthy"
     assert time.process_time() - started < 6.0  # about 1 s; a slow machine is no failure
+
+
+def test_the_largest_of_several_paths_is_scaled_by_the_seed():
+    x = Value(2.0, "x")
+    loss = x * 2.0 + x * 3.0
+    loss.backward(4.0)
+    assert "along 2 paths; the largest contributes 12" in str(why(x))

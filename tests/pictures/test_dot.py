@@ -218,6 +218,7 @@ def test_the_legend_can_be_left_out():
     assert texts[:4] == ["input", "parameter", "operation", "output"]
     _, groups = drawn(network(), legend=False)
     assert groups["graph0"].texts == []
+    assert "TABLE" not in draw(network(), legend=False).source.partition("node [")[0]
 
 
 def test_columns_of_short_names_and_numbers_are_as_wide_as_those_of_others():

@@ -294,6 +294,8 @@ def test_descent_of_one_number_is_on_the_curve():
     ax = plot_descent(lambda x: x**4 - 3.0 * x**3, minimize(lambda x: x**4 - 3.0 * x**3, 6.0, lr=0.005).path)
     drawn = next(line for line in ax.get_lines() if "steps" in str(line.get_label()))
     assert all(y == x**4 - 3.0 * x**3 for x, y in zip(drawn.get_xdata(), drawn.get_ydata(), strict=True))
+    curves = [line for line in ax.get_lines() if len(line.get_xdata()) > 200]
+    assert len(curves) == 1  # the function without its derivative
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import sys
 import textwrap
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
@@ -285,3 +286,15 @@ def test_machine_code_that_cannot_be_made_changes_nothing(monkeypatch):
     finally:
         del TABLE["rough"]
     assert program.batch(np.ones(2), reduce=None)[0].tolist() == [2.0, 2.0]
+
+
+@pytest.mark.parametrize("given", [0, 1, 2])
+def test_loops_that_read_a_leaf_too_many_are_refused(given):
+    w, b = Value(2.0), Value(1.0)
+    found = compile(lambda x: ag.tanh(w * x + b), 1.0)._loops("leaf", "c")
+    build = partial(machine.Machine, found, False, [("x", 1)], given, "float64", False, 1, np)
+    if given == 2:
+        assert len(build()._w) == 2
+    else:
+        with pytest.raises(ValueError, match=f"reads number 1 of {given}: it was changed since"):
+            build()
