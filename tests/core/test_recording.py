@@ -226,3 +226,10 @@ def test_linear_outside_of_any_scope(monkeypatch):
     monkeypatch.setattr(modes, "provenance", None)
     (node,) = linear([[Value(1.0), Value(2.0)]], [Value(3.0), Value(4.0)], [Value(5.0)])
     assert (node.data, node.scope) == (16.0, None)
+
+
+def test_an_overflow_is_not_blamed_on_the_domain():
+    with pytest.raises(OverflowError, match=r"^pow\(1e\+200, 3\.0\): math range error$"):
+        Value(1e200) ** 3.0
+    with pytest.raises(ValueError, match=r"^pow\(-1\.0, 0\.5\): math domain error \(domain: x > 0, or"):
+        Value(-1.0) ** 0.5

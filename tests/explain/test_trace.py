@@ -183,3 +183,11 @@ def test_a_hundred_thousand_nodes_answer_in_seconds():
     assert len(table.text) < 20_000
     assert f"{TEXT.dots} (33329 more)" in table.text
     assert time.process_time() - started < 20.0  # about 3 s; a slow machine is no failure
+
+
+def test_made_up_names_are_numbered_in_the_order_of_the_rows():
+    x, p = Value(0.5, "x"), Value(0.25)
+    a = tanh(x)
+    b = p * a  # its derivative names it before the row of `a` is written
+    rows = str(trace_table(b + a)).splitlines()[1:]
+    assert [row.split()[0] for row in rows] == ["v₁", "x", "v₂", "v₃", "v₄"]
