@@ -6,16 +6,19 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import keyword
 import math
+import re
 import unicodedata
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any, NoReturn, TypeAlias
 
 from autograd_lite.datasets import DataError
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # the object to which commands are added
-OUTPUT, WRT = ("-o", "--output"), "--wrt"  # options of the commands that take an expression
+EXPRESSIONS = ("draw", "explain", "table")  # the commands that take an expression
 
 
 class Help(argparse.HelpFormatter):
@@ -29,7 +32,7 @@ class Parser(argparse.ArgumentParser):
     """An argument parser that raises `DataError` instead of ending the process."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **{"formatter_class": Help, **options})
+        super().__init__(*arguments, **{"formatter_class": Help, "allow_abbrev": False, **options})
 
     def error(self, message: str) -> NoReturn:
         """Raise `DataError` with the message and where to look for help."""
@@ -104,22 +107,41 @@ def takes_expression(command: argparse.ArgumentParser) -> None:
     )
 
 
-def options_first(argv: list[str]) -> list[str]:
+def options_first(argv: list[str], commands: Mapping[str, argparse.ArgumentParser]) -> list[str]:
     """Return the arguments with the options before the expression, so that they may stand anywhere.
 
-    An expression such as ``-x*y`` looks like an option to the parser: it gets a space in front.
+    An expression such as ``-x*y`` looks like an option to the parser: it gets a space in front. Raises
+    `DataError`, with the closest name, for an option that the command does not have.
     """
-    if argv[:1] not in (["draw"], ["explain"], ["table"]):
+    if not argv or argv[0] not in commands:
         return argv
+    name, actions = argv[0], commands[argv[0]]._option_string_actions
     options, others, rest = [], [], iter(argv[1:])
     for text in rest:
-        if text in (*OUTPUT, WRT):
-            file = [*islice(rest, 1)]
-            if not file:
-                return argv
-            options += [text, *file]
-        elif text.startswith(("--output=", "--wrt=")) or text in ("-h", "--help", "--latex"):
-            options.append(text)
-        else:
-            others.append(f" {text}" if text.startswith("-") else text)
-    return [argv[0], *options, *others]
+        action = actions.get(text.partition("=")[0] if text.startswith("--") else text)
+        if action is None:
+            others.append(text)
+            continue
+        options.append(text)
+        if action.nargs is None and "=" not in text:
+            value = [*islice(rest, 1)]
+            if not value:
+                return argv  # the parser says what is missing
+            options += value
+    unknown = [text for text in others if re.fullmatch(r"--?[A-Za-z][\w-]*(=.*)?", text, re.DOTALL)]
+    if name in EXPRESSIONS:
+        # A text such as -x is the expression if no other text can be.
+        formulas = [text for text in others if "=" not in text and text not in unknown]
+        formulas = formulas or [text for text in unknown if "=" not in text]
+        if formulas:
+            others.remove(formulas[0])
+            others.insert(0, formulas[0])
+            unknown = [text for text in unknown if text != formulas[0]]
+    if unknown:
+        option = unknown[0].partition("=")[0]
+        closest = difflib.get_close_matches(option, actions, n=1, cutoff=0.7)
+        hint = f": did you mean {closest[0]}?" if closest else ""
+        raise DataError(f"{name} has no option {option}{hint} (see {commands[name].prog} --help)")
+    if name not in EXPRESSIONS:
+        return argv
+    return [name, *options, *[f" {text}" if text.startswith("-") else text for text in others]]

@@ -14,7 +14,7 @@ from typing import TextIO, cast
 
 from autograd_lite import interrupt
 from autograd_lite.cli import expression, predict, train
-from autograd_lite.cli.arguments import Parser, options_first
+from autograd_lite.cli.arguments import Commands, Parser, options_first
 from autograd_lite.cli.terminal import PROGRAM, Outlet, say, show_mark
 from autograd_lite.datasets import DataError
 from autograd_lite.notation.parser import ExpressionError
@@ -58,7 +58,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     try:
-        arguments = parser().parse_args(options_first(sys.argv[1:] if argv is None else [*argv]))
+        top, commands = parsers()
+        given = sys.argv[1:] if argv is None else [*argv]
+        if not given:
+            top.print_help()
+            return 0
+        arguments = top.parse_args(options_first(given, commands.choices))
         arguments.run(arguments)
     except DataError as error:
         say(error)
@@ -72,8 +77,8 @@ def _run(argv: Sequence[str] | None) -> int:
     return 0
 
 
-def parser() -> Parser:
-    """Return the parser of all commands; its result has the function ``run`` of the command chosen."""
+def parsers() -> tuple[Parser, Commands]:
+    """Return the parser and its commands; what it returns has the function ``run`` of the command chosen."""
     top = Parser(
         PROGRAM,
         description="Train a small neural network on a CSV file and predict with it. Draw and explain the "
@@ -87,4 +92,4 @@ def parser() -> Parser:
     expression.add_draw(commands)
     expression.add_explain(commands)
     expression.add_table(commands)
-    return top
+    return top, commands

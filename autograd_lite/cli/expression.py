@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections import Counter
 from pathlib import Path
 
-from autograd_lite.cli.arguments import OUTPUT, WRT, Commands, identifier, takes_expression
+from autograd_lite.cli.arguments import Commands, identifier, takes_expression
 from autograd_lite.cli.terminal import one_line
 from autograd_lite.core.value import Value, topological_order
 from autograd_lite.datasets import DataError
@@ -19,7 +19,7 @@ from autograd_lite.pictures.player import play
 from autograd_lite.pictures.tree import tree
 
 EXAMPLE = '"sigmoid(w*x + b)" w=0.5 x=2 b=0.1'
-FORMATS = (".svg", ".png", ".dot", ".html")
+FORMATS = (".svg", ".png", ".pdf", ".dot", ".html")
 
 
 # --- draw ------------------------------------------------------------------------------------------
@@ -30,19 +30,20 @@ def add_draw(commands: Commands) -> None:
     command = commands.add_parser(
         "draw",
         help="draw an expression and its gradient",
-        description="Print the expression as a tree with the value and the gradient of every node. With "
-        "--output, write it as a picture, too. An expression has numbers, names, the operators + - * / **, "
-        "parentheses and functions such as exp.",
+        description="Print the expression as a tree with the value and the gradient of every node; bars show "
+        "the sizes of the gradients on a log scale. With --output, write it as a picture, too. An expression "
+        "has numbers, names, the operators + - * / **, parentheses and functions such as exp.",
         epilog=f"example:\n%(prog)s {EXAMPLE} -o loss.svg",
     )
     command.set_defaults(run=run_draw)
     takes_expression(command)
     command.add_argument(
-        *OUTPUT,
+        "-o",
+        "--output",
         metavar="FILE",
         type=Path,
-        help="write the picture here: .svg, .png, .dot (its Graphviz source) or .html (a player that shows "
-        "every step)",
+        help="write the picture here: .svg, .png, .pdf, .dot (its Graphviz source) or .html (a player that "
+        "shows every step)",
     )
 
 
@@ -90,7 +91,10 @@ def add_explain(commands: Commands) -> None:
     command.set_defaults(run=run_explain)
     takes_expression(command)
     command.add_argument(
-        WRT, metavar="NAME", type=identifier, required=True, help="differentiate with respect to this name"
+        "--wrt",
+        metavar="NAME",
+        type=identifier,
+        help="differentiate with respect to this name (default: the only name in the expression)",
     )
     command.add_argument("--latex", action="store_true", help="print LaTeX")
 
@@ -98,11 +102,16 @@ def add_explain(commands: Commands) -> None:
 def run_explain(arguments: Namespace) -> None:
     """Print the chain rule from the expression to the name ``--wrt``."""
     value = _differentiated(arguments)
-    named = {node.label: node for node in topological_order(value) if node.primitive is None}
-    if arguments.wrt not in named:
-        names = ", ".join(name for name in named if name)
-        raise DataError(f"the expression has no name {arguments.wrt!r}: it has {names or 'only numbers'}")
-    explanation = explain(value, named[arguments.wrt])
+    leaves = [node for node in topological_order(value) if node.primitive is None]
+    named = {node.label: node for node in leaves if node.label}
+    names, wrt = ", ".join(named) or "only numbers", arguments.wrt
+    if wrt is None:
+        if len(named) != 1:
+            raise DataError(f"explain needs --wrt with one name of the expression, which has {names}")
+        (wrt,) = named
+    if wrt not in named:
+        raise DataError(f"the expression has no name {wrt!r}: it has {names}")
+    explanation = explain(value, named[wrt])
     print(explanation.latex if arguments.latex else explanation)
 
 

@@ -198,7 +198,7 @@ class Tree:
         column = min(max([columns.width(prefix + name) for prefix, name, _ in drawn]), room)
         heading = f"{' ' * column}  {'value':>{value_width}}"
         if self._has_gradients:
-            heading += f"  {'gradient':>{gradient_width}}"
+            heading += f"  {'gradient':>{gradient_width}}  log size"
         text = [paint("dim", heading)]
         for prefix, name, numbers in drawn:
             text.append(
@@ -224,7 +224,7 @@ class Tree:
 def tree(value: Value, *, width: int | None = None, max_lines: int = 100) -> Tree:
     """Return the graph that `value` was made from as a tree of text: below each value its operands.
 
-    Every line shows the value, the gradient, and a bar for the gradient's magnitude on a log scale. An
+    Every line shows the value, the gradient, and a bar for the gradient's size on a log scale. An
     operation that is used again is marked "(above)" and not repeated. The tree prints in colour on a terminal
     that supports it, unless ``NO_COLOR`` is set; ``.text`` is plain. It is as wide as the terminal, or
     `width` columns. Of a graph with more than `max_lines` lines it shows the first operands and says how
@@ -236,7 +236,7 @@ def tree(value: Value, *, width: int | None = None, max_lines: int = 100) -> Tre
     >>> loss = (w * x + 1.0) ** 2
     >>> loss.backward()
     >>> print(tree(loss).text)
-                 value  gradient
+                 value  gradient  log size
     x²            25.0      1.00  ████
     └─ +         −5.00     −10.0  ███████
        ├─ ×      −6.00     −10.0  ███████

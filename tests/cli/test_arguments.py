@@ -6,25 +6,43 @@ import pytest
 
 from autograd_lite.cli import main
 from autograd_lite.cli.arguments import assignment, count, integer, options_first, rate, units
+from autograd_lite.cli.command import parsers
 
 
 @pytest.mark.parametrize(
-    ("name", "option"),
+    ("arguments", "message"),
     [
-        ("draw", "--out=y.svg"),
-        ("draw", "--outpu"),
-        ("explain", "--wr=x"),
-        ("explain", "--late"),
-        ("table", "--hel"),
+        (["draw", "x**2", "x=3", "--out=y.svg"], "draw has no option --out: did you mean --output?"),
+        (["draw", "x**2", "x=3", "--outpu", "y.svg"], "draw has no option --outpu: did you mean --output?"),
+        (["draw", "x**2", "x=3", "--wrt", "x"], "draw has no option --wrt (see autograd-lite draw --help)"),
+        (["draw", "x=3", "--colour", "x**2"], "draw has no option --colour ("),
+        (["draw", "-x", "x=3", "-q"], "draw has no option -q"),
+        (["explain", "x**2", "x=3", "--wr=x"], "explain has no option --wr: did you mean --wrt?"),
+        (["explain", "--late", "x**2", "x=3"], "explain has no option --late: did you mean --latex?"),
+        (["table", "x**2", "x=3", "--hel"], "table has no option --hel: did you mean --help?"),
+        (["table", "x**2", "x=3", "-o", "f"], "table has no option -o"),
+        (
+            ["train", "--colour", "red", "d.csv"],
+            "train has no option --colour (see autograd-lite train --help)",
+        ),
+        (["train", "d.csv", "--hiden=3"], "train has no option --hiden: did you mean --hidden?"),
+        (["train", "d.csv", "--epoch", "3"], "train has no option --epoch: did you mean --epochs?"),
+        (["predict", "--probs", "model.json"], "predict has no option --probs"),
+        (["predict", "--model", "model.json", "d.csv"], "predict has no option --model"),
     ],
 )
-def test_options_beside_an_expression_are_not_abbreviated(run, name, option):
-    given = ["--wrt", "x"] if name == "explain" else []
-    code, out, err = run(name, "x**2", "x=3", *given, option)
+def test_a_wrong_option_is_blamed_on_itself(run, arguments, message):
+    code, out, err = run(*arguments)
     assert (code, out) == (2, "")
-    assert err.startswith(f"autograd-lite: argument NAME=NUMBER: ' {option}' does not give a name a value"), (
-        err
-    )
+    assert err.startswith(f"autograd-lite: {message}"), err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("expression", ["-x", "--x", "-x*x", "- x", "-exp(x)", "-.5*x"])
+def test_an_expression_may_begin_with_a_minus(run, expression):
+    for arguments in ([expression, "x=3"], ["x=3", expression]):
+        code, _, err = run("table", *arguments)
+        assert (code, err) == (0, "")
 
 
 @pytest.mark.parametrize(
@@ -39,7 +57,7 @@ def test_options_beside_an_expression_are_not_abbreviated(run, name, option):
     ],
 )
 def test_options_stand_before_the_expression(given, ordered):
-    assert options_first(given) == ordered
+    assert options_first(given, parsers()[1].choices) == ordered
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,7 @@ from tests.cli.common import COMMAND, QUICK
 
 
 def commands() -> dict[str, argparse.ArgumentParser]:
-    (found,) = (
-        action.choices
-        for action in command.parser()._actions
-        if isinstance(action, argparse._SubParsersAction)
-    )
-    return found
+    return dict(command.parsers()[1].choices)
 
 
 def test_the_help_tells_the_defaults():
@@ -56,7 +51,6 @@ def test_help_and_version(capsys, monkeypatch, arguments, shown):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "the following arguments are required: COMMAND"),
         (["tain"], "argument COMMAND: invalid choice: 'tain'"),
         (["train", "absent.csv"], "cannot read 'absent.csv': No such file or directory"),
         (["train", "."], "cannot read '.': Is a directory"),
@@ -111,3 +105,13 @@ def test_ctrl_c_while_the_package_is_imported_shows_no_traceback(run):
         signal.signal(signal.SIGINT, before)
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
     assert "KeyboardInterrupt" in library.stderr  # who imports the library keeps his own way
+
+
+def test_the_bare_command_lists_the_commands(run, capsys):
+    code, out, err = run()
+    assert (code, err) == (0, "")
+    for name in ("train", "predict", "draw", "explain", "table"):
+        assert f"\n    {name} " in out
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert capsys.readouterr().out == out

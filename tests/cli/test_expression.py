@@ -35,7 +35,7 @@ def drawn(capsys, *arguments: str) -> tuple[int, str, str]:
 def test_tree_is_printed(capsys):
     code, out, err = drawn(capsys, *EXAMPLE)
     assert (code, err) == (0, "")
-    assert out.splitlines()[0].split() == ["value", "gradient"]
+    assert out.splitlines()[0].split() == ["value", "gradient", "log", "size"]
     assert [line.split()[-3] for line in out.splitlines() if "─ w " in line] == ["0.500"]
     assert "−0.499" in out
 
@@ -87,7 +87,7 @@ def test_number_alone_is_a_tree_of_one(capsys):
         (["x", "x=1", "x=2"], "x is given twice"),
         (["x*y", "x=1", "y=2", "z=3"], "autograd-lite: z is not in the expression"),
         (["exp(x)", "x=1", "t=2", "exp=3"], "t, exp are not in the expression"),
-        (["x", "x=1", "-o", "out.gif"], "'out.gif' does not end in .svg, .png, .dot or .html"),
+        (["x", "x=1", "-o", "out.gif"], "'out.gif' does not end in .svg, .png, .pdf, .dot or .html"),
         (["x", "x=1", "-o", "no/such/folder/out.svg"], "cannot write 'no/such/folder/out.svg'"),
         (["x", "x=1", "-o"], "expected one argument"),
         ([], "the following arguments are required: EXPRESSION (see autograd-lite draw --help)"),
@@ -237,6 +237,8 @@ def test_table_has_both_traces(capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["explain", *EXAMPLE], "explain needs --wrt with one name of the expression, which has y, w, x, b"),
+        (["explain", "1 + 2"], "explain needs --wrt with one name of the expression, which has only numbers"),
         (["explain", *EXAMPLE, "--wrt", "q"], "the expression has no name 'q': it has "),
         (["explain", "w*", "w=1", "--wrt", "w"], "^"),
         (["table", "w*x", "w=1", "w=2"], "w is given twice"),
@@ -266,3 +268,32 @@ def test_names_that_normalise_alike_are_one(capsys, given, wrt):
     assert "= 6" in capsys.readouterr().out
     assert main(["explain", "fi*ﬁ", given, "fi=1", "--wrt", wrt]) == 2
     assert capsys.readouterr().err == "autograd-lite: fi is given twice\n"
+
+
+def test_the_only_name_needs_no_wrt(run):
+    with_wrt, without = (run("explain", "exp(x*x)", "x=1.5", *wrt) for wrt in (["--wrt", "x"], []))
+    assert without == with_wrt
+    assert without[0] == 0
+
+
+def test_a_pdf_where_graphviz_can(run):
+    code, out, _ = run("draw", "x*y", "x=2", "y=3", "-o", "graph.pdf")
+    assert (code, out.splitlines()[-1]) == (0, "saved graph.pdf")
+    assert Path("graph.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("help_of", [[], ["train"], ["predict"], ["draw"], ["explain"], ["table"]])
+def test_no_sentence_of_the_help_mentions_a_document_by_number(capsys, help_of):
+    with pytest.raises(SystemExit):
+        main([*help_of, "--help"])
+    assert not re.search(r"document|equation|00[0-4]", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    "name", ["sigmoid(x)", "softmax_cross_entropy([x, 2*x], 1)", "log(1 + exp(-x))", "max(x, 1)"]
+)
+@pytest.mark.parametrize("command", [["draw"], ["explain"], ["explain", "--latex"], ["table"]])
+def test_no_sentence_of_the_output_mentions_a_document_by_number(run, command, name):
+    for x in ("x=1", "x=1e6"):  # also the errors
+        _, out, err = run(*command, name, x)
+        assert not re.search(r"document|equation|\b00[0-4]\b", out + err)

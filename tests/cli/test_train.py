@@ -279,7 +279,7 @@ def test_the_seed_decides_everything(run):
         (BIRDS, ["--epochs", "0"], "argument --epochs: 0 is below 1"),
         (BIRDS, ["--seed", "x"], "argument --seed: 'x' is not a whole number"),
         (BIRDS, ["--activation", "linear"], "argument --activation: invalid choice: 'linear'"),
-        (BIRDS, ["--colour"], "unrecognized arguments: --colour (see autograd-lite --help)"),
+        (BIRDS, ["--colour"], "train has no option --colour (see autograd-lite train --help)"),
     ],
 )
 def test_mistakes_are_one_line_and_write_nothing(run, content, arguments, message):

@@ -34,7 +34,7 @@ def network() -> Value:
 
 
 NETWORK = """\
-                       value   gradient
+                       value   gradient  log size
 loss x²                0.689       1.00  ███████
 └─ error −            −0.830      −1.66  ████████
    ├─ ŷ σ              0.170      −1.66  ████████
