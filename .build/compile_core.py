@@ -28,7 +28,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 PACKAGE = "autograd_lite.core"
 CORE = Path(*PACKAGE.split("."))
 CYTHON = (3, 1)  # the oldest version that will do
-DIRECTIVES = {"language_level": 3, "annotation_typing": False, "binding": True, "embedsignature": True}
+DIRECTIVES = {"language_level": 3, "annotation_typing": False, "binding": True, "auto_pickle": False}
 WINDOWS = os.name == "nt"  # where setuptools finds Microsoft's compiler
 # Without the last one, a compiler may round a * b + c once, where Python rounds twice.
 FLAGS = [] if WINDOWS else ["-O2", "-g0", "-ffp-contract=off"]

@@ -22,7 +22,8 @@ from autograd_lite.compiler.runtime.interpreter import replay
 from autograd_lite.compiler.runtime.toolchain import NoCompilerError, compilers
 from autograd_lite.core import modes, recording
 from autograd_lite.core.numbers import is_real, real
-from autograd_lite.core.primitive import ATOM, Operands, Primitive, Scalar, Tracer
+from autograd_lite.core.primitive import ATOM, Operands, Primitive, Scalar
+from autograd_lite.core.tracing import Tracer
 from autograd_lite.core.value import Value
 from autograd_lite.transforms.derivatives import gradients
 from autograd_lite.transforms.pytrees import Pytree, flatten

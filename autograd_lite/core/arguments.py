@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from autograd_lite.core.elementwise import has_entries
-from autograd_lite.core.primitive import TRACED, Operands, Scalar, Tracer
+from autograd_lite.core.primitive import TRACED, Operands, Scalar
+from autograd_lite.core.tracing import Tracer
 
 
 def several(name: str, least: int = 0) -> Callable[..., Operands]:

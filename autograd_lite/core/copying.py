@@ -67,7 +67,7 @@ def _nothing_listed() -> None:
 
 
 def _restored(kind: type[Value], _: object, *parts: Any) -> Value:
-    node = object.__new__(kind)
+    node = kind.__new__(kind)
     for slot, part in zip(_KEPT, parts if len(parts) == len(_KEPT) else _of_version_0_1(*parts), strict=True):
         setattr(node, slot, part)
     node._mark = None

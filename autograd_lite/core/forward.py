@@ -7,9 +7,7 @@ only.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Sequence
-from itertools import chain
 from typing import TypeVar
 
 inf, nan = math.inf, math.nan
@@ -107,4 +105,6 @@ def factors(operands: tuple[T, ...]) -> tuple[tuple[T, ...], tuple[T, ...], tupl
 
 def dot(w: Sequence[float], x: Sequence[float], b: Sequence[float]) -> float:
     """Σ wᵢ xᵢ + b, rounded once; b is one number or none."""
-    return math.fsum(chain(map(operator.mul, w, x), b))
+    terms = [w[k] * xk for k, xk in enumerate(x)]
+    terms += b
+    return math.fsum(terms)

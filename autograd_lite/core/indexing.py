@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from autograd_lite.core import rules
-from autograd_lite.core.primitive import Scalar, Tracer
+from autograd_lite.core.primitive import Scalar
+from autograd_lite.core.tracing import Tracer
 
 
 def take(rows: Sequence[Scalar], index: int) -> Scalar:

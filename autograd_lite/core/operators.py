@@ -11,10 +11,16 @@ import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn, cast
 
+try:
+    import cython
+except ImportError:
+    from autograd_lite.core import cython
+
 from autograd_lite.core import rules
 from autograd_lite.core.modes import comparison_hook
 from autograd_lite.core.numbers import is_real
-from autograd_lite.core.primitive import Operands, Primitive, Scalar, Traceable
+from autograd_lite.core.primitive import Operands, Primitive, Scalar
+from autograd_lite.core.tracing import Traceable
 
 if TYPE_CHECKING:
     from autograd_lite.core.value import Operand, Value
@@ -27,17 +33,12 @@ binary = cast("Callable[[Primitive, Scalar, Scalar], Value]", None)
 _ASCII = str.maketrans({"−": "-", "×": "*", "÷": "/"})
 
 
+@cython.no_gc
+@cython.cclass
 class Operators(Traceable):
     """The operations of a Value; each records a node."""
 
     __slots__ = ()
-
-    if TYPE_CHECKING:  # what `Value` holds
-        _data: float
-        primitive: Primitive | None
-
-        @property
-        def operands(self) -> tuple[Operand, ...]: ...  # noqa: D102
 
     # --- Arithmetic
 
@@ -294,12 +295,11 @@ class Operators(Traceable):
     def __ge__(self, other: Operand) -> bool:
         return _compared(self, operator.ge, other)
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return object.__hash__(self)
 
     def __bool__(self) -> bool:
-        if (hook := comparison_hook.get()) is not None:
-            return bool(hook(self, "ne", 0.0))
-        return self._data != 0.0
+        return bool(_compared(self, operator.ne, 0.0))
 
     # --- Not a plain number
 
@@ -309,7 +309,13 @@ class Operators(Traceable):
             "v.data for the number, or autograd_lite's own function (exp for math.exp) for a Value"
         )
 
-    __float__ = __int__ = __complex__ = __trunc__ = __floor__ = __ceil__ = _not_a_number
+    def __float__(self) -> NoReturn:
+        self._not_a_number()
+
+    def __int__(self) -> NoReturn:
+        self._not_a_number()
+
+    __complex__ = __trunc__ = __floor__ = __ceil__ = _not_a_number
 
     # --- Names of other engines
 
@@ -323,14 +329,15 @@ class Operators(Traceable):
 
     @property
     def _op(self) -> str:
-        return "" if self.primitive is None else self.primitive.symbol.translate(_ASCII)
+        row: Primitive | None = self.primitive  # type: ignore[attr-defined]
+        return "" if row is None else row.symbol.translate(_ASCII)
 
 
-def _compared(x: Operators, compare: Callable[[float, Scalar], bool], y: Scalar) -> bool:
+def _compared(x: Scalar, compare: Callable[[float, Scalar], bool], y: Scalar) -> bool:
     if (hook := comparison_hook.get()) is not None:
         return hook(x, compare.__name__, y)  # type: ignore[no-any-return]
     if isinstance(y, Operators):
-        return compare(x._data, y._data)
+        return compare(x._data, y._data)  # type: ignore[attr-defined]
     if not is_real(y):
         return NotImplemented  # type: ignore[no-any-return]
     # Against Python's own numbers a float is compared exactly; NumPy would round it to its type first.

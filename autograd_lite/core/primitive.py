@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import keyword
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 from autograd_lite.core.elementwise import each, has_entries
 from autograd_lite.core.examples import EXAMPLES
 from autograd_lite.core.numbers import real
+from autograd_lite.core.tracing import Traceable
 
 if TYPE_CHECKING:
     from autograd_lite.core.value import Value
@@ -26,44 +27,6 @@ Operands: TypeAlias = tuple[Scalar, ...]
 
 # How tightly a printed formula holds together; see `primitive`.
 SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4
-
-
-class Traceable:
-    """An operand that records the operations applied to it: a `Value`, or a `Tracer`."""
-
-    __slots__ = ()
-
-    def _record(self, row: Primitive, operands: Operands) -> Scalar:
-        raise NotImplementedError
-
-
-class Tracer(Traceable):
-    """An operand whose number is not known yet: `compiler` traces functions with these."""
-
-    __slots__ = ()
-
-    def _require(self, holds: Callable[[], Scalar], sentence: str, refuse: Callable[[float], None]) -> None:
-        """Note a condition on the number. `refuse` raises the error for a number that violates it."""
-
-    def _require_whole(
-        self, least: int, most: int, sentence: str, refuse: Callable[[float], None], error: type[Exception]
-    ) -> None:
-        """Note that the number is whole, from `least` to `most`; `error` is the type that `refuse` raises."""
-
-    def _name(self) -> str:
-        """Return the name of the number, for messages."""
-        return "the index"
-
-    def _meet(self, values: Iterable[Scalar]) -> None:
-        """Number the leaves among some values in this order, unless they have numbers."""
-
-    def _branch(self, given: object, taken: bool) -> Scalar:
-        """Return one branch of a `where` with this condition: `given`, or its result if it is a function."""
-        return given() if callable(given) else given
-
-    def _pulled(self, seeds: Iterable[tuple[Scalar, Scalar]], inputs: list[Scalar]) -> dict[Scalar, Scalar]:
-        """Return the adjoint of each input that has one, given pairs of nodes and their adjoints."""
-        raise NotImplementedError
 
 
 @dataclass(eq=False, repr=False)

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from autograd_lite.core import forward, modes, operators, rules
 from autograd_lite.core.modes import is_paused, pauses
 from autograd_lite.core.numbers import is_real, real
-from autograd_lite.core.primitive import Operands, Primitive, Scalar, Tracer
+from autograd_lite.core.primitive import Operands, Primitive, Scalar
+from autograd_lite.core.tracing import Tracer
 from autograd_lite.core.value import Value
 
-_new = object.__new__  # skips the checks of `Value.__init__`, which are not needed here
 _FIRST_ALONE = (1.0, None)
 
 
@@ -54,7 +54,7 @@ def record(row: Primitive, operands: Operands) -> Scalar:
 
 def made(data: float, row: Primitive, operands: Operands, partials: tuple[float | None, ...]) -> Value:
     """Return the node of an operation whose value and partials are computed; no partial for a constant."""
-    node = _new(Value)
+    node = Value.__new__(Value)
     node._data = data
     node._grad = None
     node.primitive = row
@@ -97,7 +97,7 @@ def unary(row: Primitive, x: Scalar) -> Value:
         partials = row.rule_on_floats(out, a)
     except (ArithmeticError, ValueError) as error:
         return failed(row, (x,), error)  # type: ignore[no-any-return]
-    node = _new(Value)
+    node = Value.__new__(Value)
     node._data = out
     node._grad = None
     node.primitive = row
@@ -114,8 +114,13 @@ def binary(row: Primitive, x: Scalar, y: Scalar) -> Value:
 
     Python then asks the other operand, which is how ``Value * ndarray`` gives an array.
     """
-    a = x._data if type(x) is Value else x
-    b = y._data if type(y) is Value else y
+    a, b = x, y
+    if type(x) is Value:
+        node = x
+        a = node._data
+    if type(y) is Value:
+        node = y
+        b = node._data
     if type(a) is not float or type(b) is not float:
         known = (isinstance(x, Value) or is_real(x)) and (isinstance(y, Value) or is_real(y))
         return record(row, (x, y)) if known else NotImplemented
@@ -126,7 +131,7 @@ def binary(row: Primitive, x: Scalar, y: Scalar) -> Value:
         partials = row.rule_on_floats(out, a, b)
     except (ArithmeticError, ValueError) as error:
         return failed(row, (x, y), error)  # type: ignore[no-any-return]
-    node = _new(Value)
+    node = Value.__new__(Value)
     node._data = out
     node._grad = None
     node.primitive = row
@@ -164,7 +169,7 @@ def linear(
         note = modes.provenance and modes.provenance()
         for w, bi in zip(W, b, strict=True):
             weights = tuple([wi._data for wi in w])
-            node = _new(Value)
+            node = Value.__new__(Value)
             node._data = value(weights, numbers, (bi._data,))
             node._grad = None
             node.primitive = row
@@ -175,7 +180,12 @@ def linear(
                 node._note = note
             nodes.append(node)
         return nodes
-    except (AttributeError, ArithmeticError, ValueError):  # constants, tracers, or an error to be located
+    except (
+        AttributeError,
+        TypeError,
+        ArithmeticError,
+        ValueError,
+    ):  # constants, tracers, or an error to be located
         return [row(w, x, None if b is None else b[i]) for i, w in enumerate(W)]
 
 

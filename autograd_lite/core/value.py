@@ -14,6 +14,11 @@ from contextlib import suppress
 from itertools import compress
 from typing import Any, SupportsIndex, TypeAlias
 
+try:
+    import cython
+except ImportError:
+    from autograd_lite.core import cython
+
 from autograd_lite.core import copying, modes, operators
 from autograd_lite.core.modes import Label, Line, backward_log, comparison_hook
 from autograd_lite.core.numbers import real
@@ -29,6 +34,8 @@ with suppress(AttributeError):  # Windows has no fork; elsewhere no child may in
     )
 
 
+@cython.no_gc
+@cython.cclass
 class Value(Operators):
     """A scalar and, if an operation made it, a node of the graph: ``Value(data, label=None)``.
 
@@ -48,33 +55,18 @@ class Value(Operators):
     w = Value(2.0, grad=-0.0005447...)
     """
 
-    __slots__ = (
-        "_adjoint",  # ∂root/∂self, set and read by the backward pass that is running
-        "_data",
-        "_grad",  # None until a backward pass comes here
-        "_mark",  # the latest traversal that came here
-        "_note",  # the label, the scope and the line, where there are any: most nodes leave it unset
-        "_operands",
-        "_partials",
-        "primitive",
-    )
-
-    _adjoint: float
-    _data: float
-    _grad: float | None
-    _mark: object
-    _note: Label | Line | modes.scope | None
-    _operands: tuple[Operand, ...]
-    _partials: tuple[float | None, ...]
-    primitive: Primitive | None
+    __slots__ = ("_adjoint", "_data", "_grad", "_mark", "_note", "_operands", "_partials", "primitive")
 
     def __init__(self, data: object, label: str | None = None) -> None:
         self._data = real(data, "the data of a Value")
-        self._grad = self.primitive = self._mark = None
-        self._operands = self._partials = ()
-        note = modes.provenance() if modes.provenance else None
-        if label is not None or note is not None:
-            self._note = note if label is None else modes.labelled(label, note)
+        self._adjoint = 0.0  # ∂root/∂self, set and read by the backward pass that is running
+        self._grad: float | None = None  # until a backward pass comes here
+        self._mark: object = None  # the latest traversal that came here
+        self._operands: tuple[Operand, ...] = ()
+        self._partials: tuple[float | None, ...] = ()
+        self.primitive: Primitive | None = None
+        place = modes.provenance() if modes.provenance else None
+        self._note = place if label is None else modes.labelled(label, place)
 
     # --- Backward
 
@@ -88,19 +80,7 @@ class Value(Operators):
         seed = real(seed, "the seed")
         with _traversal:
             backward_log.append((id(self), self._data, seed))
-            not_taken: list[Value] = []
-            order = _ordered((self,), not_taken)
-            for node in order:
-                node._adjoint = 0.0
-            self._adjoint = seed
-            for node in reversed(order):
-                upstream = node._adjoint
-                node._grad = upstream if node._grad is None else node._grad + upstream
-                for operand, partial in zip(node._operands, node._partials):  # noqa: B905 - a fifth slower
-                    if partial is not None:
-                        operand._adjoint += upstream * partial  # type: ignore[union-attr]
-            for node in topological_order(*not_taken):
-                node._grad = node._grad or 0.0
+            _pass_back(self, seed)
 
     def zero_grad(self) -> None:
         """Set ``grad`` to 0.0, not reached, in the whole graph that self was made from."""
@@ -205,7 +185,26 @@ class Value(Operators):
         return copying.reduced(self, topological_order)
 
 
-# --- Order -----------------------------------------------------------------------------------------
+# --- The pass and its order -------------------------------------------------------------------------
+
+
+def _pass_back(root: Value, seed: float) -> None:
+    # A function, because `value.pxd` can give types to the names in it.
+    not_taken: list[Value] = []
+    order = _ordered((root,), not_taken)
+    for node in order:
+        node._adjoint = 0.0
+    root._adjoint = seed
+    for node in reversed(order):
+        upstream = node._adjoint
+        node._grad = upstream if node._grad is None else node._grad + upstream
+        operands = node._operands
+        for k, slope in enumerate(node._partials):
+            if slope is not None:
+                operand, partial = operands[k], slope
+                operand._adjoint += upstream * partial  # type: ignore[union-attr]
+    for node in topological_order(*not_taken):
+        node._grad = node._grad or 0.0
 
 
 def topological_order(*roots: Value) -> list[Value]:
@@ -244,6 +243,8 @@ def _ordered(roots: Iterable[Value], not_taken: list[Value] | None = None) -> li
                 ]
                 operands = tuple(compress(operands, taken))
             for operand in reversed(operands):
-                if type(operand) is not float and operand._mark is not listed:
-                    stack.append(operand)
+                if type(operand) is not float:
+                    node = operand
+                    if node._mark is not listed:
+                        stack.append(node)
     return order

@@ -1,17 +1,16 @@
 """Queries on recorded graphs: adjoints, the part between two nodes, and past backward passes.
 
-Recording stores nothing for explanations. The nodes made from a Value are found in the garbage collector's
-list of live objects, and adjoints are computed again. No ``.grad`` is read or changed here. Next door:
+Recording stores nothing for explanations. The nodes made from a Value are found among all Values that
+are alive, and adjoints are computed again. No ``.grad`` is read or changed here. Next door:
 `paths.py` counts and ranks paths; `core/value.py` holds `backward` itself.
 """
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from autograd_lite.core import modes
+from autograd_lite.core import modes, tracing
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.core.value import Value
 
@@ -82,9 +81,8 @@ class Between:
 
 
 def alive() -> list[Value]:
-    """Return every Value alive now, from the garbage collector's list."""
-    # `isinstance` would read `__class__` of foreign objects; some then load modules or raise.
-    return [thing for thing in gc.get_objects() if issubclass(type(thing), Value)]
+    """Return every Value alive now."""
+    return [thing for thing in tracing.alive() if isinstance(thing, Value)]
 
 
 def consumers(values: Iterable[Value]) -> dict[Value, list[Value]]:

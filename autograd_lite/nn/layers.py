@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
 from autograd_lite.core.indexing import take
 from autograd_lite.core.modes import comparison_hook, scope
 from autograd_lite.core.numbers import real, whole
-from autograd_lite.core.primitive import TABLE, Primitive, Traceable
+from autograd_lite.core.primitive import TABLE, Primitive
 from autograd_lite.core.recording import linear
 from autograd_lite.core.rules import dot
+from autograd_lite.core.tracing import Traceable
 from autograd_lite.core.value import Value
 from autograd_lite.nn.files import Document, held, read_json
 from autograd_lite.nn.modules import Module

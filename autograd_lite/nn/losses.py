@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any, Literal, SupportsIndex, TypeAlias, overload
 
 from autograd_lite.core.numbers import real
-from autograd_lite.core.primitive import Traceable, Tracer
 from autograd_lite.core.rules import exp, log, log1p, mean, softmax_cross_entropy, softplus, square, sum
+from autograd_lite.core.tracing import Traceable, Tracer
 from autograd_lite.core.value import Value
 
 Scalar: TypeAlias = Any  # a number, a Value, or the tracer that stands for one while a function is traced

@@ -12,7 +12,7 @@ import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
-from autograd_lite.core.primitive import Tracer
+from autograd_lite.core.tracing import Tracer
 from autograd_lite.core.value import Value
 
 Scalar: TypeAlias = "Value | float"

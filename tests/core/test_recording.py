@@ -10,8 +10,9 @@ import pytest
 from autograd_lite.core import modes
 from autograd_lite.core import rules as table
 from autograd_lite.core.modes import no_grad, scope
-from autograd_lite.core.primitive import TABLE, Primitive, Tracer
+from autograd_lite.core.primitive import TABLE, Primitive
 from autograd_lite.core.recording import binary, linear, record, unary
+from autograd_lite.core.tracing import Tracer
 from autograd_lite.core.value import Value
 from tests.sampling import call, points
 

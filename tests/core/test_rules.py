@@ -16,7 +16,8 @@ from mpmath import mp, mpf
 
 from autograd_lite.core import rules as table
 from autograd_lite.core.numbers import real
-from autograd_lite.core.primitive import Primitive, Traceable, Tracer, lookup, primitive
+from autograd_lite.core.primitive import Primitive, lookup, primitive
+from autograd_lite.core.tracing import Traceable, Tracer
 from autograd_lite.core.value import Value
 from tests.sampling import ABOVE_1, BELOW_1, TINY, Point, call, points
 

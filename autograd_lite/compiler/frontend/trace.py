@@ -21,7 +21,8 @@ from autograd_lite.compiler.ir.graph import Graph, Op
 from autograd_lite.core import modes
 from autograd_lite.core import rules as table
 from autograd_lite.core.numbers import is_real
-from autograd_lite.core.primitive import ATOM, Primitive, Scalar, Tracer
+from autograd_lite.core.primitive import ATOM, Primitive, Scalar
+from autograd_lite.core.tracing import Tracer
 from autograd_lite.core.value import Value, topological_order
 from autograd_lite.transforms.linear_map import Variable
 from autograd_lite.transforms.pytrees import Pytree

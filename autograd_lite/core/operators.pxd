@@ -1,0 +1,5 @@
+from autograd_lite.core.tracing cimport Traceable
+
+
+cdef class Operators(Traceable):
+    pass
