@@ -409,3 +409,11 @@ def test_ctrl_c_after_the_training_keeps_the_model(run, monkeypatch):
     code, _, err = run("train", "--save", "model.json", *QUICK)
     assert (code, err) == (130, "autograd-lite: interrupted\n")
     assert run("predict", "model.json", PENGUINS)[0] == 0
+
+
+def test_a_report_heads_its_facts_and_names_the_loss(run):
+    Path("flowers.csv").write_text(flowers())
+    assert run("train", "flowers.csv", "--target", "kind", "--report", "out", *QUICK)[0] == 0
+    page = Path("out/report.html").read_text(encoding="utf-8")
+    assert re.search(r"network\s*MLP\(", re.sub(r"<[^>]*>", " ", page))
+    assert "∂loss/∂" in page  # in the steps of the player

@@ -4,10 +4,10 @@ import pytest
 
 from autograd_lite import Value
 from autograd_lite.nn import MLP, Layer, Module, Neuron
-from autograd_lite.nn.losses import cross_entropy
+from autograd_lite.nn.losses import cross_entropy, half_squared_error
 from autograd_lite.train import GradientDescent
 from autograd_lite.train.compiled import structure
-from autograd_lite.train.steps import Examples
+from autograd_lite.train.steps import EngineGradient, Examples, ProgramGradient, batch_gradient
 from tests.train.test_fit import fitted
 
 
@@ -84,3 +84,19 @@ def test_a_model_repeats_itself_if_it_is_made_of_neurons_and_rows_alone(model, r
 def test_examples_are_chosen_by_number():
     examples = Examples.of([[1.0], [2.0], [3.0]], iter([0, 1, 0]), "the data")
     assert examples.chosen([2, 0]) == ([[3.0], [1.0]], [0, 0], "the data")
+
+
+def test_a_program_that_disagrees_with_the_engine_is_not_used():
+    class Line(Module):
+        def __init__(self, traced):
+            self.w, self.traced = Value(0.5, "w"), traced
+
+        def __call__(self, x):
+            return [self.w * x[0] * (1.0 if type(x[0]) in (float, Value) else self.traced)]
+
+    examples = Examples([[1.0], [2.0]], [[1.0], [0.5]], "training")
+    for traced, kind in ((1.0, ProgramGradient), (2.0, EngineGradient)):
+        model = Line(traced)
+        optimizer = GradientDescent(model.parameters(), lr=0.1)
+        found = batch_gradient(model, half_squared_error, optimizer, examples, None, 10, True)
+        assert type(found) is kind
