@@ -27,6 +27,7 @@ from autograd_lite.pictures.markup import (
     text_part,
     tooltip,
 )
+from autograd_lite.pictures.order import depths, in_order
 from autograd_lite.pictures.picture import Picture
 from autograd_lite.pictures.tree import tree
 
@@ -234,19 +235,16 @@ def _digraph(drawn: Cards, theme: Theme, direction: str, partials: bool, legend:
             inside[around].subgraph(inside[box_id])
     for edge in drawn.edges:
         picture.edge(edge.tail, edge.head, _attributes=painter.edge(edge))
+    picture.body += [f"\t{statement}\n" for statement in in_order(drawn)]
     return picture
 
 
 def _direction(drawn: Cards) -> Direction:
     """Choose from top to bottom for networks, from left to right for short expressions and folded graphs."""
-    longest = dict.fromkeys([card.id for card in drawn.cards], 1)
-    place = {card.id: k for k, card in enumerate(drawn.cards)}
-    for edge in sorted(drawn.edges, key=lambda edge: place[edge.head]):
-        if place[edge.tail] < place[edge.head]:
-            longest[edge.head] = max(longest[edge.head], longest[edge.tail] + 1)
+    longest = 1 + max(depths(drawn).values())
     if any(card.title and not card.id.startswith("m") for card in drawn.cards):  # "m": a batch alone
-        return "LR" if max(longest.values()) <= _LONGEST_FOLDED_LINE else "TB"
-    return "LR" if max(longest.values()) <= _LONGEST_LINE and not drawn.boxes else "TB"
+        return "LR" if longest <= _LONGEST_FOLDED_LINE else "TB"
+    return "LR" if longest <= _LONGEST_LINE and not drawn.boxes else "TB"
 
 
 # --- Both themes in one picture -------------------------------------------------------------------
