@@ -131,10 +131,12 @@ from autograd_lite.nn.modules import Module
 from autograd_lite.notation.sympy import to_sympy
 from autograd_lite.notebook import autolabel, load_ipython_extension, unload_ipython_extension
 from autograd_lite.pictures import (
+    Live,
     Picture,
     Player,
     Tree,
     draw,
+    live,
     play,
     plot_boundary,
     plot_descent,
@@ -312,10 +314,12 @@ __all__ = [
     "trace_table",
     "why",
     # Pictures
+    "Live",
     "Picture",
     "Player",
     "Tree",
     "draw",
+    "live",
     "play",
     "plot_boundary",
     "plot_descent",

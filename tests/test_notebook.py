@@ -97,6 +97,7 @@ def outputs() -> dict[str, dict[str, str]]:
         "%load_ext autograd_lite",
         "from autograd_lite import MLP, Value, half_squared_error\n"
         "from autograd_lite.pictures.dot import draw\n"
+        "from autograd_lite.pictures.live import live\n"
         "from autograd_lite.pictures.player import play\n"
         "from autograd_lite.pictures.tree import tree\n"
         "w, x = Value(0.5), Value(2.0, 'given')\nL = (w * x).tanh()\nL.backward()",
@@ -104,6 +105,7 @@ def outputs() -> dict[str, dict[str, str]]:
         "[w, x, L]",
         "draw(L)",
         "play(L)",
+        "live(L)",
         "tree(L)",
         "MLP(2, [3, 1])",
     ]
@@ -129,11 +131,12 @@ def test_picture_offers_an_image_svg_and_the_tree(outputs):
     assert shown["text/plain"] == outputs["tree(L)"]["text/plain"]
 
 
-def test_player_offers_a_frame_a_still_picture_and_the_tree(outputs):
-    shown = outputs["play(L)"]
+@pytest.mark.parametrize("cell", ["play(L)", "live(L)"])
+def test_pages_offer_a_frame_a_still_picture_and_the_tree(cell, outputs):
+    shown = outputs[cell]
     assert shown.keys() == {"text/html", "text/plain"}
-    assert re.match(r'<iframe srcdoc="[^"]+" sandbox="allow-scripts"', shown["text/html"])
-    assert re.search(r"<details><summary>.*<img [^>]*data:image/svg", shown["text/html"])
+    assert re.match(r'<style>.*?</style><iframe srcdoc="[^"]+" sandbox="allow-scripts"', shown["text/html"])
+    assert re.search(r"</iframe><figure.*<img [^>]*data:image/svg", shown["text/html"])
     assert shown["text/plain"] == outputs["tree(L)"]["text/plain"]
     assert "given" in shown["text/plain"]
 

@@ -18,4 +18,4 @@ def test_command_lines_run_in_order(tmp_path):
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8")
         assert done.returncode == 0, f"{line}: {done.stderr}"
         assert done.stdout
-    assert {path.name for path in tmp_path.iterdir()} == {PACKAGE.name, "film.html", "loss.svg", "model.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {PACKAGE.name, "page.html", "loss.svg", "model.json"}

@@ -15,6 +15,7 @@ from autograd_lite.explain import explain, trace_table
 from autograd_lite.files import check_writable, write_whole
 from autograd_lite.notation.parser import evaluate, unused
 from autograd_lite.pictures.dot import draw
+from autograd_lite.pictures.live import live
 from autograd_lite.pictures.player import play
 from autograd_lite.pictures.tree import tree
 
@@ -45,11 +46,16 @@ def add_draw(commands: Commands) -> None:
         help="write the picture here: .svg, .png, .pdf, .dot (its Graphviz source) or .html (a player that "
         "shows every step)",
     )
+    command.add_argument(
+        "--live", action="store_true", help="make the .html page one on which the numbers can be dragged"
+    )
 
 
 def run_draw(arguments: Namespace) -> None:
     """Print the expression as a tree, and write its picture if ``--output`` names a file."""
     output: Path | None = arguments.output
+    if arguments.live and (output is None or output.suffix.lower() != ".html"):
+        raise DataError("--live makes a page: name its file with -o, ending in .html")
     if output is not None:
         if output.suffix.lower() not in FORMATS:
             raise DataError(f"{str(output)!r} does not end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
@@ -59,7 +65,7 @@ def run_draw(arguments: Namespace) -> None:
     print(tree(value))
     if output is not None:
         try:
-            content = _picture(value, output.suffix.lower())
+            content = _picture(value, output.suffix.lower(), arguments.live)
         except (RuntimeError, ValueError) as error:  # without Graphviz the tree is all there is
             raise DataError(error) from None
         with file_errors("write", output):
@@ -67,10 +73,10 @@ def run_draw(arguments: Namespace) -> None:
         print(f"\nsaved {one_line(output)}")
 
 
-def _picture(value: Value, suffix: str) -> bytes:
+def _picture(value: Value, suffix: str, is_live: bool) -> bytes:
     """Return the content of a picture file."""
     if suffix == ".html":
-        return play(value).html.encode()
+        return (live(value) if is_live else play(value)).html.encode()
     picture = draw(value)
     content: bytes = picture.source.encode() if suffix == ".dot" else picture.pipe(suffix[1:])
     return content

@@ -5,6 +5,7 @@ A Value with its graph, a trained model, or a history of losses goes in; picture
 """
 
 from autograd_lite.pictures.dot import draw
+from autograd_lite.pictures.live import Live, live
 from autograd_lite.pictures.picture import Picture
 from autograd_lite.pictures.player import Player, play
 from autograd_lite.pictures.plots import (
@@ -17,10 +18,12 @@ from autograd_lite.pictures.plots import (
 from autograd_lite.pictures.tree import Tree, tree
 
 __all__ = [
+    "Live",
     "Picture",
     "Player",
     "Tree",
     "draw",
+    "live",
     "play",
     "plot_boundary",
     "plot_descent",

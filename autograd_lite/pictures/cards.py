@@ -25,7 +25,7 @@ from autograd_lite.pictures.roles import SUMS, constants, symbol_of
 
 Kind: TypeAlias = Literal["input", "parameter", "constant", "operation", "output", "group"]
 
-_ROWS = 6  # a card with more parameters, constants or outputs shows the first four
+_ROWS, _FIRST = 6, 4  # a card with more parameters, constants or outputs shows the first few
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ class Edge:
     ``partial`` is ∂consumer/∂operand. ``flow`` is partial · upstream gradient, the part of the operand's
     gradient that flows along this edge; None before `backward`. An edge may stand for ``count`` edges. Then
     ``operand`` and ``consumer`` are those of the first, ``partial`` is None unless all are equal, and
-    ``flow`` is the sum if all leave one value, else the largest in magnitude.
+    ``flow`` is the sum if all leave one value, else the largest in magnitude. ``uses`` are the numbers of
+    the consumers, as values, each with the position of the operand.
     """
 
     id: str
@@ -81,6 +82,7 @@ class Edge:
     partial: float | None
     flow: float | None
     count: int = 1
+    uses: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,8 +124,9 @@ def _plural(count: int, what: str) -> str:
 class _Builder:
     """Makes the cards, edges and boxes of a folded graph."""
 
-    def __init__(self, folding: Folding) -> None:
+    def __init__(self, folding: Folding, max_rows: float) -> None:
         self.folding = folding
+        self.max_rows = max_rows
         self.nodes = folding.nodes
         self.gradients = self.nodes[folding.root].reached
         self.values: dict[str, Value] = {}
@@ -172,9 +175,9 @@ class _Builder:
 
     def shortened(self, rows: list[Row], what: str) -> tuple[list[Row], str]:
         """Return the rows that a card has room for, and a note on the others."""
-        if len(rows) <= _ROWS:
+        if len(rows) <= self.max_rows:
             return rows, ""
-        kept, left = rows[: _ROWS - 2], rows[_ROWS - 2 :]
+        kept, left = rows[:_FIRST], rows[_FIRST:]
         for row in left:
             self.values.pop(row.id, None)
         norm = _norm([row.gradient for row in left])
@@ -274,6 +277,7 @@ class _Builder:
             partial=partials[0] if len(set(partials)) == 1 else None,
             flow=None if not known else sum(known) if one_value else max(known, key=_magnitude),
             count=len(links) if merged else 1,
+            uses=tuple([(link.consumer, link.position) for link in links]),
         )
 
     def box(self, i: int) -> str | None:
@@ -334,13 +338,19 @@ def _magnitude(x: float) -> float:
 
 
 def cards(
-    root: Value, *, collapse: Collapse = None, batch: bool | None = None, max_cards: float = 40
+    root: Value,
+    *,
+    collapse: Collapse = None,
+    batch: bool | None = None,
+    max_cards: float = 40,
+    max_rows: float = _ROWS,
 ) -> Cards:
     """Return the cards of the graph of `root`.
 
     `collapse` folds each ``"neuron"``, or each ``"layer"`` (the scopes that have no scope within them).
     Beyond `max_cards` cards, or three times as many edges, the graph is folded until it fits, batches
     first. `batch` folds batches always (True), never (False), or only where the graph must be folded (None).
+    A card of more than `max_rows` parameters, constants or outputs shows the first four.
 
     Raises `TypeError` if `root` is not a Value, `ValueError` if `collapse` is unknown or `max_cards` is
     below 1.
@@ -358,4 +368,4 @@ def cards(
         raise ValueError(f"collapse must be None, 'neuron' or 'layer', got {collapse!r}")
     if not max_cards >= 1:
         raise ValueError(f"max_cards must be at least 1, got {max_cards!r}")
-    return _Builder(folded(root, collapse, batch, max_cards)).build()
+    return _Builder(folded(root, collapse, batch, max_cards), max_rows).build()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 import graphviz
@@ -37,15 +38,17 @@ _Part: TypeAlias = tuple[str, float, str, str]  # text, size, colour, style
 
 _NAME, _TITLE = 20, 40  # letters of a name and of a title that are shown; the tooltip has all of them
 _LONGEST_LINE, _LONGEST_FOLDED_LINE = 4, 9  # cards side by side that still fit into a page
+_WIDE = -8.8e-88  # a number that is printed as wide as any
 _CROWD = 60  # with more edges there is no room for labels: edges are spread out, with tooltips only
 
 
 class _Painter:
     """Writes the parts of a picture as DOT, in the colours of one theme."""
 
-    def __init__(self, drawn: Cards, theme: Theme, partials: bool) -> None:
+    def __init__(self, drawn: Cards, theme: Theme, partials: bool, live: bool) -> None:
         self.theme = theme
         self.partials = partials
+        self.live = live
         self.is_crowded = len(drawn.edges) > _CROWD
         rows = [row.gradient for card in drawn.cards for row in card.rows]
         self.largest = largest_of([*rows, *[edge.flow for edge in drawn.edges]])
@@ -89,8 +92,12 @@ class _Painter:
         names = [sum([column_width(*part[:2], part[3]) for part in self.name(row)]) for row in card.rows]
         widths = (
             math.ceil(max(36.0, *names)),
-            math.ceil(max(46.0, *[column_width(short(row.data), 11) for row in card.rows])),
-            math.ceil(max(60.0, *[column_width(short(g), 10) + 4.0 for g in gradients])) if gradients else 0,
+            math.ceil(
+                max(46.0, *[column_width(short(x), 11) for x in self.room(row.data for row in card.rows)])
+            ),
+            math.ceil(max(60.0, *[column_width(short(g), 10) + 4.0 for g in self.room(gradients)]))
+            if gradients
+            else 0,
         )
         note = [table([cell(text_part(card.note, 10, theme.muted))])] if card.note else []
         if card.title:
@@ -110,6 +117,10 @@ class _Painter:
             BORDER=2 if is_alarming or card.kind == "output" else 1,
         )
 
+    def room(self, numbers: Iterable[float]) -> list[float]:
+        """Return the numbers for which a column needs room: in a page, other ones may take their place."""
+        return [*numbers, *([_WIDE] if self.live else [])]
+
     def edge(self, edge: Edge) -> dict[str, str]:
         """Return the attributes of an edge."""
         theme, flow = self.theme, edge.flow
@@ -128,6 +139,8 @@ class _Painter:
             "style": "dashed" if flow == 0.0 else "solid",
             "tooltip": tooltip([_edge_in_words(edge)]),
         }
+        if self.live:  # the page sets width, colour and dashes; the gradient flows back
+            attributes |= {"penwidth": "1", "style": "solid", "dir": "back"}
         if words:  # the padding keeps the label beside the line
             text = text_part(" · ".join(words), 8.5, theme.muted)
             attributes["label"] = f"<{table([cell(text)], padding=2 + round(width / 2))}>"
@@ -196,8 +209,8 @@ def _edge_in_words(edge: Edge) -> str:
     return f"{partial}gradient that flows here: {edge.flow!r}"
 
 
-def _digraph(drawn: Cards, theme: Theme, direction: str, partials: bool, legend: bool) -> Picture:
-    painter = _Painter(drawn, theme, partials)
+def _digraph(drawn: Cards, theme: Theme, direction: str, partials: bool, legend: bool, live: bool) -> Picture:
+    painter = _Painter(drawn, theme, partials, live)
     below = painter.legend(drawn) if legend else []
     if not drawn.gradients:
         below.append(cell(text_part("no gradients yet: call backward()", 11, theme.ink, "B"), ALIGN="CENTER"))
@@ -310,15 +323,34 @@ def draw(
     >>> "w₁" in picture.source and "no gradients yet" in picture.source
     True
     """
+    drawn = cards(value, collapse=collapse, batch=batch, max_cards=max_cards)
+    picture = painted(drawn, theme=theme, direction=direction, partials=partials, legend=legend)
+    picture.tree = tree(value)
+    return picture
+
+
+def painted(
+    drawn: Cards,
+    *,
+    theme: ThemeName,
+    direction: Direction | None,
+    partials: bool = True,
+    legend: bool = False,
+    live: bool = False,
+) -> Picture:
+    """Return a picture of cards; the options are those of `draw`.
+
+    If it is `live`, a page is going to change its numbers and its edges: columns have room for any number,
+    and arrows point the way the gradient flows. Raises `ValueError` for an unknown option.
+    """
     themes = {"light": LIGHT, "dark": DARK, "auto": LIGHT}
     if theme not in themes:
         raise ValueError(f"theme must be 'light', 'dark' or 'auto', got {theme!r}")
     if direction not in (None, "TB", "LR", "BT", "RL"):
         raise ValueError(f"direction must be 'TB', 'LR', 'BT' or 'RL', got {direction!r}")
-    drawn = cards(value, collapse=collapse, batch=batch, max_cards=max_cards)
     rankdir = direction or _direction(drawn)
-    picture = _digraph(drawn, themes[theme], rankdir, partials, legend)
+    picture = _digraph(drawn, themes[theme], rankdir, partials, legend, live)
     if theme == "auto":
-        _merge(picture, _digraph(drawn, DARK, rankdir, partials, legend))
-    picture.cards, picture.tree = drawn, tree(value)
+        _merge(picture, _digraph(drawn, DARK, rankdir, partials, legend, live))
+    picture.cards = drawn
     return picture

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from autograd_lite.core.value import Value
 from autograd_lite.nn.modules import Module
 from autograd_lite.pictures.dot import draw
-from autograd_lite.pictures.player import filled, play
+from autograd_lite.pictures.page import filled
+from autograd_lite.pictures.player import play
 from autograd_lite.pictures.plots import NO_MATPLOTLIB, plot_gradient_flow, plot_loss, plot_predictions
 from autograd_lite.train.history import History
 

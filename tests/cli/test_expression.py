@@ -56,6 +56,27 @@ def test_picture_is_written(capsys, tmp_path, suffix):
         assert "−0.499" in "".join(root.itertext())
 
 
+def test_page_may_be_live(capsys, tmp_path):
+    pages = []
+    for options in ([], ["--live"]):
+        path = tmp_path / "out.html"
+        assert drawn(capsys, "-x*y", "x=1", *options, "y=2", "-o", str(path))[0] == 0
+        pages.append(path.read_text(encoding="utf-8"))
+    assert ["<title>" in page and ", live</title>" in page.split("<body>")[0] for page in pages] == [
+        False,
+        True,
+    ]
+
+
+@pytest.mark.parametrize("output", [[], ["-o", "x.svg"]])
+def test_live_needs_a_page(capsys, tmp_path, monkeypatch, output):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = drawn(capsys, "x*y", "x=1", "y=2", "--live", *output)
+    assert (code, out) == (2, "")
+    assert err == "autograd-lite: --live makes a page: name its file with -o, ending in .html\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("place", [0, 1, 3, 5])
 def test_output_may_stand_anywhere(capsys, tmp_path, place):
     arguments = [*EXAMPLE]

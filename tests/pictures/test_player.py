@@ -25,9 +25,11 @@ def test_page_is_self_contained_and_small():
     loss = half_squared_error(MLP(2, [3, 1], "tanh", rng=0)([1.0, 2.0]), 1.0)
     loss.backward()
     player = play(loss)
-    page = player.html
+    whole = player.html
+    page = re.sub(r'(?<=id="live-page">).*?(?=</script>)', "", whole)  # test_live.py has the rest
     assert len(player.cards.values) >= 20
     assert len(page) < 75_000
+    assert len(whole) < 170_000
     links = set(re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"')>\s]+)""", page))
     assert links == set()
     assert set(re.findall(r"https?://[^\"' ]+", page)) == {"http://www.w3.org/2000/svg"}
@@ -40,7 +42,7 @@ def test_labels_are_text():
     loss.backward()
     page = play(loss).html
     assert "<script>alert" not in page
-    assert page.count("<script") == page.count("</script>") == 2
+    assert page.count("<script") == page.count("</script>") == 3
     steps = re.search(r'id="steps">(.*?)</script>', page, re.DOTALL)
     assert any("<script>alert(1)</script>" in step["text"] for step in json.loads(steps[1]))
 
@@ -59,9 +61,10 @@ def test_notebook_gets_a_sandboxed_frame_and_a_still_picture():
     assert "loss x²" in repr(player)
     shown = bundle["text/html"]
     frame = re.fullmatch(
+        r"<style>[^<]*</style>"
         r'<iframe srcdoc="([^"]*)" sandbox="allow-scripts" title="[^"]*" style="[^"]*"></iframe>'
-        r"<details><summary>[^<]*</summary>"
-        r'<img alt="[^"]*" src="data:image/svg\+xml;base64,([^"]*)"></details>',
+        r'<figure class="autograd-lite-still"><img alt="[^"]*" src="data:image/svg\+xml;base64,([^"]*)">'
+        r"<figcaption>A still picture, because this notebook is not trusted\. To play it, choose .*</figure>",
         shown,
     )
     assert frame is not None

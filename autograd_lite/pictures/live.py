@@ -1,0 +1,148 @@
+"""`live`: a page of a graph whose leaves can be dragged, and whose values and gradients follow.
+
+The page holds the picture, the graph as JavaScript (`compiler/codegen/javascript.py`), and what its script
+needs to know of each value. The script is ``live.js``; `page.py` puts the parts together.
+"""
+
+from __future__ import annotations
+
+import copy
+import html
+import inspect
+import math
+from dataclasses import replace
+from pathlib import Path
+
+from autograd_lite.compiler.codegen.javascript import Script, number, script
+from autograd_lite.compiler.frontend.trace import TraceError
+from autograd_lite.core.value import Value, topological_order
+from autograd_lite.notation.names import pretty
+from autograd_lite.pictures.cards import Card, Cards, Row, cards
+from autograd_lite.pictures.colour import DARK, LIGHT, Theme, mix
+from autograd_lite.pictures.dot import Direction, painted
+from autograd_lite.pictures.mathml import labelled
+from autograd_lite.pictures.page import MOST_CARDS, Page, embedded, filled
+from autograd_lite.pictures.picture import Picture
+from autograd_lite.pictures.tree import tree
+
+_TONES = 32  # steps of a scale of colours
+
+
+class Live(Page):
+    """The page that `live` makes. It displays in Jupyter; elsewhere it prints as a tree of text."""
+
+    about = "live graph"
+    verb = "drag its numbers"
+
+    def __init__(self, root: Value, picture: Picture, program: Script) -> None:
+        super().__init__(picture)
+        self.program = program
+        self.facts = _facts(root, self.cards, program)
+        self.title = pretty(root.label or "") or "the result"
+
+    def _page(self) -> tuple[str, float]:
+        fills, height = self._fills()
+        fills["title"] = html.escape(f"{self.title}, live")
+        fills["graph"] = embedded(self.facts)
+        fills["program"] = self.program.text
+        for kind in ("css", "js"):
+            fills[kind] = Path(__file__).with_name(f"live.{kind}").read_text(encoding="utf-8")
+        return filled("live.html", fills), height
+
+
+def live(value: Value, *, direction: Direction | None = None) -> Live:
+    """Return a page on which every leaf of the graph of `value` can be dragged.
+
+    Values, gradients and the chain rule follow at once. A plot shows `value` against the leaf in hand, with
+    the gradient as its slope; gradient descent takes steps. The page displays in Jupyter, and
+    ``live(loss).save("loss.html")`` writes it to a file that needs no other. Gradients are those of `value`
+    alone, whatever ``grad`` holds. `direction` is that of `draw`.
+
+    Raises `ValueError` if the picture has more than 150 cards, or if the graph has a `where` or a primitive
+    of your own that JavaScript cannot compute; `TypeError` if `value` is not a Value.
+    """
+    if not isinstance(value, Value):
+        raise TypeError(f"a live page shows a Value, got {type(value).__name__} {value!r:.60}")
+    root = copy.deepcopy(value)
+    root.zero_grad()
+    root.backward()
+    drawn = cards(root, batch=False, max_cards=math.inf, max_rows=math.inf)
+    if len(drawn.cards) > MOST_CARDS:
+        raise ValueError(
+            f"a live page shows at most {MOST_CARDS} cards, and this graph has {len(drawn.cards):,}: "
+            "show a part of it, such as the loss of one example"
+        )
+    try:
+        program = script(root)
+    except TraceError:
+        raise ValueError(
+            "a live page cannot follow a recorded where, which has taken its branch: "
+            "write the choice with maximum, minimum, relu or clip"
+        ) from None
+    picture = painted(_named(drawn), theme="auto", direction=direction, live=True)
+    picture.tree = tree(value)
+    return Live(root, picture, program)
+
+
+def _named(drawn: Cards) -> Cards:
+    """Return the cards with names for the values that have no label: v₁, v₂, ... in order."""
+    taken = {row.name for card in drawn.cards for row in card.rows}
+    made_up = iter([name for k in range(1, 10_000) if (name := pretty(f"v{k}")) not in taken])
+
+    def named(row: Row) -> Row:
+        return row if row.name or row.kind == "constant" else replace(row, name=next(made_up))
+
+    def with_names(card: Card) -> Card:
+        return replace(card, rows=tuple([named(row) for row in card.rows]))
+
+    return replace(drawn, cards=tuple([with_names(card) for card in drawn.cards]))
+
+
+def _facts(root: Value, drawn: Cards, program: Script) -> dict[str, object]:
+    """Return what the page's script needs to know of the graph, besides its picture and its program."""
+    order = topological_order(root)
+    place = {node: i for i, node in enumerate(order)}
+    paths: dict[str | None, str] = {None: ""}
+    for box in drawn.boxes:
+        paths[box.id] = " · ".join([part for part in (paths[box.parent], box.name) if part])
+    shown = {row.id: (row, card) for card in drawn.cards for row in card.rows}
+    nodes: list[dict[str, object]] = []
+    for i, node in enumerate(order):
+        fact: dict[str, object] = {}
+        if f"v{i}" in shown:
+            row, card = shown[f"v{i}"]
+            fact = {"name": row.name, "math": labelled(row.name).mathml, "place": paths[card.box]}
+        if node.primitive is not None:
+            fact["op"] = node.primitive.name
+            fact["of"] = [place[x] if isinstance(x, Value) else repr(x) for x in node.operands]
+        nodes.append({key: entry for key, entry in fact.items() if entry != ""})
+    rows = {node.primitive.name: node.primitive for node in order if node.primitive is not None}
+    parameters = [k for k, i in enumerate(program.leaves) if shown[f"v{i}"][0].kind == "parameter"]
+    number_of = {use: k for k, use in enumerate(program.edges)}
+    return {
+        "nodes": nodes,
+        "rows": {
+            name: {"domain": row.domain, "given": [*inspect.signature(row.rule).parameters][1:]}
+            for name, row in rows.items()
+        },
+        "leaves": program.leaves,
+        "start": [number(order[i].data) for i in program.leaves],  # as text, which may be "NaN"
+        "moving": parameters or [*range(len(program.leaves))],
+        "moves": "parameter" if parameters else "number",
+        "edges": [(consumer, place[order[consumer].operands[p]]) for consumer, p in program.edges],  # type: ignore[index]
+        "lines": {edge.id: [number_of[use] for use in edge.uses] for edge in drawn.edges},
+        "colours": {"light": _colours(LIGHT), "dark": _colours(DARK)},
+    }
+
+
+def _colours(theme: Theme) -> dict[str, object]:
+    """Return the scales of a theme: fills and inks of pills, and colours of edges, from weak to strong."""
+    steps = [k / _TONES for k in range(_TONES + 1)]
+    scales: dict[str, object] = {"idle": theme.idle}
+    scales |= {"alarm": theme.alarm, "onAlarm": theme.ink_on(theme.alarm)}
+    for name, colour in (("plus", theme.plus), ("minus", theme.minus)):
+        fills = [mix(theme.zero, colour, t) for t in steps]
+        scales[name] = fills
+        scales[f"{name}Ink"] = [theme.ink_on(fill) for fill in fills]
+        scales[f"{name}Flow"] = [mix(theme.idle, colour, 0.15 + 0.85 * t) for t in steps]
+    return scales
