@@ -23,8 +23,8 @@ Training     fit minimize History Result; Optimizer SGD GradientDescent
 Explaining   explain why ledger trace_table gradient_report record_lines
              to_sympy Exercise Explanation Diagnosis Ledger TraceTable
              GradientReport
-Pictures     draw play tree plot_loss plot_descent plot_function plot_boundary
-             plot_gradient_flow Picture Player Tree
+Pictures     draw live play tree plot_loss plot_descent plot_function
+             plot_boundary plot_gradient_flow Live Picture Player Tree
 Programs     compile jit Program TraceError
 Notebooks    autolabel load_ipython_extension unload_ipython_extension
 
