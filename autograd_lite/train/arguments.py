@@ -14,7 +14,7 @@ from operator import mul
 from autograd_lite.core.numbers import whole
 from autograd_lite.nn.losses import LOSSES
 from autograd_lite.nn.modules import Module
-from autograd_lite.train.compiled import Loss, Model
+from autograd_lite.train.compiled import Loss, Model, Work
 from autograd_lite.train.optimizers import OPTIMIZERS, Optimizer, Rate
 
 
@@ -86,6 +86,10 @@ class Batches:
             self.generator.shuffle(self.order)
         for start in range(0, self.m, self.size):
             yield self.order[start : start + self.size]
+
+    def work(self, epochs: int) -> Work:
+        """Return the number of steps, and of the examples in them, that so many epochs take."""
+        return Work(whole(epochs, "epochs") * len(self), epochs * self.m)
 
     def mean(self, means: list[float]) -> float:
         """Return the mean over the examples of an epoch, from the means of its batches."""

@@ -26,7 +26,6 @@ from collections.abc import Callable
 from tqdm import tqdm
 
 from autograd_lite.core.collector import collector_paused
-from autograd_lite.core.numbers import whole
 from autograd_lite.nn.examples import Rows
 from autograd_lite.train.arguments import Batches, chosen_loss, chosen_optimizer
 from autograd_lite.train.compiled import Loss, Model
@@ -75,11 +74,11 @@ def fit(
     loss, optimizer = chosen_loss(loss), chosen_optimizer(optimizer, model, lr)
     batches = Batches(len(examples.inputs), batch_size, shuffle, seed)
     best = Best(optimizer.parameters, patience, held_out is not None)
-    steps = whole(epochs, "epochs") * len(batches)
+    work = batches.work(epochs)
     started = time.perf_counter()
-    gradient = batch_gradient(model, loss, optimizer, examples, held_out, steps, compiled)
+    gradient = batch_gradient(model, loss, optimizer, examples, held_out, work, compiled)
     history = History(form=gradient.form)
-    with collector_paused(), tqdm(total=steps, disable=not progress, unit="step") as bar:
+    with collector_paused(), tqdm(total=work.steps, disable=not progress, unit="step") as bar:
         for epoch in range(1, epochs + 1):
             losses = []
             for number, batch in enumerate(batches, 1):

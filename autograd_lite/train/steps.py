@@ -16,7 +16,7 @@ from autograd_lite.core.numbers import real
 from autograd_lite.core.rules import mean
 from autograd_lite.core.value import Value
 from autograd_lite.nn.examples import Rows, rows_of
-from autograd_lite.train.compiled import CompiledLoss, Example, Loss, Model, structure
+from autograd_lite.train.compiled import CompiledLoss, Example, Loss, Model, Work, structure
 from autograd_lite.train.optimizers import Optimizer
 from autograd_lite.transforms.pytrees import flatten
 
@@ -72,13 +72,13 @@ def batch_gradient(
     optimizer: Optimizer,
     examples: Examples,
     held_out: Examples | None,
-    steps: int,
+    work: Work,
     compiled: bool | None,
 ) -> BatchGradient:
     """Return the fastest `BatchGradient` that does what the engine does.
 
     A program is used if `compiled` is true, or if it is None and the model has a `structure`. The loss must
-    also trace, and the program must agree with the engine on the first and on the last example. `steps`
+    also trace, and the program must agree with the engine on the first and on the last example. `work`
     decides whether machine code is worth compiling.
 
     Before any step is made, the errors of the loss are raised for its targets, and those of the model, too,
@@ -93,7 +93,7 @@ def batch_gradient(
     if not (repeats if compiled is None else compiled):
         return engine
     try:
-        program = CompiledLoss(model, loss, examples.inputs, examples.targets, steps)
+        program = CompiledLoss(model, loss, examples.inputs, examples.targets, work)
     except Exception:  # it does not trace, or it raises an error, which the engine will locate
         return engine
     program.check()

@@ -11,8 +11,9 @@ import pytest
 from autograd_lite import TraceError, Value, compile, log, mean, square
 from autograd_lite.compiler.program import Program
 from autograd_lite.nn import MLP, Layer, Module
+from autograd_lite.nn.losses import cross_entropy, mse_loss
 from autograd_lite.train import fit
-from autograd_lite.train.compiled import CompiledLoss
+from autograd_lite.train.compiled import CompiledLoss, Work, program_of
 
 
 def demo():
@@ -30,10 +31,10 @@ def test_each_form_gives_the_mean_and_its_gradient(form, monkeypatch, tmp_path):
     if form == "Python":
         monkeypatch.setitem(sys.modules, "numpy", None)
     if form == "machine code":
-        monkeypatch.setattr("autograd_lite.train.compiled.WORTH_COMPILING", 0.0)
+        monkeypatch.setattr("autograd_lite.train.compiled.BUILD", 0.0)
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     model, X, y = demo()
-    compiled = CompiledLoss(model, squared, X, y, steps=1)
+    compiled = CompiledLoss(model, squared, X, y, Work(1, 12))
     assert compiled.form == form
     for chosen in (None, [3, 1, 4]):
         numbers = range(12) if chosen is None else chosen
@@ -49,16 +50,35 @@ def test_each_form_gives_the_mean_and_its_gradient(form, monkeypatch, tmp_path):
 def test_a_loss_is_refused_where_only_the_eager_engine_can_run():
     model, X, y = demo()
     with pytest.raises(TraceError, match="not the same each time"):
-        CompiledLoss(lambda x: model(x) * random.random(), squared, X, y, steps=1)
+        CompiledLoss(lambda x: model(x) * random.random(), squared, X, y, Work(1, 12))
     with pytest.raises(TraceError, match="depends on the model"):
-        CompiledLoss(lambda x: x[0], squared, X, y, steps=1)
+        CompiledLoss(lambda x: x[0], squared, X, y, Work(1, 12))
 
 
 def test_an_error_names_its_sample():
     model, X, y = demo()
-    compiled = CompiledLoss(model, lambda z, t: log(z - 1e9), X, y, steps=1)
+    compiled = CompiledLoss(model, lambda z, t: log(z - 1e9), X, y, Work(1, 12))
     with pytest.raises(ValueError, match="sample 0: log"):
         compiled()
+
+
+@pytest.mark.parametrize(
+    ("model", "work", "is_worth_it"),
+    [
+        (MLP(2, [16, 16, 1]), Work(5_000, 5_000 * 100), False),
+        (MLP(2, [16, 16, 1]), Work(20_000, 20_000 * 100), True),
+        (MLP(2, [16, 16, 1]), Work(1_000, 1_000 * 10_000), True),
+        (MLP(2, [16, 16, 1], "tanh"), Work(1_000, 1_000 * 10_000), False),  # NumPy computes tanh faster
+        (MLP(2, [16, 16, 1], "tanh"), Work(10**6, 10**6 * 100), False),
+        (MLP(10, [8, 3], "tanh"), Work(680, 680 * 16), False),
+        (MLP(10, [8, 3], "tanh"), Work(50_000, 50_000 * 16), True),  # calls of NumPy cost more than the work
+    ],
+)
+def test_machine_code_is_built_where_it_pays(model, work, is_worth_it):
+    classes = len(model.layers[-1].neurons) > 1
+    x, loss = [0.5] * len(model.layers[0].neurons[0].w), cross_entropy if classes else mse_loss
+    program = program_of(model, loss, x, 1)
+    assert work.is_worth_compiling(program) is is_worth_it
 
 
 # --- A program is made once --------------------------------------------------------------------------

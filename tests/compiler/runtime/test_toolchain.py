@@ -67,7 +67,7 @@ def test_a_file_that_is_no_program_is_a_compiler_that_fails(only, cache):
 
 
 def test_fit_falls_to_numpy_where_no_compiler_works(only, monkeypatch):
-    monkeypatch.setattr("autograd_lite.train.compiled.WORTH_COMPILING", 0.0)
+    monkeypatch.setattr("autograd_lite.train.compiled.BUILD", 0.0)
     (only / "clang").unlink()
     for name in ("cc", "gcc"):
         script(only, name, "echo no; exit 1")
