@@ -28,10 +28,10 @@ Output: TypeAlias = Any  # what the model returns and the loss takes: a Value, o
 Model: TypeAlias = Callable[[Example], Output]
 Loss: TypeAlias = Callable[[Output, Example], Output]
 
-# Building machine code takes half a second, and 10 to 70 ms if it is found in the cache. What it saves, against
-# NumPy on one thread, with gcc 12 and glibc: 10 to 45 µs a step, and for each sample 0.15 to 0.35 ns an
-# operand, less 17 to 19 ns for each function such as tanh, which NumPy computes for several samples at once. On
-# micrograd's demo a step of 100 samples takes 55 µs instead of 92 with relu, and 113 instead of 107 with tanh.
+# Building machine code takes half a second, and 10 to 70 ms if it is found in the cache. What it saves,
+# against NumPy on one thread, with gcc 12 and glibc: 10 to 45 µs a step, and for each sample 0.15 to 0.35 ns
+# an operand, less 17 to 19 ns for each function such as tanh, which NumPy computes for several at once.
+# On micrograd's demo a step of 100 samples takes 55 µs instead of 92 with relu, 113 instead of 107 with tanh.
 BUILD, PER_STEP, PER_OPERAND, PER_FUNCTION = 0.5, 2e-5, 2e-10, -1.8e-8  # seconds
 _QUICK = {"add", "sub", "mul", "div", "neg", "abs", "square", "reciprocal", "sqrt", "dot", "sum", "mean"}
 _QUICK |= {"relu", "leaky_relu", "maximum", "minimum", "clip", "where", "sign", "heaviside", "prod", "pow"}

@@ -9,7 +9,7 @@ import pytest
 from autograd_lite import nn
 from autograd_lite.compiler.runtime import toolchain
 from autograd_lite.nn.losses import half_squared_error
-from autograd_lite.train.compiled import CompiledLoss
+from autograd_lite.train.compiled import CompiledLoss, Work
 from tests.compiler.common import needs_cc
 from tests.compiler.runtime.small import libraries, runs, script, small
 
@@ -67,12 +67,12 @@ def test_a_file_that_is_no_program_is_a_compiler_that_fails(only, cache):
 
 
 def test_fit_falls_to_numpy_where_no_compiler_works(only, monkeypatch):
-    monkeypatch.setattr("autograd_lite.train.compiled.BUILD", 0.0)
+    monkeypatch.setattr("autograd_lite.train.compiled.BUILD", -math.inf)
     (only / "clang").unlink()
     for name in ("cc", "gcc"):
         script(only, name, "echo no; exit 1")
     model = nn.MLP(1, [2, 1], rng=0)
-    training = CompiledLoss(model, half_squared_error, [[0.5], [1.0]], [0.0, 1.0], steps=1)
+    training = CompiledLoss(model, half_squared_error, [[0.5], [1.0]], [0.0, 1.0], Work(1, 2))
     assert training.form == "NumPy"
     assert math.isfinite(training())
 
