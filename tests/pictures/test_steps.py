@@ -86,7 +86,7 @@ def test_folded_uses_are_one_step_that_completes_the_gradient():
     ids=str,
 )
 def test_every_value_and_gradient_that_is_drawn_is_reached_however_it_is_folded(options):
-    layers = [MLP(2, [7], "tanh", rng=0), MLP(7, [7], "tanh", rng=1), MLP(7, [3], rng=2)]
+    layers = [MLP(2, [7], rng=0), MLP(7, [7], rng=1), MLP(7, [3], rng=2)]
     losses = []
     for k in range(5):
         x = [Value(k / 5.0, "x1"), Value(1.0 - k, "x2")]
