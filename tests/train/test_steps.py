@@ -6,7 +6,7 @@ from autograd_lite import Value
 from autograd_lite.nn import MLP, Layer, Module, Neuron
 from autograd_lite.nn.losses import cross_entropy, half_squared_error
 from autograd_lite.train import GradientDescent
-from autograd_lite.train.compiled import structure
+from autograd_lite.train.compiled import Work, structure
 from autograd_lite.train.steps import EngineGradient, Examples, ProgramGradient, batch_gradient
 from tests.train.test_fit import fitted
 
@@ -98,5 +98,5 @@ def test_a_program_that_disagrees_with_the_engine_is_not_used():
     for traced, kind in ((1.0, ProgramGradient), (2.0, EngineGradient)):
         model = Line(traced)
         optimizer = GradientDescent(model.parameters(), lr=0.1)
-        found = batch_gradient(model, half_squared_error, optimizer, examples, None, 10, True)
+        found = batch_gradient(model, half_squared_error, optimizer, examples, None, Work(10, 20), True)
         assert type(found) is kind
