@@ -19,7 +19,8 @@ if core.compiled:
 else:
     os.environ["AUTOGRAD_LITE_PURE"] = "1"  # what a test starts runs in the same form
 
-collect_ignore = ["benchmarks"]  # timings, not tests: python -m tests.benchmarks
+# Timings (python -m tests.benchmarks), and a program that is read by type checkers and never run.
+collect_ignore = ["benchmarks", "user_program.py"]
 
 # No deadline: the two cores of a CI machine are shared, and a slow example is no wrong one.
 settings.register_profile("fixed", deadline=None, derandomize=True)
