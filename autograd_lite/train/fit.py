@@ -58,12 +58,12 @@ def fit(
 
     Each step descends the gradient of the mean of ``loss(model(x), target)`` over a batch: all examples, or
     `batch_size` of them, shuffled before each epoch, by `seed` or else differently in every call, unless
-    ``shuffle=False``. `loss` is a function or the name of one, "mse" or "cross_entropy"; so is `optimizer`,
-    whose names are "sgd", "momentum", "adam" and "adamw". One made by name starts anew, with the step size or
-    schedule `lr`. ``callback(epoch, history)`` is called after each epoch, counted from 1, and stops the
-    training by returning True. `validation`, a pair ``(X, y)``, takes no part in it; all of it is tried
-    before the first step. With `patience`, training stops after so many epochs without a lower validation
-    loss, and the weights of the best epoch are kept. `compiled` is explained above, in the module.
+    ``shuffle=False``. `loss` is a function, or "mse", "cross_entropy", ...; `optimizer` an `Optimizer`, or
+    "sgd", "momentum", "adam", "adamw": a new one with the step size or schedule `lr`. `validation`, a pair
+    ``(X, y)``, takes no part in training; all of it is tried before the first step. `patience` stops after so
+    many epochs without a lower validation loss, and keeps the weights of the best. ``callback(epoch,
+    history)`` is called after each epoch, counted from 1, and stops by returning True. Models made of `nn`'s
+    neurons run as programs, others only with ``compiled=True``, which vouches that each call does the same.
 
     Raises `ValueError` or `TypeError`, in one sentence, for data and settings that do not fit. Raises
     `FloatingPointError`, with the epoch and the batch, as soon as the loss or a parameter would no longer be

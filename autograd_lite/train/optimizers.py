@@ -139,7 +139,7 @@ class Optimizer:
         parameter or its memory would become infinite or NaN (document 000, equation 12).
         """
         if self.schedule is not None:
-            self.lr = self.schedule(self.steps)
+            self.lr = not_negative(self.schedule(self.steps), f"lr at step {self.steps}")
         decay, update, memories = self.weight_decay, self.update, self._memory
         moved = [
             (i, x, update(x.data, x.grad + decay * x.data if decay else x.grad, *memories[i]))

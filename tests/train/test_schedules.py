@@ -51,6 +51,17 @@ def test_an_optimizer_takes_the_size_of_each_step_from_its_schedule():
     assert sizes == [0.5, 0.5, 0.25, 0.25, 0.125]
 
 
+@pytest.mark.parametrize("size", [-0.1, math.nan, math.inf])
+def test_a_schedule_that_goes_astray_is_named_with_its_step(size):
+    x = Value(1.0)
+    optimizer = SGD([x], lr=lambda step: 0.1 if step < 2 else size)
+    for x.grad in (1.0, 1.0):
+        optimizer.step()
+    with pytest.raises(ValueError, match=r"lr at step 2 must be at least 0 and finite, got (-0\.1|nan|inf)"):
+        optimizer.step()
+    assert x.data == pytest.approx(0.8)
+
+
 def test_an_optimizer_with_a_schedule_is_copied_and_pickled_with_its_place():
     x = Value(1.0)
     optimizer = Adam([x], lr=WarmUp(0.1, steps=10))
