@@ -62,7 +62,7 @@ class _Painter:
         if row.kind == "constant":
             return [(name, 11, theme.muted, "")]
         parts = [(name, 13, theme.ink, "I")] if name else []
-        if self.partials and row.partial is not None and row.partial != 1.0:
+        if self.partials and row.partial is not None and (row.partial != 1.0 or self.live):
             parts.append((f"{SPACE}×{short(row.partial, 2)}", 8.5, theme.muted, ""))
         return parts
 

@@ -1,7 +1,7 @@
 """`live`: a page of a graph whose leaves can be dragged, and whose values and gradients follow.
 
-The page holds the picture, the graph as JavaScript (`compiler/codegen/javascript.py`), and what its script
-needs to know of each value. The script is ``live.js``; `page.py` puts the parts together.
+The page holds the picture, the graph as JavaScript (`compiler/codegen/javascript.py`), and what its scripts
+need to know of each value. The scripts stand in ``live_page/``; `page.py` puts the parts together.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from autograd_lite.pictures.colour import DARK, LIGHT, Theme, mix
 from autograd_lite.pictures.dot import Direction, painted
 from autograd_lite.pictures.mathml import labelled
 from autograd_lite.pictures.page import MOST_CARDS, Page, embedded, filled
-from autograd_lite.pictures.picture import Picture
 from autograd_lite.pictures.tree import tree
 
 _TONES = 32  # steps of a scale of colours
+_PAGE = Path(__file__).with_name("live_page")
+_SCRIPTS = ("numbers", "graph", "picture", "hand", "panel", "plot", "downhill", "view")  # in this order
 
 
 class Live(Page):
@@ -34,8 +35,11 @@ class Live(Page):
     about = "live graph"
     verb = "drag its numbers"
 
-    def __init__(self, root: Value, picture: Picture, program: Script) -> None:
-        super().__init__(picture)
+    def __init__(self, root: Value, drawn: Cards, program: Script, direction: Direction | None) -> None:
+        picture = painted(drawn, theme="auto", direction=direction, live=True)
+        still = painted(drawn, theme="auto", direction=direction)
+        still.tree = tree(root)
+        super().__init__(picture, still)
         self.program = program
         self.facts = _facts(root, self.cards, program)
         self.title = pretty(root.label or "") or "the result"
@@ -45,9 +49,9 @@ class Live(Page):
         fills["title"] = html.escape(f"{self.title}, live")
         fills["graph"] = embedded(self.facts)
         fills["program"] = self.program.text
-        for kind in ("css", "js"):
-            fills[kind] = Path(__file__).with_name(f"live.{kind}").read_text(encoding="utf-8")
-        return filled("live.html", fills), height
+        fills["css"] = (_PAGE / "style.css").read_text(encoding="utf-8")
+        fills["js"] = "\n".join([(_PAGE / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS])
+        return filled("live_page/page.html", fills), height
 
 
 def live(value: Value, *, direction: Direction | None = None) -> Live:
@@ -79,9 +83,7 @@ def live(value: Value, *, direction: Direction | None = None) -> Live:
             "a live page cannot follow a recorded where, which has taken its branch: "
             "write the choice with maximum, minimum, relu or clip"
         ) from None
-    picture = painted(_named(drawn), theme="auto", direction=direction, live=True)
-    picture.tree = tree(value)
-    return Live(root, picture, program)
+    return Live(root, _named(drawn), program, direction)
 
 
 def _named(drawn: Cards) -> Cards:
@@ -136,13 +138,15 @@ def _facts(root: Value, drawn: Cards, program: Script) -> dict[str, object]:
 
 
 def _colours(theme: Theme) -> dict[str, object]:
-    """Return the scales of a theme: fills and inks of pills, and colours of edges, from weak to strong."""
+    """Return the scales of a theme, from weak to strong: fills and inks of pills, and colours of edges."""
     steps = [k / _TONES for k in range(_TONES + 1)]
-    scales: dict[str, object] = {"idle": theme.idle}
-    scales |= {"alarm": theme.alarm, "onAlarm": theme.ink_on(theme.alarm)}
+    alarm = {"fill": theme.alarm, "ink": theme.ink_on(theme.alarm), "flow": theme.alarm}
+    scales: dict[str, object] = {"idle": theme.idle, "alarm": alarm}
     for name, colour in (("plus", theme.plus), ("minus", theme.minus)):
         fills = [mix(theme.zero, colour, t) for t in steps]
-        scales[name] = fills
-        scales[f"{name}Ink"] = [theme.ink_on(fill) for fill in fills]
-        scales[f"{name}Flow"] = [mix(theme.idle, colour, 0.15 + 0.85 * t) for t in steps]
+        scales[name] = {
+            "fills": fills,
+            "inks": [theme.ink_on(fill) for fill in fills],
+            "flows": [mix(theme.idle, colour, 0.15 + 0.85 * t) for t in steps],
+        }
     return scales

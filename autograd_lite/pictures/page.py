@@ -23,7 +23,7 @@ MOST_CARDS = 150
 
 def filled(template: str, fills: Mapping[str, str]) -> str:
     """Return a page of this folder with each ``{{name}}`` replaced by ``fills[name]``."""
-    page = Path(__file__).with_name(template).read_text(encoding="utf-8")
+    page = (Path(__file__).parent / template).read_text(encoding="utf-8")
     return re.sub(r"\{\{(\w+)\}\}", lambda match: fills[match[1]], page)
 
 
@@ -107,9 +107,9 @@ def _mark_rows(graph: ET.Element, drawn: Cards) -> None:
 # --- The page -------------------------------------------------------------------------------------
 
 _STILL = (
-    '<figure{style}><img alt="the graph with its gradients" src="data:image/svg+xml;base64,{picture}">'
-    "<figcaption>A still picture, because this notebook is not trusted. To {verb}, choose "
-    "<i>Trust Notebook</i> in the File menu, or run the cell.</figcaption></figure>"
+    '<figure class="autograd-lite-still"><img style="max-width: 100%" alt="the graph with its gradients" '
+    'src="data:image/svg+xml;base64,{picture}"><figcaption>This is a still picture. To {verb}, run the cell, '
+    "or choose <i>Trust Notebook</i> in the File menu.</figcaption></figure>"
 )
 
 
@@ -120,14 +120,17 @@ def embedded(data: object) -> str:
 
 
 class Page:
-    """A page around a picture. It displays in Jupyter; elsewhere it prints as a tree of text."""
+    """A page around a picture, which displays in Jupyter and elsewhere prints as a tree of text.
+
+    Where no page can run, a notebook shows the picture ``still``.
+    """
 
     about = ""  # what the frame of a notebook is called, for those who do not see it
     verb = ""  # what one does with it
 
-    def __init__(self, picture: Picture) -> None:
+    def __init__(self, picture: Picture, still: Picture) -> None:
         assert picture.cards is not None
-        self.cards, self.picture = picture.cards, picture
+        self.cards, self.picture, self.still = picture.cards, picture, still
 
     @property
     def html(self) -> str:
@@ -150,7 +153,7 @@ class Page:
         return Path(path)
 
     def __repr__(self) -> str:
-        return repr(self.picture.tree)
+        return repr(self.still.tree)
 
     @property
     def frame(self) -> str:
@@ -165,10 +168,10 @@ class Page:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         text = repr(self)
         try:
-            frame, still = self.frame, base64.b64encode(self.picture.pipe("svg")).decode()
+            frame, still = self.frame, base64.b64encode(self.still.pipe("svg")).decode()
         except RuntimeError as error:
             return {"text/plain": f"{text}\n{error}"}
         # A notebook that is not trusted drops the frame and the style, and then shows the picture.
         hide = "<style>iframe + figure.autograd-lite-still { display: none }</style>"
-        figure = _STILL.format(style=' class="autograd-lite-still"', picture=still, verb=self.verb)
+        figure = _STILL.format(picture=still, verb=self.verb)
         return {"text/plain": text, "text/html": f"{hide}{frame}{figure}"}

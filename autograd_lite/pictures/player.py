@@ -26,7 +26,7 @@ class Player(Page):
     verb = "play it"
 
     def __init__(self, value: Value, picture: Picture) -> None:
-        super().__init__(picture)
+        super().__init__(picture, picture)
         self.value = value
         self.steps = steps(value, self.cards)
         self.title = pretty(value.label or "") or "the graph"

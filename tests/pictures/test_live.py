@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from autograd_lite import Value, dot, log, play, primitive, scope, sigmoid, sin, sqrt, tanh, where
+from autograd_lite import Value, dot, gradients, log, play, primitive, scope, sigmoid, sin, sqrt, tanh, where
 from autograd_lite.core.value import topological_order
 from autograd_lite.notation.names import pretty, short
 from autograd_lite.pictures.live import Live, live
 from autograd_lite.pictures.page import MOST_CARDS
-from tests.pictures.graphs import hostile, mlp
+from tests.pictures.graphs import hostile, logistic, mlp
 from tests.pictures.graphs import network as two_layers
 
 START = {"w1": 0.25, "w2": -0.35, "b": 0.1, "v": 0.9, "x1": 1.0, "x2": -2.0, "y": 1.0}
@@ -126,14 +126,14 @@ def test_notebook_gets_a_frame_or_a_still_picture_with_a_word_about_trust():
     found = re.fullmatch(
         r"<style>iframe \+ figure\.autograd-lite-still \{ display: none \}</style>"
         r'<iframe srcdoc="([^"]*)" sandbox="allow-scripts" title="live graph" style="[^"]*"></iframe>'
-        r'<figure class="autograd-lite-still"><img alt="[^"]*" src="data:image/svg\+xml;base64,([^"]*)">'
-        r"<figcaption>A still picture, because this notebook is not trusted\. To drag its numbers, choose "
-        r"<i>Trust Notebook</i> in the File menu, or run the cell\.</figcaption></figure>",
+        r'<figure class="autograd-lite-still"><img [^>]*src="data:image/svg\+xml;base64,([^"]*)">'
+        r"<figcaption>This is a still picture\. To drag its numbers, run the cell, or "
+        r"choose <i>Trust Notebook</i> in the File menu\.</figcaption></figure>",
         bundle["text/html"],
     )
     assert found is not None
     assert html.unescape(found[1]) == page.html
-    assert b"<svg" in base64.b64decode(found[2])
+    assert base64.b64decode(found[2]) == page.still.pipe("svg")
 
 
 def test_without_graphviz_it_is_a_tree(monkeypatch, tmp_path):
@@ -439,7 +439,7 @@ def test_chain_rule_in_symbols_and_in_numbers(page):
     for (_, below), (above, _) in itertools.pairwise(symbols[1:]):
         assert below == above  # each factor takes over where the one before ends
     w1 = next(node for node in topological_order(neuron()) if node.label == "w1")
-    figures = page.text(".figures-of-chain")
+    figures = page.text(".figures")
     assert figures.endswith(f"= {short(w1.grad)}")
     product = math.prod(float(x.strip(" ()").replace("−", "-")) for x in figures.split("=")[1].split("·"))
     assert product == pytest.approx(w1.grad, rel=0.03)
@@ -452,14 +452,63 @@ def test_several_uses_are_added(opened):
     page = opened(y)
     symbols = page.text(".symbols")
     assert symbols.count("+") == 1
-    assert page.text(".figures-of-chain").endswith(f"= {short(math.cos(0.5) * 0.5 + math.sin(0.5))}")
+    assert page.text(".figures").endswith(f"= {short(math.cos(0.5) * 0.5 + math.sin(0.5))}")
     many = Value(0.5, "x")
     total = many
     for _ in range(6):
         total = total * many
     page = opened(total)
     assert "… 4 more" in page.text(".symbols")
-    assert page.text(".figures-of-chain").endswith(f"+ … = {short(7 * 0.5**6)}")
+    assert page.text(".figures").endswith(f"+ … = {short(7 * 0.5**6)}")
+
+
+def test_a_sum_within_a_sum_is_no_step_of_the_chain(opened):
+    page = opened(logistic())
+    page.run("document.querySelector('.leaf[data-leaf=\"w₁\"]').focus()")
+    page.settle()
+    symbols = page.run("[...document.querySelectorAll('.symbols mfrac')].map(f => f.textContent)")
+    assert symbols == ["∂L∂w1", "∂L∂ŷ", "∂ŷ∂z", "∂z∂v1", "∂v1∂w1"]
+    w1 = next(node for node in topological_order(logistic()) if node.label == "w1")
+    assert page.text(".figures").endswith(f" {short(w1.grad)}")
+
+
+def test_rounded_factors_that_do_not_make_the_rounded_product_are_said_to(opened):
+    w, x = Value(0.04449, "w"), Value(1.0, "x")
+    page = opened((w * x) * 0.04449 * 100.0)
+    page.run("document.querySelector('.leaf[data-leaf=\"w\"]').focus()")
+    page.settle()
+    assert page.text(".figures") == "= 100 · 0.044 · 1.00 ≈ 4.45"
+    page = opened((w * x) * 0.5)
+    assert page.text(".figures") == "= 0.500 · 1.00 = 0.500"
+
+
+def test_a_partial_that_is_1_at_first_gets_a_label_when_it_changes(page):
+    assert "×1.0" not in page.text(".stage")
+    page.run("document.querySelector('.leaf[data-leaf=\"x₁\"]').focus()")
+    page.press("4", "\ue007")
+    by = page.run("[...document.querySelectorAll('.by')].map(t => t.textContent.trim())")
+    assert by == ["×4.0", "×−2.0"]
+
+
+def test_a_sum_that_is_not_drawn_may_overflow(opened):
+    x, y = Value(1.0, "x"), Value(2.0, "y")
+    total = x * x + x * x + y
+    total.label = "s"
+    page = opened(total)
+    page.run("document.querySelector('.leaf[data-leaf=\"x\"]').focus()")
+    page.press("1")
+    page.press("e154", "\ue007")  # x² is 10³⁰⁸, which is a number; twice that is none
+    assert page.text(".outcome-value") == "–"
+    assert page.text(".trouble").startswith("The result of add is too large for a number: here x = ")
+    assert page.run("document.querySelectorAll('.lost').length") == 1
+
+
+def test_a_derivative_can_be_live(opened):
+    w, x = Value(0.5, "w"), Value(2.0, "x")
+    slope = gradients(sin(w * x), [w], record=True)[0]
+    page = opened(slope)
+    assert page.agrees_with(slope)
+    assert page.text(".outcome-value") == short(2.0 * math.cos(1.0))
 
 
 def test_plot_has_the_gradient_as_its_slope(page):
@@ -563,7 +612,7 @@ def test_leaving_the_domain_is_said_and_shown(opened):
     page = opened(loss)
     page.run("document.querySelector('.leaf[data-leaf=\"w\"]').focus()")
     page.press("\ue011")  # Home: w = -3
-    assert page.text(".trouble") == "log is defined for x > 0. Here x is z = −4.50."
+    assert page.text(".trouble") == "log is defined for x > 0, but here x = z = −4.50."
     shown = {
         row.name: page.shown()[row.id]
         for card in page.page.cards.cards
@@ -592,18 +641,18 @@ def test_leaving_the_domain_is_said_and_shown(opened):
 @pytest.mark.parametrize(
     ("function", "typed", "sentence"),
     [
-        (lambda x: 1.0 / x, "0", "div is defined for y ≠ 0. Here x is 1.00 and y is x = 0."),
-        (lambda x: x.exp(), "1e3", "The result of exp is too large for a number. Here x is 1000."),
+        (lambda x: 1.0 / x, "0", "div is defined for y ≠ 0, but here x = 1.00 and y = x = 0."),
+        (lambda x: x.exp(), "1e3", "The result of exp is too large for a number: here x = 1000."),
         (
             lambda x: sqrt(x),
             "0",
             "The gradient of x is ∞ here: a curve on the way is vertical or has a corner.",
         ),
-        (lambda x: sqrt(x), "-1", "sqrt is defined for x ≥ 0. Here x is −1.00."),
+        (lambda x: sqrt(x), "-1", "sqrt is defined for x ≥ 0, but here x = −1.00."),
         (
             lambda x: x.atan2(x),
             "0",
-            "atan2 is defined for (y, x) ≠ (0, 0), where it has no derivative. Here y is x = 0 and x is 0.",
+            "atan2 is defined for (y, x) ≠ (0, 0), where it has no derivative, but here y = x = 0 and x = 0.",
         ),
     ],
 )
@@ -640,6 +689,19 @@ def test_view_zooms_and_fits(page):
     assert page.run(width) == pytest.approx(0.8 * fitted, rel=1e-3)
     page.click("fit")
     assert page.run(width) == pytest.approx(fitted, rel=1e-3)
+
+
+def test_a_zoomed_picture_can_be_dragged(page):
+    from selenium.webdriver import ActionChains
+
+    for _ in range(4):
+        page.click("larger")
+    scroll = "[document.querySelector('.stage').scrollLeft, document.querySelector('.stage').scrollTop]"
+    before = page.run(scroll)
+    stage = page.find(".stage")
+    grabbed = ActionChains(page.browser, duration=20).move_to_element_with_offset(stage, -200, 150)
+    grabbed.click_and_hold().move_by_offset(-30, -20).release().perform()
+    assert page.run(scroll) == pytest.approx([before[0] + 30, before[1] + 20], abs=1.5)
 
 
 # --- Safe, quick, for everybody ---------------------------------------------------------------------
