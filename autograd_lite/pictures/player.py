@@ -64,7 +64,8 @@ def play(
     """Return a player that shows, step by step, how `value` is computed and how its gradient flows back.
 
     It displays in Jupyter. ``play(loss).save("loss.html")`` writes a page that needs no other file. The
-    options are those of `draw`; a graph with more than `max_cards` cards is folded until it fits.
+    options are those of `draw`; a graph with more than `max_cards` cards is folded until it fits. A button
+    turns to the page of `live`, unless the graph cannot have one.
 
     Raises `ValueError` if the picture has more than 150 cards, `TypeError` if `value` is not a Value.
     """
