@@ -211,11 +211,15 @@ def test_the_page_of_help_fits_a_screen():
     assert max(map(len, lines)) <= 80
 
 
+def is_function(thing: object) -> bool:
+    return inspect.isfunction(thing) or type(thing).__name__ == "cython_function_or_method"
+
+
 def test_default_numbers_of_what_is_public():
     public = PUBLIC | {"Program": Program}
     for name, thing in [*public.items()]:
         if inspect.isclass(thing):
-            methods = inspect.getmembers(thing, inspect.isfunction)
+            methods = inspect.getmembers(thing, is_function)
             public.update(
                 {
                     f"{name}.{key}": method
@@ -227,7 +231,7 @@ def test_default_numbers_of_what_is_public():
                 del public[name]
     found = {}
     for name, thing in public.items():
-        if inspect.isfunction(thing) or inspect.isclass(thing):
+        if is_function(thing) or inspect.isclass(thing):
             defaults = {
                 key: parameter.default
                 for key, parameter in inspect.signature(thing).parameters.items()

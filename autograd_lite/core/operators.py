@@ -81,7 +81,9 @@ class Operators(Traceable):
     def __pos__(self) -> Value:
         return self  # type: ignore[return-value]
 
-    conjugate = __pos__  # NumPy's variance asks for it
+    def conjugate(self) -> Value:
+        """Return self, as NumPy's variance asks for it."""
+        return self  # type: ignore[return-value]
 
     # --- Functions: each row of the table that makes sense for one value, under the row's name
 

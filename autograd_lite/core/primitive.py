@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 from autograd_lite.core.elementwise import each, has_entries
 from autograd_lite.core.examples import EXAMPLES
 from autograd_lite.core.numbers import real
-from autograd_lite.core.tracing import Traceable
+from autograd_lite.core.tracing import Row, Traceable
 
 if TYPE_CHECKING:
     from autograd_lite.core.value import Value
@@ -30,12 +30,12 @@ SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4
 
 
 @dataclass(eq=False, repr=False)
-class Primitive:
+class Primitive(Row):
     """A function of the table: `help` shows it, and `primitive` makes one and describes its fields."""
 
-    # The arguments of `primitive`, which are described there.
+    # The arguments of `primitive`, which are described there. Those with `field()` are attributes of `Row`.
     name: str
-    forward: Callable[..., float]
+    forward: Callable[..., float] = field()
     rule: Callable[..., Operands]
     symbol: str
     latex: str
@@ -43,9 +43,9 @@ class Primitive:
     domain: str
     edges: str
     arguments: Callable[..., Operands] | None
-    masks: bool
+    masks: bool = field()
     arity: int | None  # the number of operands; None if it varies
-    rule_on_floats: Callable[..., Operands]  # `rule` for operands that are all floats, where it runs faster
+    rule_on_floats: Callable[..., Operands] = field()  # `rule`, faster, for operands that are all floats
     doc: str
     template: Mapping[str, str] = field(default_factory=dict)
     decomposition: Callable[..., Scalar] | None = None

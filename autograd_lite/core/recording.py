@@ -10,7 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autograd_lite.core import forward, modes, operators, rules
+try:
+    import cython
+except ImportError:
+    from autograd_lite.core import cython
+
+from autograd_lite.core import modes, operators, rules
+from autograd_lite.core.forward import dot
 from autograd_lite.core.modes import is_paused, pauses
 from autograd_lite.core.numbers import is_real, real
 from autograd_lite.core.primitive import Operands, Primitive, Scalar
@@ -61,8 +67,8 @@ def made(data: float, row: Primitive, operands: Operands, partials: tuple[float 
     node._operands = operands
     node._partials = partials
     node._mark = None
-    if modes.provenance:
-        node._note = modes.provenance()
+    if provenance := modes.provenance:
+        node._note = provenance()
     return node
 
 
@@ -104,8 +110,8 @@ def unary(row: Primitive, x: Scalar) -> Value:
     node._operands = (x,)
     node._partials = partials
     node._mark = None
-    if modes.provenance:
-        node._note = modes.provenance()
+    if provenance := modes.provenance:
+        node._note = provenance()
     return node
 
 
@@ -142,8 +148,8 @@ def binary(row: Primitive, x: Scalar, y: Scalar) -> Value:
         partials = _FIRST_ALONE if partials[0] == 1.0 else (partials[0], None)
     node._partials = partials
     node._mark = None
-    if modes.provenance:
-        node._note = modes.provenance()
+    if provenance := modes.provenance:
+        node._note = provenance()
     return node
 
 
@@ -161,7 +167,7 @@ def linear(
     """
     if b is not None and len(b) != len(W):
         raise ValueError(f"linear needs a bias for each row of W, got {len(b)} for {len(W)} rows")
-    row, value, rule = rules.dot, forward.dot, rules.dot_rule
+    row, rule = rules.dot, rules.dot_rule
     try:
         if b is None or pauses or {len(x)} != {*map(len, W)}:
             raise AttributeError("one of the slow cases")
@@ -170,7 +176,7 @@ def linear(
         for w, bi in zip(W, b, strict=True):
             weights = tuple([wi._data for wi in w])
             node = Value.__new__(Value)
-            node._data = value(weights, numbers, (bi._data,))
+            node._data = dot(weights, numbers, (bi._data,))
             node._grad = None
             node.primitive = row
             node._operands = (*w, *inputs, bi)
@@ -190,3 +196,5 @@ def linear(
 
 
 operators.record, operators.unary, operators.binary = record, unary, binary
+if cython.compiled:  # pragma: no cover - `inspect.signature` reads it off a class written in Python
+    _sign(Value, b"Value(data, label=None)\n--\n\n" + (Value.__doc__ or "").encode())  # type: ignore[name-defined]

@@ -10,6 +10,10 @@ cdef class Tracer(Traceable):
     pass
 
 
+cdef class Row:
+    cdef public object forward, masks, rule_on_floats
+
+
 # Every Traceable, for `alive`: a list linked through the objects, which owns none of them.
 cdef PyObject *_newest
 

@@ -1,4 +1,4 @@
-"""`Traceable` and `Tracer`: what a row of the table looks for among its operands.
+"""`Traceable` and `Tracer`, which a row of the table looks for among its operands; `Row`, which a row is.
 
 `primitive.py` asks each operand of a call whether it is one, `value.py` and `compiler` derive from them.
 """
@@ -64,6 +64,13 @@ class Tracer(Traceable):
     def _pulled(self, seeds: Iterable[tuple[Scalar, Scalar]], inputs: list[Scalar]) -> dict[Scalar, Scalar]:
         """Return the adjoint of each input that has one, given pairs of nodes and their adjoints."""
         raise NotImplementedError
+
+
+@cython.cclass
+class Row:
+    """The fields of a `Primitive` that recording reads at every operation."""
+
+    __slots__ = ("forward", "masks", "rule_on_floats")
 
 
 def alive() -> list[Traceable]:
