@@ -25,7 +25,8 @@ from autograd_lite.pictures.roles import SUMS, constants, symbol_of
 
 Kind: TypeAlias = Literal["input", "parameter", "constant", "operation", "output", "group"]
 
-_ROWS, _FIRST = 6, 4  # a card with more parameters, constants or outputs shows the first few
+_ROWS = 6  # a card with more parameters, constants or outputs shows the first four
+_NEURONS = 12  # a layer with more neurons shows the first ten
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Row:
     """A value on a card: its id (``v7``), its kind, its typeset name, its data and its gradient.
 
     ``symbol`` is the symbol of the operation, "" for a leaf. For a weight in the card of its neuron,
-    ``partial`` is the number that multiplies it.
+    ``partial`` is the number that multiplies it. The row of a neuron in the card of its layer holds the rows
+    of its ``weights``, the bias last.
     """
 
     id: str
@@ -43,6 +45,7 @@ class Row:
     data: float
     gradient: float | None
     partial: float | None = None
+    weights: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -173,11 +176,23 @@ class _Builder:
                 rows.append(self.row(link.operand, link.partial if is_weight else None))
         return rows
 
-    def shortened(self, rows: list[Row], what: str) -> tuple[list[Row], str]:
+    def neuron(self, d: int, number: str) -> Row:
+        """Return the row of the neuron that the `dot` d belongs to: its output, with its weights."""
+        nodes, _ = self.folding.neurons[d]
+        weights = [
+            self.row(j) for j in dict.fromkeys(self.folding.sources[d]) if self.folding.is_parameter[j]
+        ]
+        for row in weights:
+            self.values.pop(row.id)
+        output = self.row(nodes[-1])
+        return replace(output, name=output.name or number, weights=tuple(weights))
+
+    def shortened(self, rows: list[Row], what: str, room: float = 0.0) -> tuple[list[Row], str]:
         """Return the rows that a card has room for, and a note on the others."""
-        if len(rows) <= self.max_rows:
+        most = max(self.max_rows, room)
+        if len(rows) <= most:
             return rows, ""
-        kept, left = rows[:_FIRST], rows[_FIRST:]
+        kept, left = rows[: int(most) - 2], rows[int(most) - 2 :]
         for row in left:
             self.values.pop(row.id, None)
         norm = _norm([row.gradient for row in left])
@@ -203,10 +218,10 @@ class _Builder:
         leaves_alone = all(self.nodes[i].primitive is None for i in members)
         parameters = [i for i in members if folding.is_parameter[i]]
         values = len(members) + len(self.left_out([g for i in members for g in folding.more.get(i, [])]))
-        neurons = sum([self.nodes[i].primitive is TABLE["dot"] for i in members])
+        neurons = [i for i in members if self.nodes[i].primitive is TABLE["dot"]]
         norm = _norm([self.gradient(self.nodes[i]) for i in parameters])
         detail = [
-            _plural(neurons, "neuron") if neurons > 1 else "",
+            _plural(len(neurons), "neuron") if len(neurons) > 1 else "",
             _plural(len(parameters), "param") if parameters and not leaves_alone else "",
             _plural(values, "value") if not neurons and not leaves_alone else "",
             f"‖∇θ‖ {norm}" if norm else "",
@@ -214,7 +229,11 @@ class _Builder:
         used = [
             i for i in members if i == folding.root or any(folding.unit[j] != unit for j in folding.uses[i])
         ]
-        rows, note = self.shortened([self.row(i) for i in used], "values")
+        if neurons and all(d in folding.neurons for d in neurons):
+            numbers = [str(k) if len(neurons) > 1 else "" for k in range(1, len(neurons) + 1)]
+            rows, note = self.shortened(list(map(self.neuron, neurons, numbers)), "neurons", _NEURONS)
+        else:
+            rows, note = self.shortened([self.row(i) for i in used], "values")
         return Card(
             f"c{unit}",
             rows[0].kind if leaves_alone else "group",
@@ -275,7 +294,7 @@ class _Builder:
             operand=f"v{first.operand}",
             consumer=f"v{first.consumer if head in self.folding.groups else head}",
             partial=partials[0] if len(set(partials)) == 1 else None,
-            flow=None if not known else sum(known) if one_value else max(known, key=_magnitude),
+            flow=None if not known else sum(known) if one_value else max(known, key=magnitude),
             count=len(links) if merged else 1,
             uses=tuple([(link.consumer, link.position) for link in links]),
         )
@@ -333,7 +352,8 @@ class _Builder:
         )
 
 
-def _magnitude(x: float) -> float:
+def magnitude(x: float) -> float:
+    """Return |x|, ∞ for a NaN."""
     return abs(x) if x == x else math.inf  # a NaN is never hidden
 
 
@@ -350,7 +370,7 @@ def cards(
     `collapse` folds each ``"neuron"``, or each ``"layer"`` (the scopes that have no scope within them).
     Beyond `max_cards` cards, or three times as many edges, the graph is folded until it fits, batches
     first. `batch` folds batches always (True), never (False), or only where the graph must be folded (None).
-    A card of more than `max_rows` parameters, constants or outputs shows the first four.
+    A card of more than `max_rows` parameters, constants or outputs shows two less than that.
 
     Raises `TypeError` if `root` is not a Value, `ValueError` if `collapse` is unknown or `max_cards` is
     below 1.

@@ -23,6 +23,7 @@ class Theme:
     plus: str
     minus: str
     zero: str
+    weights: tuple[str, str]  # a weight below and above 0, mixed with the colour of parameters
     idle: str  # an edge through which no gradient flows, or none yet
     alarm: str  # a NaN or an infinity
     boxes: tuple[str, str]  # alternating with the depth
@@ -34,6 +35,12 @@ class Theme:
         if x is None or not math.isfinite(x):
             return self.idle if x is None else self.alarm
         return mix(self.zero, self.plus if x > 0.0 else self.minus, strength(x, largest))
+
+    def weight(self, x: float, largest: float) -> str:
+        """Return the colour of a weight in a layer whose largest weight has magnitude `largest`."""
+        if not math.isfinite(x):
+            return self.alarm
+        return mix(self.cards["parameter"][0], self.weights[x > 0.0], abs(x) / largest if largest else 0.0)
 
     def flow(self, x: float | None, largest: float) -> str:
         """Return the colour of an edge along which the gradient `x` flows, kept off the background."""
@@ -53,6 +60,7 @@ LIGHT = Theme(
     plus="#1F6FB5",
     minus="#B84A08",
     zero="#EEF1F5",
+    weights=("#7A4FA3", "#9A7400"),
     idle="#AAB4C0",
     alarm="#C4006E",
     boxes=("#F5F7FA", "#EBEFF4"),
@@ -74,6 +82,7 @@ DARK = Theme(
     plus="#6DB4F2",
     minus="#F8A261",
     zero="#2A3340",
+    weights=("#B48BDB", "#EBC65A"),
     idle="#5B6675",
     alarm="#FF5CA8",
     boxes=("#171D26", "#1E2630"),

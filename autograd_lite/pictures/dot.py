@@ -6,26 +6,29 @@ Cards, edges and boxes keep their ids, and their classes say their kind: ``card 
 
 from __future__ import annotations
 
+import functools
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, TypeAlias
 
 import graphviz
 
 from autograd_lite.core.value import Value
 from autograd_lite.notation.names import short
-from autograd_lite.pictures.cards import Box, Card, Cards, Edge, Row, cards
+from autograd_lite.pictures.cards import Box, Card, Cards, Edge, Row, cards, magnitude
 from autograd_lite.pictures.colour import DARK, LIGHT, Theme, largest_of, strength
 from autograd_lite.pictures.folding import Collapse
 from autograd_lite.pictures.markup import (
     FONT,
+    NOWHERE,
     SPACE,
     cell,
     column_width,
     shortened,
     table,
     text_part,
+    text_width,
     tooltip,
 )
 from autograd_lite.pictures.order import depths, in_order
@@ -38,6 +41,9 @@ _Part: TypeAlias = tuple[str, float, str, str]  # text, size, colour, style
 
 _NAME, _TITLE = 20, 40  # letters of a name and of a title that are shown; the tooltip has all of them
 _LONGEST_LINE, _LONGEST_FOLDED_LINE = 4, 9  # cards side by side that still fit into a page
+_MOST, _FEWER = 40, 0.8  # cards of a picture; of one that is too wide, that share is tried next
+_PAD = 0.25  # inches around the picture
+_STRIP = 18  # cells of a strip of weights
 _WIDE = -8.8e-88  # a number that is printed as wide as any
 _CROWD = 60  # with more edges there is no room for labels: edges are spread out, with tooltips only
 
@@ -63,17 +69,20 @@ class _Painter:
             return [(name, 11, theme.muted, "")]
         parts = [(name, 13, theme.ink, "I")] if name else []
         if self.partials and row.partial is not None and (row.partial != 1.0 or self.live):
-            parts.append((f"{SPACE}×{short(row.partial, 2)}", 8.5, theme.muted, ""))
+            parts.append((f"{SPACE}×{short(row.partial, 2)}", 9, theme.muted, ""))
         return parts
 
-    def row(self, row: Row, widths: tuple[int, int, int], fill: str | None) -> str:
-        """Return a row of a card; `widths` are those of name, value and gradient, 0 for no gradient."""
+    def row(self, row: Row, widths: tuple[int, int, int], largest: float = 0.0) -> str:
+        """Return the cells of a row; `widths` are those of name, value and gradient, 0 for no gradient.
+
+        `largest` is the largest magnitude of a weight on the card.
+        """
         theme = self.theme
         ink, style = (theme.ink, "") if math.isfinite(row.data) else (theme.alarm, "B")
-        cells = [
-            cell("".join([text_part(*part) for part in self.name(row)]), WIDTH=widths[0]),
-            cell(text_part(short(row.data), 11, ink, style), ALIGN="RIGHT", WIDTH=widths[1]),
-        ]
+        cells = [cell("".join([text_part(*part) for part in self.name(row)]), WIDTH=widths[0])]
+        if row.weights:
+            cells += [cell(strip) for strip in self.strips(row, largest)]
+        cells.append(cell(text_part(short(row.data), 11, ink, style), ALIGN="RIGHT", WIDTH=widths[1]))
         if widths[2] and row.gradient is None:
             cells.append(cell(table([cell(text_part(" ", 10, theme.ink), WIDTH=widths[2])])))
         elif row.gradient is not None:
@@ -81,7 +90,25 @@ class _Painter:
             style = "" if math.isfinite(row.gradient) else "B"
             pill = text_part(short(row.gradient), 10, theme.ink_on(colour), style)
             cells.append(cell(table([cell(pill, ALIGN="CENTER", WIDTH=widths[2])], fill=colour)))
-        return table(["".join(cells)], fill=fill)
+        return "".join(cells)
+
+    def strips(self, row: Row, largest: float) -> list[str]:
+        """Return the weights of a neuron as a strip of colours, and their gradients as another."""
+        theme = self.theme
+        cells: list[list[str]] = [[], []]
+        width = _cell_width(row)
+        for several in _binned(row.weights):
+            weight = max(several, key=lambda w: magnitude(w.data))
+            slope = max(several, key=lambda w: magnitude(w.gradient or 0.0))
+            words = f"{several[0].name} to {several[-1].name}: " if len(several) > 1 else ""
+            colours = [theme.weight(weight.data, largest)]
+            if slope.gradient is not None:
+                colours.append(theme.gradient(slope.gradient, self.largest))
+            for k, (colour, each) in enumerate(zip(colours, (weight, slope), strict=False)):
+                look = {"BGCOLOR": colour, "TITLE": tooltip([words + _in_words(each)]), "HREF": NOWHERE}
+                look["ID"] = f"{row.id}-{'wg'[k]}{len(cells[k])}"
+                cells[k].append(cell("", WIDTH=width, HEIGHT=13, FIXEDSIZE="TRUE", **look))
+        return [table(["".join(strip)], padding=0, CELLSPACING=1) for strip in cells if strip]
 
     def card(self, card: Card) -> str:
         """Return the label of a card's node."""
@@ -91,11 +118,11 @@ class _Painter:
         is_alarming = not all(map(math.isfinite, gradients))
         names = [sum([column_width(*part[:2], part[3]) for part in self.name(row)]) for row in card.rows]
         widths = (
-            math.ceil(max(36.0, *names)),
+            math.ceil(max(32.0, *names)),
             math.ceil(
-                max(46.0, *[column_width(short(x), 11) for x in self.room(row.data for row in card.rows)])
+                max(40.0, *[column_width(short(x), 11) for x in self.room(row.data for row in card.rows)])
             ),
-            math.ceil(max(60.0, *[column_width(short(g), 10) + 4.0 for g in self.room(gradients)]))
+            math.ceil(max(50.0, *[column_width(short(g), 10) + 4.0 for g in self.room(gradients)]))
             if gradients
             else 0,
         )
@@ -104,11 +131,20 @@ class _Painter:
             heading = text_part(shortened(card.title, _TITLE), 13, theme.ink, "B")
             if card.detail:
                 heading += text_part(f"{SPACE * 2}{card.detail}", 10, theme.muted)
-            rows = [table([cell(heading)]), *[self.row(row, widths, None) for row in card.rows], *note]
+            largest = largest_of([w.data for row in card.rows for w in row.weights])
+            lines = [self.row(row, widths, largest) for row in card.rows]
+            heads = ["", "weights", "gradients"][: 3 if gradients else 2]
+            if len(lines) > 1 and all(row.weights for row in card.rows):
+                # One table, so that the columns of all its rows are equally wide.
+                cells = [cell(text_part(head, 9, theme.muted) if head else "") for head in heads]
+                rows = [table([cell(heading)]), table(["".join(cells), *lines])]
+            else:
+                rows = [table([cell(heading)]), *[table([line]) for line in lines]]
+            rows += note
         else:
             *inside, own = card.rows
-            rows = [self.row(row, widths, theme.cards[row.kind][0]) for row in inside]
-            rows += [*note, self.row(own, widths, None)]
+            rows = [table([self.row(row, widths)], fill=theme.cards[row.kind][0]) for row in inside]
+            rows += [*note, table([self.row(own, widths)])]
         return table(
             [cell(row) for row in rows],
             padding=1,
@@ -142,7 +178,7 @@ class _Painter:
         if self.live:  # the page sets width, colour and dashes; the gradient flows back
             attributes |= {"penwidth": "1", "style": "solid", "dir": "back"}
         if words:  # the padding keeps the label beside the line
-            text = text_part(" · ".join(words), 8.5, theme.muted)
+            text = text_part(" · ".join(words), 9, theme.muted)
             attributes["label"] = f"<{table([cell(text)], padding=2 + round(width / 2))}>"
         return attributes
 
@@ -167,28 +203,53 @@ class _Painter:
         rows = [row for card in drawn.cards for row in card.rows]
         kinds = {card.kind for card in drawn.cards}
         kinds |= {row.kind for card in drawn.cards if not card.title for row in card.rows[:-1]}
-        chips = []
+        lines: list[list[tuple[str, float]]] = [[]]  # parts with their widths
         for kind in ("input", "parameter", "constant", "operation", "output"):
             if kind in kinds:
-                fill, border = theme.cards[kind]
-                chip = table(
-                    [cell(text_part(kind, 9, theme.ink), ALIGN="CENTER")], fill=fill, COLOR=border, BORDER=1
-                )
-                chips.append(cell(chip))
-        lines = [cell(table(["".join(chips)]))]
+                lines[0] += [self.chip("", *theme.cards[kind]), self.words(kind)]
         if drawn.gradients:
-            scale = {"−": theme.minus, "0": theme.zero, "+": theme.plus}
+            scale = [("−", theme.minus), ("0", theme.zero), ("+", theme.plus)]
             if not all(math.isfinite(row.gradient or 0.0) for row in rows):
-                scale["NaN, ∞"] = theme.alarm
-            pills = [cell(text_part("gradient", 9, theme.muted))]
-            for sign, colour in scale.items():
-                text = text_part(sign, 9, theme.ink_on(colour))
-                pills.append(cell(table([cell(text, ALIGN="CENTER", WIDTH=18)], fill=colour)))
-            words = "edges: wide where much gradient flows, dashed where none"
+                scale.append(("NaN, ∞", theme.alarm))
+            lines.append([self.words("gradient"), *[self.chip(*each) for each in scale]])
+            if any(row.weights for row in rows):
+                signs = zip("−+", theme.weights, strict=True)
+                lines[1] += [self.words("weight"), *[self.chip(*each) for each in signs]]
+            words = "edge width: gradient · dashed: none"
             if self.partials and not self.is_crowded:
-                words += ", × local partial"
-            lines.append(cell(table(["".join([*pills, cell(text_part(words, 9, theme.muted))])])))
-        return lines
+                words += " · ×: local partial"
+            lines.append([self.words(words)])
+        # Graphviz spreads the cells of a short line, so an empty one at its end fills it up.
+        lengths = [sum([width for _, width in line]) for line in lines]
+        rests = [cell("", WIDTH=math.ceil(max(lengths) - length)) for length in lengths]
+        return [
+            cell(table(["".join([part for part, _ in line]) + rest]))
+            for line, rest in zip(lines, rests, strict=True)
+        ]
+
+    def words(self, text: str) -> tuple[str, float]:
+        """Return a cell of the legend with words, and its width."""
+        return cell(text_part(text, 9, self.theme.muted)), text_width(text, 9) + 10.0
+
+    def chip(self, sign: str, fill: str, border: str | None = None) -> tuple[str, float]:
+        """Return a cell of the legend with a sign on a colour, and its width."""
+        width = max(10, math.ceil(column_width(sign, 9)) + 4)
+        text = text_part(sign, 9, self.theme.ink_on(fill)) if sign else ""
+        look = {"WIDTH": width, "HEIGHT": 10, "FIXEDSIZE": None if sign else "TRUE"}
+        rim = {} if border is None else {"COLOR": border, "BORDER": 1}
+        chip = table([cell(text, ALIGN="CENTER", **look)], padding=0, fill=fill, **rim)
+        return cell(chip), width + 6.0
+
+
+def _cell_width(row: Row) -> int:
+    """Return the width of the cells of a strip: few weights get wide ones."""
+    return max(4, min(12, 72 // max(len(_binned(row.weights)), 1)))
+
+
+def _binned(weights: tuple[Row, ...]) -> list[tuple[Row, ...]]:
+    """Return the weights of a neuron in as many groups as a strip has room for."""
+    size = -(-len(weights) // _STRIP)
+    return [weights[k : k + size] for k in range(0, len(weights), max(size, 1))]
 
 
 def _sign(flow: float | None) -> str:
@@ -220,7 +281,7 @@ def _digraph(drawn: Cards, theme: Theme, direction: str, partials: bool, legend:
             "rankdir": direction,
             "nodesep": ".14",
             "ranksep": "1" if painter.is_crowded and direction in ("LR", "RL") else ".38",
-            "pad": ".25",
+            "pad": str(_PAD),
             "splines": "spline",
             "fontname": FONT,
             "bgcolor": theme.background,
@@ -229,7 +290,7 @@ def _digraph(drawn: Cards, theme: Theme, direction: str, partials: bool, legend:
         },
         # As "plain", but with a margin: wide arrows end before the card and not on it.
         node_attr={"shape": "none", "width": "0", "height": "0", "margin": ".045", "fontname": FONT},
-        edge_attr={"arrowsize": ".55", "fontsize": "8.5", "fontname": FONT},
+        edge_attr={"arrowsize": ".55", "fontsize": "9", "fontname": FONT},
     )
     inside: dict[str | None, graphviz.Digraph] = {None: picture}
     within: dict[str | None, list[str]] = {None: []}
@@ -252,12 +313,63 @@ def _digraph(drawn: Cards, theme: Theme, direction: str, partials: bool, legend:
     return picture
 
 
-def _direction(drawn: Cards) -> Direction:
-    """Choose from top to bottom for networks, from left to right for short expressions and folded graphs."""
+# --- Drawn for the column -------------------------------------------------------------------------
+
+
+def _directions(drawn: Cards) -> tuple[Direction, Direction]:
+    """Return the directions to try, the better one first: from top to bottom for networks, from left to right
+    for short expressions and folded graphs.
+    """
     longest = 1 + max(depths(drawn).values())
     if any(card.title and not card.id.startswith("m") for card in drawn.cards):  # "m": a batch alone
-        return "LR" if longest <= _LONGEST_FOLDED_LINE else "TB"
-    return "LR" if longest <= _LONGEST_LINE and not drawn.boxes else "TB"
+        is_line = longest <= _LONGEST_FOLDED_LINE
+    else:
+        is_line = longest <= _LONGEST_LINE and not drawn.boxes
+    return ("LR", "TB") if is_line else ("TB", "LR")
+
+
+def _foldings(
+    value: Value, collapse: Collapse, batch: bool | None, max_cards: float | None
+) -> Iterator[Cards]:
+    """Yield the cards of a graph, folded further and further unless the caller has chosen how far."""
+    drawn = cards(value, collapse=collapse, batch=batch, max_cards=_MOST if max_cards is None else max_cards)
+    yield drawn
+    while collapse is None and max_cards is None and len(drawn.cards) > 1:
+        folded = cards(value, batch=batch, max_cards=int(_FEWER * len(drawn.cards)))
+        if len(folded.cards) >= len(drawn.cards):
+            return
+        drawn = folded
+        yield drawn
+
+
+def _points(picture: Picture) -> float:
+    """Return the width of a picture as Graphviz lays it out, 0 without Graphviz."""
+    try:
+        plain = picture.pipe("plain", encoding="utf-8")
+    except RuntimeError:
+        return 0.0
+    return 72.0 * (float(plain.split()[2]) + 2.0 * _PAD)
+
+
+def _fitted(
+    foldings: Iterable[Cards],
+    direction: Direction | None,
+    width: float,
+    paint: Callable[[Cards, Direction], Picture],
+) -> Picture:
+    """Return the first picture that fits into a column, else the narrowest.
+
+    The smallest letters are 9 points, 12 px in a picture of its own size. They are 9 px or more in a column
+    that has at least three quarters of the width: as many px as the picture has points.
+    """
+    found: list[tuple[float, Picture]] = []
+    for drawn in foldings:
+        for rankdir in _directions(drawn) if direction is None else (direction,):
+            picture = paint(drawn, rankdir)
+            found.append((_points(picture), picture))
+            if found[-1][0] <= width:
+                return picture
+    return min(found, key=lambda each: each[0])[1]
 
 
 # --- Both themes in one picture -------------------------------------------------------------------
@@ -296,7 +408,8 @@ def draw(
     direction: Direction | None = None,
     collapse: Collapse = None,
     batch: bool | None = None,
-    max_cards: float = 40,
+    max_cards: float | None = None,
+    width: float | None = 800,
     partials: bool = True,
     legend: bool = True,
 ) -> Picture:
@@ -312,7 +425,10 @@ def draw(
     - `collapse`: ``"neuron"`` or ``"layer"`` (any innermost scope) draws each as one card
     - `batch`: whether to draw the first of the similar terms of a sum or a mean and fold the others into
       "… 99 more"; None does so only if the graph is too large
-    - `max_cards`: a graph with more cards is folded until it fits, and each folded card says what it contains
+    - `width`: the width in px of the column that the picture is for: direction and folding are chosen so that
+      no text is smaller than 9 px there. None for any width
+    - `max_cards`: a graph with more cards is folded until it fits, and each folded card says what it
+      contains; None for at most 40, and fewer where `width` needs it
     - `partials`: whether to write local partials beside weights and, up to 60 of them, on edges
     - `legend`: whether to explain the colours
 
@@ -323,17 +439,23 @@ def draw(
     >>> "w₁" in picture.source and "no gradients yet" in picture.source
     True
     """
-    drawn = cards(value, collapse=collapse, batch=batch, max_cards=max_cards)
-    picture = painted(drawn, theme=theme, direction=direction, partials=partials, legend=legend)
+    if width is not None and not width > 0:
+        raise ValueError(f"width must be above 0, or None for any width, got {width!r}")
+    foldings = _foldings(value, collapse, batch, max_cards)
+    paint = functools.partial(painted, theme=theme, partials=partials, legend=legend)
+    if width is None:
+        picture = paint(next(foldings), direction)
+    else:
+        picture = _fitted(foldings, direction, width, paint)
     picture.tree = tree(value)
     return picture
 
 
 def painted(
     drawn: Cards,
+    direction: Direction | None,
     *,
     theme: ThemeName,
-    direction: Direction | None,
     partials: bool = True,
     legend: bool = False,
     live: bool = False,
@@ -348,7 +470,7 @@ def painted(
         raise ValueError(f"theme must be 'light', 'dark' or 'auto', got {theme!r}")
     if direction not in (None, "TB", "LR", "BT", "RL"):
         raise ValueError(f"direction must be 'TB', 'LR', 'BT' or 'RL', got {direction!r}")
-    rankdir = direction or _direction(drawn)
+    rankdir = direction or _directions(drawn)[0]
     picture = _digraph(drawn, themes[theme], rankdir, partials, legend, live)
     if theme == "auto":
         _merge(picture, _digraph(drawn, DARK, rankdir, partials, legend, live))

@@ -36,8 +36,8 @@ class Live(Page):
     verb = "drag its numbers"
 
     def __init__(self, root: Value, drawn: Cards, program: Script, direction: Direction | None) -> None:
-        picture = painted(drawn, theme="auto", direction=direction, live=True)
-        still = painted(drawn, theme="auto", direction=direction)
+        picture = painted(drawn, direction, theme="auto", live=True)
+        still = painted(drawn, direction, theme="auto")
         still.tree = tree(root)
         super().__init__(picture, still)
         self.program = program

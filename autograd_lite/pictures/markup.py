@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 
 FONT = "Helvetica,Arial,sans-serif"
+NOWHERE = "#"  # Graphviz draws the title of a cell only if the cell is a link
 SPACE = "\u00a0"  # SVG would drop a plain space at the start of a text
 _LONGEST_TOOLTIP = 2_700  # characters, of which escaping makes at most six bytes each
 
@@ -85,6 +86,11 @@ def column_width(text: str, size: float, style: str = "") -> float:
 _TEXT_ELEMENT = re.compile(
     rf'(<text [^>]*font-family="{FONT}"(?: font-weight="(bold)")?[^>]* font-size="([\d.]+)"[^>]*)>([^<]*)<'
 )
+
+
+def without_links(svg: str) -> str:
+    """Return the SVG with titles only where there were links to nowhere, which would scroll the page."""
+    return svg.replace(f' xlink:href="{NOWHERE}"', "")
 
 
 def with_fixed_widths(svg: str) -> str:

@@ -22,7 +22,7 @@ import graphviz
 
 from autograd_lite.files import write_whole
 from autograd_lite.pictures.cards import Cards
-from autograd_lite.pictures.markup import shortened, with_fixed_widths
+from autograd_lite.pictures.markup import shortened, with_fixed_widths, without_links
 from autograd_lite.pictures.tree import Tree
 
 NO_GRAPHVIZ = (
@@ -78,7 +78,10 @@ def _is_picture(drawn: bytes, file_format: str) -> bool:
             return ET.fromstring(drawn).tag == "{http://www.w3.org/2000/svg}svg"
         except ET.ParseError:
             return False
-    return drawn.startswith({"png": b"\x89PNG\r\n", "pdf": b"%PDF"}.get(file_format, b"")) and drawn != b""
+    return (
+        drawn.startswith({"png": b"\x89PNG\r\n", "pdf": b"%PDF", "plain": b"graph "}.get(file_format, b""))
+        and drawn != b""
+    )
 
 
 def _stderr(error: Exception) -> str:
@@ -148,7 +151,7 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
             except RuntimeError as error:
                 raise RuntimeError(f"{engine} failed ({failed}); {error}" if failed else str(error)) from None
         if format == "svg":
-            drawn = self._with_both_themes(with_fixed_widths(drawn.decode())).encode()
+            drawn = self._with_both_themes(without_links(with_fixed_widths(drawn.decode()))).encode()
         return drawn if encoding is None else drawn.decode(encoding)
 
     def save(

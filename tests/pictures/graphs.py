@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import random
 import re
 import shutil
 import xml.etree.ElementTree as ET
@@ -11,6 +12,7 @@ import pytest
 
 from autograd_lite import Value, dot, leaky_relu, log, log1p, mean, scope, sigmoid, sqrt, square, tanh, where
 from autograd_lite import sum as total
+from autograd_lite.nn import MLP
 from autograd_lite.pictures import draw
 from autograd_lite.pictures.cards import cards
 
@@ -298,6 +300,33 @@ def named_network() -> Value:
     error = y_hat - Value(1.0, "y")
     error.label = "error"
     loss = error**2
+    loss.label = "loss"
+    loss.backward()
+    return loss
+
+
+def trained(inputs: int, sizes: list[int], examples: int = 1) -> Value:
+    """The loss of an `MLP`, on one example or averaged over several."""
+    model = MLP(inputs, sizes, "tanh", rng=0)
+    losses = []
+    for i in range(examples):
+        out = model([math.sin(i + k) for k in range(inputs)])
+        losses.append(square((total([*out]) if isinstance(out, list) else out) - 1.0))
+    loss = mean(losses) if examples > 1 else losses[0]
+    loss.label = "loss"
+    loss.backward()
+    return loss
+
+
+def tangled(size: int) -> Value:
+    """A graph of about `size` values without structure, from eight inputs."""
+    rng = random.Random(0)
+    values = [Value(rng.uniform(-1.0, 1.0), f"x{i}") for i in range(1, 9)]
+    while len(values) < size:
+        a, b = rng.choice(values[-40:]), rng.choice(values[-60:])
+        values.append([a * b, a + b, a - b, tanh(a), b * b][len(values) % 5])
+    used = {id(x) for value in values for x in value.operands}
+    loss = total([value for value in values if id(value) not in used])
     loss.label = "loss"
     loss.backward()
     return loss

@@ -56,6 +56,8 @@ def test_every_name_value_and_gradient_is_on_its_card(name, renderer):
             expected.update([row.name, row.symbol, short(row.data), gradient])
             if row.partial not in (None, 1.0):
                 expected.update([f"×{short(row.partial, 2)}"])
+        if len(card.rows) > 1 and all(row.weights for row in card.rows):
+            expected.update(["weights", "gradients"])
         del expected[""]
         assert texts == expected
 
@@ -226,11 +228,11 @@ def test_columns_of_short_names_and_numbers_are_as_wide_as_those_of_others():
     y = w * x
     y.backward()
     widths = re.findall(r'WIDTH="(\d+)"', draw(y, legend=False).source)
-    assert widths == ["36", "46", "60"] * 3  # name, value, gradient
+    assert widths == ["32", "40", "50"] * 3  # name, value, gradient
 
 
 def test_where_many_edges_are_drawn_their_labels_are_left_to_tooltips():
-    wanted, groups = drawn(mlp(3, [8, 8, 1]))
+    wanted, groups = drawn(mlp(3, [8, 8, 1]), width=None)
     assert len(wanted.edges) > 60
     assert all(groups[edge.id].texts == [] for edge in wanted.edges)
 
@@ -238,7 +240,7 @@ def test_where_many_edges_are_drawn_their_labels_are_left_to_tooltips():
 @needs_graphviz
 def test_networks_run_down_and_the_rest_to_the_right():
     assert "rankdir=TB" in draw(network()).source
-    assert "rankdir=LR" in draw(network(), collapse="neuron").source
+    assert "rankdir=LR" in draw(network(), collapse="layer", width=None).source
     assert "rankdir=LR" in draw(parallel()).source
     assert "rankdir=LR" in draw(chain(3)).source
     assert "rankdir=TB" in draw(chain(4)).source  # the leaf is a card, too
@@ -282,14 +284,14 @@ def test_numbers_that_are_not_finite_are_bold(data, gradient, bold):
     assert numbers == [short(number) for number in (data, gradient) if not math.isfinite(number)]
 
 
-@pytest.mark.parametrize(("gradient", "width"), [(1.0, 60), (-1.2345e-300, None)])
-def test_pills_are_60_wide_or_as_wide_as_their_number_needs(gradient, width):
+@pytest.mark.parametrize(("gradient", "width"), [(1.0, 50), (-1.2345e-300, None)])
+def test_pills_are_50_wide_or_as_wide_as_their_number_needs(gradient, width):
     x = Value(1.0, "x")
     x.grad = gradient
     source = draw(x, legend=False).source
     (pill,) = re.findall(r'ALIGN="CENTER" WIDTH="(\d+)"><FONT POINT-SIZE="10"', source)
     needed = math.ceil(1.1 * _width(short(gradient), 10.0) + 4.0)
-    assert int(pill) == (width or max(60, needed))
+    assert int(pill) == (width or max(50, needed))
     assert needed <= int(pill)
 
 

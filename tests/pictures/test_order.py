@@ -27,7 +27,7 @@ def batch():
 
 
 def classes():
-    loss = total([square(p) for p in softmax(MLP(2, [5], rng=1)([1.0, -2.0]))])
+    loss = total([square(p) for p in softmax(MLP(2, [5], "linear", rng=1)([1.0, -2.0]))])
     loss.backward()
     return loss
 
@@ -56,7 +56,7 @@ def uneven():
 MADE = {
     "2-2-1": network,
     "3-8-8-1": lambda: dense(3, [8, 8, 1]),
-    "6-7": lambda: dense(6, [7]),
+    "6-7-1": lambda: dense(6, [7, 1]),
     "batch": batch,
     "classes": classes,
     "unboxed": unboxed,
