@@ -76,6 +76,7 @@ def play(
         collapse=collapse,
         batch=batch,
         max_cards=max_cards,
+        width=None,
         legend=False,
     )
     assert picture.cards is not None
