@@ -45,7 +45,11 @@ MICROGRAD = {
     "model([1.0, 2.0])[0]": TypeError(
         "'Value' object is not subscriptable"
     ),  # a layer of one neuron returns it
-    "c = v * w; c._backward()": no_attribute("'Value' object", "_backward"),
+    "c = v * w; c._backward()": AttributeError(
+        "a Value has no _backward and no _children: write Value(data, children, local_grads), with the "
+        "partials ∂data/∂child; operands and partials are what it was made from"
+    ),
+    "c = Value(6.0, (v, w), (3.0, 2.0)); c.backward(); v.grad": "3.0",
     "autograd_lite.draw_dot(v * w)": no_attribute("module 'autograd_lite'", "draw_dot", ": write draw(loss)"),
 }
 

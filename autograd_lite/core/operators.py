@@ -325,6 +325,14 @@ class Operators(Traceable):
         """Return ``data``, the number itself, as in PyTorch and NumPy."""
         return self.data  # type: ignore[attr-defined,no-any-return]
 
+    def _made_by(self, _: object = None) -> NoReturn:
+        raise AttributeError(
+            "a Value has no _backward and no _children: write Value(data, children, local_grads), with the "
+            "partials ∂data/∂child; operands and partials are what it was made from"
+        )
+
+    _backward = _children = property(_made_by, _made_by)
+
     @property
     def _prev(self) -> tuple[Value, ...]:
         return tuple(type(self)(x) if isinstance(x, float) else x for x in self.operands)  # type: ignore

@@ -21,6 +21,7 @@ from itertools import accumulate
 from types import FunctionType
 
 from autograd_lite.core import arguments, forward
+from autograd_lite.core.given import given
 from autograd_lite.core.primitive import (
     ATOM,
     POWER,
@@ -276,4 +277,4 @@ def _bind_rules_to_floats() -> None:
 
 
 _bind_rules_to_floats()
-close_table(entry, masked)
+close_table(entry, masked, given)

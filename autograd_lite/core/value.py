@@ -7,10 +7,7 @@ the whole graph. Here are the node, the order of a graph, and the backward pass.
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Iterable
-from contextlib import suppress
 from itertools import compress
 from typing import Any, SupportsIndex, TypeAlias
 
@@ -19,7 +16,8 @@ try:
 except ImportError:
     from autograd_lite.core import cython
 
-from autograd_lite.core import copying, modes, operators
+from autograd_lite.core import copying, locks, modes, operators
+from autograd_lite.core.given import by_hand
 from autograd_lite.core.modes import Label, Line, backward_log, comparison_hook
 from autograd_lite.core.numbers import real
 from autograd_lite.core.operators import Operators
@@ -27,17 +25,13 @@ from autograd_lite.core.primitive import Operands, Primitive, Scalar
 
 Operand: TypeAlias = "Value | float"
 
-_traversal = threading.RLock()  # the marks and adjoints of nodes serve one traversal at a time
-with suppress(AttributeError):  # Windows has no fork; elsewhere no child may inherit a lock that is held
-    os.register_at_fork(
-        before=_traversal.acquire, after_in_parent=_traversal.release, after_in_child=_traversal.release
-    )
-
 
 @cython.no_gc
 @cython.cclass
 class Value(Operators):
     """A scalar and, if an operation made it, a node of the graph: ``Value(data, label=None)``.
+
+    ``Value(data, children, local_grads)`` is a node with operands and local partials of one's own.
 
     - ``data``: the number, a float
     - ``grad``: ∂root/∂self, summed over all backward passes since `zero_grad`; 0.0 until one reaches it
@@ -57,7 +51,9 @@ class Value(Operators):
 
     __slots__ = ("_adjoint", "_data", "_grad", "_mark", "_note", "_operands", "_partials", "primitive")
 
-    def __init__(self, data: object, label: str | None = None) -> None:
+    def __init__(
+        self, data: object, label: str | Operands | None = None, local_grads: Operands | None = None
+    ) -> None:
         self._data = real(data, "the data of a Value")
         self._adjoint = 0.0  # ∂root/∂self, set and read by the backward pass that is running
         self._grad: float | None = None  # until a backward pass comes here
@@ -65,6 +61,9 @@ class Value(Operators):
         self._operands: tuple[Operand, ...] = ()
         self._partials: tuple[float | None, ...] = ()
         self.primitive: Primitive | None = None
+        if local_grads is not None or isinstance(label, tuple | list):
+            self.primitive, self._operands, self._partials = by_hand(label, local_grads)
+            label = None
         place = modes.provenance() if modes.provenance else None
         self._note = place if label is None else modes.labelled(label, place)
 
@@ -78,7 +77,7 @@ class Value(Operators):
         run in several threads. Raises `TypeError` if `seed` is not a real number.
         """
         seed = real(seed, "the seed")
-        with _traversal:
+        with locks.traversal:
             backward_log.append((id(self), self._data, seed))
             _pass_back(self, seed)
 
@@ -217,7 +216,7 @@ def topological_order(*roots: Value) -> list[Value]:
     >>> topological_order(b + a) == [a, b, b + a]
     True
     """
-    with _traversal:
+    with locks.traversal:
         return _ordered(roots)
 
 

@@ -21,8 +21,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from autograd_lite.core import rules as table
+from autograd_lite.core.locks import traversal
 from autograd_lite.core.recording import linear
-from autograd_lite.core.value import Value, _traversal, topological_order
+from autograd_lite.core.value import Value, topological_order
 from tests.core.common import NO_REALS, REALS, graphs, reachable
 
 # --- Construction and data -------------------------------------------------------------------------
@@ -59,7 +60,7 @@ def test_data_beyond_a_float_is_refused():
         Value(10**400)
 
 
-@pytest.mark.parametrize("label", [3, b"w", ["w"], Value(1.0)], ids=repr)
+@pytest.mark.parametrize("label", [3, b"w", {"w"}, Value(1.0)], ids=repr)
 def test_label_is_text(label):
     with pytest.raises(TypeError, match=r"^a label must be text, got "):
         Value(1.0, label)
@@ -498,7 +499,7 @@ def test_a_process_forked_within_a_backward_pass_of_another_thread_runs_on():
     taken = threading.Event()
 
     def hold():
-        with _traversal:
+        with traversal:
             taken.set()
             time.sleep(0.3)
 
