@@ -66,7 +66,11 @@ def test_it_can_be_differentiated_only_once():
         (((Value(1.0), Value(2.0)), (1.0,)), ValueError, "2 children need as many local_grads, got 1"),
         (((Value(1.0),), (1.0, 2.0)), ValueError, "1 children need as many local_grads, got 2"),
         ((("a",), (1.0,)), TypeError, "child 0 must be a real number, got str 'a'"),
-        (((2.0, Value(1.0)), (1.0, None)), TypeError, r"local_grads\[1\] must be a real number, got NoneType"),
+        (
+            ((2.0, Value(1.0)), (1.0, None)),
+            TypeError,
+            r"local_grads\[1\] must be a real number, got NoneType",
+        ),
         ((5,), TypeError, "a label must be text, got int 5"),
     ],
 )
