@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from autograd_lite import core
 from autograd_lite.core.primitive import TABLE
+from tests import optional
 from tests.exploring import EXPLORE
+from tests.optional import MISSING
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # no test opens a window
 if core.compiled:
@@ -22,15 +23,23 @@ else:
 # Timings (python -m tests.benchmarks), and a program that is read by type checkers and never run.
 collect_ignore = ["benchmarks", "user_program.py"]
 
-# No deadline: the two cores of a CI machine are shared, and a slow example is no wrong one.
-settings.register_profile("fixed", deadline=None, derandomize=True)
-# Where CI is set, hypothesis would be fixed by itself.
-settings.register_profile("exploring", deadline=None, print_blob=True, derandomize=False)
-settings.load_profile("exploring" if EXPLORE else "fixed")
+if "hypothesis" not in MISSING:
+    from hypothesis import settings
+
+    # No deadline: the two cores of a CI machine are shared, and a slow example is no wrong one.
+    settings.register_profile("fixed", deadline=None, derandomize=True)
+    # Where CI is set, hypothesis would be fixed by itself.
+    settings.register_profile("exploring", deadline=None, print_blob=True, derandomize=False)
+    settings.load_profile("exploring" if EXPLORE else "fixed")
 
 
-def pytest_report_header() -> str:
-    return f"engine: {'compiled' if core.compiled else 'Python'}"
+def pytest_report_header() -> list[str]:
+    missing = [f"not installed: {', '.join(sorted(MISSING))}"] if MISSING else []
+    return [f"engine: {'compiled' if core.compiled else 'Python'}", *missing]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(optional)  # for examples in the package and in README too
 
 
 _pytest_approx = pytest.approx

@@ -14,10 +14,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hatchling.builders.sdist import SdistBuilder
-from hatchling.builders.wheel import WheelBuilder
 
 from autograd_lite.core.native import FOLDER, STAMP, SUFFIX
+
+pytest.importorskip("hatchling", reason="hatchling is not installed")
+from hatchling.builders.sdist import SdistBuilder
+from hatchling.builders.wheel import WheelBuilder
 
 ROOT = Path(__file__).parent.parent
 _spec = importlib.util.spec_from_file_location("compile_core", ROOT / ".build/compile_core.py")

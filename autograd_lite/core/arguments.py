@@ -6,10 +6,10 @@ a condition may be a `Tracer`, whose number is not known yet. The operands then 
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
+from autograd_lite.core import numbers
 from autograd_lite.core.elementwise import has_entries
 from autograd_lite.core.primitive import TRACED, Operands, Scalar
 from autograd_lite.core.tracing import Tracer
@@ -53,7 +53,7 @@ def branches(condition: Scalar, x: Scalar, y: Scalar) -> Operands:
 def class_number(label: object, classes: int) -> int:
     """Return `label` as an int; `TypeError` or `ValueError` unless it is a class from 0 to `classes` − 1."""
     try:
-        y = operator.index(label if type(label) is not bool else "a bool")  # type: ignore[arg-type]
+        y = numbers.index(label)
     except TypeError:
         raise TypeError(f"the label must be a class number, got {type(label).__name__} {label!r}") from None
     if not 0 <= y < classes:

@@ -6,11 +6,10 @@ Next door: `nn.Embedding`, which is a table of parameters, and `arguments.py`, w
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from autograd_lite.core import rules
+from autograd_lite.core import numbers, rules
 from autograd_lite.core.primitive import Scalar
 from autograd_lite.core.tracing import Tracer
 
@@ -52,7 +51,7 @@ def _flat(rows: Scalar) -> Iterator[Scalar]:
 def _row(index: object, n: int, name: str) -> int:
     """Return an index of one of `n` rows as an int."""
     try:
-        i = operator.index(index if type(index) is not bool else "a bool")  # type: ignore[arg-type]
+        i = numbers.index(index)
     except TypeError:
         raise TypeError(f"{name} must be a whole number, got {type(index).__name__} {index!r}") from None
     if not -n <= i < n:

@@ -49,6 +49,17 @@ def real(number: object, what: str = "an operand") -> float:
     raise TypeError(f"{what} must be a real number, got {type(number).__name__} {number!r}{cure}")
 
 
+def index(number: object) -> int:
+    """Return a whole number as a plain int: an int or a NumPy integer.
+
+    Raises `TypeError` for everything else, bools among it: Python counts its own as whole numbers, and so
+    does NumPy before version 2, with a warning.
+    """
+    if isinstance(number, bool) or getattr(number, "dtype", None) == "bool":
+        raise TypeError
+    return operator.index(number)  # type: ignore[arg-type]
+
+
 def whole(number: object, what: str, least: int = 1, most: float = math.inf) -> int:
     """Return `number` as a plain int: an int or a NumPy integer from `least` to `most`.
 
@@ -59,9 +70,7 @@ def whole(number: object, what: str, least: int = 1, most: float = math.inf) -> 
     3
     """
     try:
-        if isinstance(number, bool):  # Python counts a bool as a whole number; here it is a mistake
-            raise TypeError
-        converted = operator.index(number)  # type: ignore[arg-type]
+        converted = index(number)
     except TypeError:
         raise TypeError(f"{what} must be a whole number, got {type(number).__name__} {number!r}") from None
     if not least <= converted <= most:

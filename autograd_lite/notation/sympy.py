@@ -29,7 +29,8 @@ def load_sympy() -> ModuleType:
     try:
         import sympy
     except ModuleNotFoundError:
-        raise ModuleNotFoundError("this needs SymPy: pip install 'autograd-lite[sympy]'") from None
+        message = "this needs SymPy: pip install 'autograd-lite[sympy]'"
+        raise ModuleNotFoundError(message, name="sympy") from None
     return sympy  # type: ignore[no-any-return]
 
 

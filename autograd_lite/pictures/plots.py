@@ -45,7 +45,7 @@ def _axes(ax: Axes | None, title: str, x: str = "", y: str = "") -> Axes:
     try:
         from matplotlib import pyplot, rc_context
     except ImportError:
-        raise ImportError(NO_MATPLOTLIB) from None
+        raise ImportError(NO_MATPLOTLIB, name="matplotlib") from None
     with rc_context({"font.family": "sans-serif", "font.sans-serif": _FONTS, "axes.axisbelow": True}):
         if ax is None:
             ax = pyplot.subplots(figsize=(5.6, 4.0), dpi=100, layout="constrained")[1]

@@ -68,7 +68,7 @@ def _plotted(plot: Callable[[Axes], object], about: str) -> str:
         from matplotlib import rc_context
         from matplotlib.figure import Figure
     except ImportError:
-        raise ImportError(NO_MATPLOTLIB) from None
+        raise ImportError(NO_MATPLOTLIB, name="matplotlib") from None
     figure = Figure(figsize=(6.0, 4.0), layout="constrained")
     plot(figure.subplots())
     file = io.BytesIO()

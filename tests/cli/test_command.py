@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import autograd_lite
 from autograd_lite.cli import command, main, train
 from tests.cli.common import COMMAND, QUICK
 
@@ -35,7 +36,7 @@ def test_the_help_tells_the_defaults():
         (["--help"], "train     learn to predict a class or a number"),
         (["train", "--help"], "--hidden UNITS"),
         (["predict", "--help"], "MODEL.json"),
-        (["--version"], "autograd-lite 0."),
+        (["--version"], f"autograd-lite {autograd_lite.__version__}\n"),
     ],
 )
 def test_help_and_version(capsys, monkeypatch, arguments, shown):

@@ -12,7 +12,7 @@ def test_a_whole_number_is_a_plain_int(number):
     assert type(whole(number, "threads")) is int
 
 
-@pytest.mark.parametrize("number", [True, 2.0, "3", None, np.float64(4.0)])
+@pytest.mark.parametrize("number", [True, np.bool_(True), 2.0, "3", None, np.float64(4.0)])
 def test_anything_else_is_named(number):
     with pytest.raises(TypeError, match=f"^epochs must be a whole number, got {type(number).__name__} "):
         whole(number, "epochs")

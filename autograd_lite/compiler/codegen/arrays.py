@@ -32,7 +32,8 @@ def numpy() -> Any:
     try:
         import numpy as module
     except ModuleNotFoundError:
-        raise ModuleNotFoundError("arrays need NumPy: pip install 'autograd-lite[fast]'") from None
+        message = "arrays need NumPy: pip install 'autograd-lite[fast]'"
+        raise ModuleNotFoundError(message, name="numpy") from None
     return module
 
 
