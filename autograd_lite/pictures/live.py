@@ -24,6 +24,7 @@ from autograd_lite.pictures.mathml import labelled
 from autograd_lite.pictures.page import MOST_CARDS, Page, embedded, filled
 from autograd_lite.pictures.tree import tree
 
+MOST_VALUES = 1_500  # beyond, the page takes seconds to open
 _TONES = 32  # steps of a scale of colours
 _PAGE = Path(__file__).with_name("live_page")
 _SCRIPTS = ("numbers", "graph", "picture", "hand", "panel", "plot", "downhill", "view")  # in this order
@@ -62,20 +63,17 @@ def live(value: Value, *, direction: Direction | None = None) -> Live:
     ``live(loss).save("loss.html")`` writes it to a file that needs no other. Gradients are those of `value`
     alone, whatever ``grad`` holds. `direction` is that of `draw`.
 
-    Raises `ValueError` if the picture has more than 150 cards, or if the graph has a `where` or a primitive
-    of your own that JavaScript cannot compute; `TypeError` if `value` is not a Value.
+    Raises `ValueError` if the graph has more than 1,500 values or 150 cards, a `where`, or a primitive of
+    your own that JavaScript cannot compute; `TypeError` if `value` is not a Value.
     """
     if not isinstance(value, Value):
         raise TypeError(f"a live page shows a Value, got {type(value).__name__} {value!r:.60}")
+    _check("values", MOST_VALUES, len(topological_order(value)))
     root = copy.deepcopy(value)
     root.zero_grad()
     root.backward()
     drawn = cards(root, batch=False, max_cards=math.inf, max_rows=math.inf)
-    if len(drawn.cards) > MOST_CARDS:
-        raise ValueError(
-            f"a live page shows at most {MOST_CARDS} cards, and this graph has {len(drawn.cards):,}: "
-            "show a part of it, such as the loss of one example"
-        )
+    _check("cards", MOST_CARDS, len(drawn.cards))
     try:
         program = script(root)
     except TraceError:
@@ -84,6 +82,14 @@ def live(value: Value, *, direction: Direction | None = None) -> Live:
             "write the choice with maximum, minimum, relu or clip"
         ) from None
     return Live(root, _named(drawn), program, direction)
+
+
+def _check(what: str, most: int, count: int) -> None:
+    if count > most:
+        raise ValueError(
+            f"a live page shows at most {most:,} {what}, and this graph has {count:,}: "
+            "show a part of it, such as the loss of one example"
+        )
 
 
 def _named(drawn: Cards) -> Cards:
@@ -116,7 +122,7 @@ def _facts(root: Value, drawn: Cards, program: Script) -> dict[str, object]:
             fact = {"name": row.name, "math": labelled(row.name).mathml, "place": paths[card.box]}
         if node.primitive is not None:
             fact["op"] = node.primitive.name
-            fact["of"] = [place[x] if isinstance(x, Value) else repr(x) for x in node.operands]
+            fact["of"] = [place[x] if isinstance(x, Value) else number(x) for x in node.operands]
         nodes.append({key: entry for key, entry in fact.items() if entry != ""})
     rows = {node.primitive.name: node.primitive for node in order if node.primitive is not None}
     parameters = [k for k, i in enumerate(program.leaves) if shown[f"v{i}"][0].kind == "parameter"]
