@@ -25,7 +25,7 @@ def drawn() -> dict[str, str]:
     """Return the content of each file."""
     loss = network()
     return {
-        "network.svg": draw(loss, theme="auto").pipe("svg", encoding="utf-8"),
+        "network.svg": draw(loss, theme="auto", width=560).pipe("svg", encoding="utf-8"),
         "network.html": live(loss).html,
     }
 

@@ -60,7 +60,7 @@ DEFAULTS = {
     "StepDecay": {"factor": 0.1},
     "Tree": {"max_lines": 100},
     "Value.backward": {"seed": 1.0},
-    "draw": {"max_cards": 40, "partials": True, "legend": True},
+    "draw": {"width": 800, "partials": True, "legend": True},
     "explain": {"paths": 5},
     "fit": {"shuffle": True, "progress": True},
     "grad": {"argnums": 0, "has_aux": False},

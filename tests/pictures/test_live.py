@@ -669,18 +669,24 @@ def test_sentences_for_other_domains(opened, function, typed, sentence):
 
 
 def test_theme(page):
+    from selenium.webdriver.support.ui import WebDriverWait
+
     background = "getComputedStyle(document.body).backgroundColor"
     fills = "[...document.querySelectorAll('.card > rect')].map(r => getComputedStyle(r).fill)"
-    light = page.run(background), page.run(fills)
+
+    def seen() -> tuple[str, list[str]]:
+        WebDriverWait(page.browser, 20).until(
+            lambda _: page.run("document.getAnimations().every(a => a.animationName)")  # no colour is fading
+        )
+        return page.run(background), page.run(fills)
+
+    light = seen()
     page.click("theme")
-    time.sleep(0.3)
-    dark = page.run(background), page.run(fills)
-    assert light[0] == "rgb(255, 255, 255)"
-    assert dark[0] == "rgb(17, 22, 29)"
+    dark = seen()
+    assert (light[0], dark[0]) == ("rgb(255, 255, 255)", "rgb(17, 22, 29)")
     assert all(a != b for a, b in zip(light[1], dark[1], strict=True) if a != "none")
     page.click("theme")
-    time.sleep(0.3)
-    assert (page.run(background), page.run(fills)) == light
+    assert seen() == light
 
 
 def test_view_zooms_and_fits(page):
