@@ -22,8 +22,8 @@ from autograd_lite.compiler.codegen.c_text import (
     shifted,
 )
 from autograd_lite.compiler.codegen.c_workspace import Block
-from autograd_lite.compiler.loops.ir import NESTS, Access, LoopNest, ProductTerms, common_number
-from autograd_lite.compiler.loops.strides import affine_access
+from autograd_lite.compiler.loops.ir import CONSTANT, NESTS, Access, LoopNest, ProductTerms, common_number
+from autograd_lite.compiler.loops.strides import affine_access, term_offsets
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,6 +57,7 @@ class _Terms:
     coefficient: float  # 1 if it differs: then it is an operand
     own: list[int]
     offsets: list[NDArray[np.int64]]  # from the first term, (terms,); or an operand's index, (nodes, terms)
+    count: int | None  # where the numbers of terms differ: their place among the operands
 
 
 class SumsOfProducts:
@@ -84,16 +85,23 @@ class SumsOfProducts:
                 accesses.insert(0, self.operands.coefficients(terms.coefficient))
             else:
                 coefficient = number
-        own, offsets = [], []
+        own: list[int] = []
+        offsets: list[NDArray[np.int64]] = []
         for access in accesses:
             own.append(len(self.accesses))
             self.accesses.append(Access(access.space, access.index[:, 0]))
-            offset = access.index - access.index[:, :1]
-            offsets.append(offset[0] if (offset == offset[0]).all() else access.index)
-        return _Terms(terms, coefficient, own, offsets)
+            offset = term_offsets(terms, access.index, self.operands.np)
+            offsets.append(access.index if offset is None else offset)
+        count = None
+        if terms.counts is not None:
+            count = len(self.accesses)
+            self.accesses.append(Access(CONSTANT, terms.counts))
+        return _Terms(terms, coefficient, own, offsets, count)
 
     def lines(self) -> list[str]:
         """Return the loops as lines of C."""
+        if any(terms.count is not None for terms in self.terms):
+            return nested(loop_heads(self.extents), self._tile(1))
         if any(terms.terms.terms > 1 for terms in self.terms):
             return tiled(self.extents, self._tile)
         text = " + ".join([self._product(terms, self._first(terms), self.block.q) for terms in self.terms])
@@ -170,6 +178,8 @@ class SumsOfProducts:
         found = None
         if terms.offsets and all(offset.ndim == 1 for offset in terms.offsets):
             found = affine_access(self.operands.np.stack(terms.offsets), self.operands.np)
+        if terms.count is not None and found is not None and len(found[0]) > 1:
+            found = None
         if found is not None:
             heads = loop_heads(found[0], "t")
             steps = [affine_address(0, strides, "t") for strides in found[1]]
@@ -182,6 +192,8 @@ class SumsOfProducts:
                 else f"{table(offset.ravel())}[({self.row}) * {count} + t0]"
                 for a, offset in zip(terms.own, terms.offsets, strict=True)
             ]
+        if terms.count is not None:
+            heads = loop_heads([self.addresses[terms.count]], "t")
         return heads, [(self.accesses[a].space, text) for a, text in zip(terms.own, addresses, strict=True)]
 
 

@@ -88,7 +88,7 @@ def vector_address(address: str, q: str) -> str:
     return f"({address}) * Q + {q}" if q else address
 
 
-def loop_heads(extents: Sequence[int], letter: str = "i") -> list[str]:
+def loop_heads(extents: Sequence[int | str], letter: str = "i") -> list[str]:
     """Return the heads of nested loops, outermost first; the variables are i0, i1, ... after the letter."""
     return [
         f"for (int {letter}{d} = 0; {letter}{d} < {extent}; {letter}{d}++)"

@@ -30,7 +30,7 @@ from autograd_lite.compiler.loops.ir import (
     common_number,
     step_groups,
 )
-from autograd_lite.compiler.loops.strides import access_by_step, affine_access
+from autograd_lite.compiler.loops.strides import access_by_step, affine_access, kept_terms
 from autograd_lite.core import rules
 from autograd_lite.core.primitive import Primitive
 
@@ -286,6 +286,8 @@ class _Writer:
             if number is not None:
                 return number, False
             return self.bind(numbers[:, None] if nest.varies else numbers), not nest.varies
+        if terms.counts is not None:
+            return self.many_lengths(terms, terms.counts, nest)
         if terms.terms == 1:
             return self.one_term(terms, nest)
         fixed = [access for access in terms.factors if not self.program.varies(access.space)]
@@ -297,6 +299,22 @@ class _Writer:
         if not nest.varies:
             return self.all_terms(terms), True
         return self.term_by_term(terms, nest)
+
+    def many_lengths(
+        self, terms: ProductTerms, counts: NDArray[np.int64], nest: LoopNest
+    ) -> tuple[str, bool]:
+        """Return sums of different numbers of terms: all products in one array, summed part by part."""
+        kept, texts = kept_terms(terms, self.np), list[str]()
+        moving = [self.program.varies(access.space) for access in terms.factors]
+        for access, moves in zip(terms.factors, moving, strict=True):
+            text = f"{self.name(access.space)}[{self.bind(access.index[kept])}]"
+            texts.append(text if moves or not nest.varies else f"{text}[:, None]")
+        if terms.coefficient is not None:
+            numbers = terms.coefficient[kept]
+            texts.insert(0, self.bind(numbers[:, None] if nest.varies else numbers))
+        starts = self.bind(self.np.cumsum(counts) - counts)
+        text = f"np.add.reduceat({self.chain('*', texts)}, {starts}) + 0.0"
+        return text, any(moving) or not nest.varies
 
     def one_term(self, terms: ProductTerms, nest: LoopNest) -> tuple[str, bool]:
         """Return a product of factors."""

@@ -127,8 +127,8 @@ def function_source(
     statements = list(printer.statements(kept=[i for i in out if named and low.operands[i]]))
     before, of_values = (_needed(low, statements, of) for of in (demands, out[:forward]))
     checked = [s for s in statements if s.node in before]
-    first = [s for s in statements if s.node in of_values - before]
-    rest = [s for s in statements if s.node not in of_values | before]
+    first = [s for s in statements if s.node in of_values and s.node not in before]
+    rest = [s for s in statements if s.node not in of_values and s.node not in before]
     lines += _block(printer, checked, "    ", True)
     lines += _refusals(printer, demands, checks, "    ")
     lines += ["    # forward"] if first else []

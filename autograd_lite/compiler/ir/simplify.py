@@ -34,6 +34,8 @@ def simplify(graph: Graph, op: Op, operands: tuple[int, ...], numbers: list[floa
             return of[0]
         if inside == "eq" or inside == "ne":
             return graph.add("ne" if inside == "eq" else "eq", of)
+        if inside == "and" and graph.ops[of[0]] == graph.ops[of[1]] == "ne":
+            return graph.add("or", tuple([graph.add("not", (k,)) for k in of]))
         return None if numbers[0] is None else graph.constant(float(numbers[0] == 0.0))
     rewrite = _REWRITES.get(op)
     return None if rewrite is None else rewrite(graph, numbers, *operands)
@@ -43,6 +45,8 @@ def simplify(graph: Graph, op: Op, operands: tuple[int, ...], numbers: list[floa
 
 
 def _opposite(graph: Graph, a: int, b: int) -> bool:
+    if {graph.ops[a], graph.ops[b]} == {"eq", "ne"}:
+        return {*graph.operands[a]} == {*graph.operands[b]}
     return (graph.ops[a] == "not" and graph.operands[a][0] == b) or (
         graph.ops[b] == "not" and graph.operands[b][0] == a
     )
@@ -73,7 +77,7 @@ def _combined(graph: Graph, op: Op, a: int, b: int) -> int | None:
     if op == "and":
         if any(_opposite(graph, c, d) for c in _parts(graph, "and", a) for d in _parts(graph, "and", b)):
             return graph.constant(0.0)
-    elif _opposite(graph, a, b):
+    elif any(_opposite(graph, c, d) for c in _parts(graph, "or", a) for d in _parts(graph, "or", b)):
         return graph.constant(1.0)
     elif graph.ops[a] == graph.ops[b] == "and":  # h and c, or h and not c
         for h, c in (graph.operands[a], graph.operands[a][::-1]):
@@ -162,8 +166,11 @@ def _entry(graph: Graph, numbers: list[float | None], i: int, *x: int) -> int | 
 
 
 def _few(op: Primitive, nothing: float) -> Callable[..., int | None]:
+    # The sum of one number stays: `loops` then finds it made like longer ones, as over the positions so far.
+    kept = 1 if op is table.add else 0
+
     def rewrite(graph: Graph, numbers: list[float | None], *x: int) -> int | None:
-        if len(x) > 2:
+        if len(x) > 2 or len(x) == kept:
             return None
         return graph.add(op, x) if len(x) == 2 else x[0] if x else graph.constant(nothing)
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from autograd_lite.compiler.loops.builder import Products, Vector
-from autograd_lite.compiler.loops.grouping import Group, Terms
+from autograd_lite.compiler.loops.grouping import RAGGED, Group, Terms
 from autograd_lite.compiler.loops.ir import CONSTANT, PARAMETER
 from autograd_lite.compiler.loops.nodes import SUM
 from autograd_lite.compiler.loops.templates import Template, partials_of_product
@@ -87,7 +87,6 @@ class Adjoints:
         """Divide the `size` elements of a shape by the kinds of terms that they received; yield both."""
         np = self.np
         kinds = []
-        pattern = np.zeros(size, dtype=np.int64)
         for spaces, parts in sorted(self.passed.pop(shape, {}).items()):
             to = np.concatenate([part[0] for part in parts])
             coefficients = np.concatenate([part[1] for part in parts])
@@ -101,23 +100,36 @@ class Adjoints:
             order = np.argsort(to, kind="stable")
             at = np.cumsum(count) - count
             kinds.append((spaces, coefficients[order], [factor[order] for factor in factors], count, at))
-            _, pattern = np.unique(pattern * (int(count.max()) + 1) + count, return_inverse=True)
-        if not kinds:
-            return
-        for p in range(int(pattern.max()) + 1):
+        pattern = self._patterns([count for *_, count, _ in kinds], size)
+        for p in range(int(pattern.max()) + 1 if kinds else 0):
             elements = np.flatnonzero(pattern == p)
             terms = []
             for spaces, coefficients, factors, count, at in kinds:
-                if t := int(count[elements[0]]):
-                    rows = at[elements][:, None] + np.arange(t)
+                own = count[elements]
+                if t := int(own.max()):
+                    rows = at[elements][:, None] + np.minimum(np.arange(t), own[:, None] - 1)
                     vectors = [Vector(s, factor[rows]) for s, factor in zip(spaces, factors, strict=True)]
-                    terms.append(Products(coefficients[rows], vectors))
+                    terms.append(Products(coefficients[rows], vectors, None if (own == t).all() else own))
             if terms:
                 yield elements, terms
 
+    def _patterns(self, counts: list[Integers], size: int) -> Integers:
+        """Number the elements by how many terms of each kind they received.
+
+        Many numbers of terms of one kind, such as a position receives from those after it, count as one.
+        """
+        np = self.np
+        pattern: Integers = np.zeros(size, dtype=np.int64)
+        for own in (*[np.minimum(count, 1) for count in counts], *counts):
+            wide = int(own.max()) + 1
+            numbers = np.bincount(np.unique(pattern * wide + own) // wide)  # of each pattern so far
+            own = np.where(numbers[pattern] >= RAGGED, 0, own)
+            _, pattern = np.unique(pattern * wide + own, return_inverse=True)
+        return pattern
+
     def _upstream(self, terms: list[Products], group: Group, inline: int) -> Products:
         """Return an adjoint as a factor: a term of at most `inline` factors as it is, else a nest."""
-        coefficients, factors = terms[0]
+        coefficients, factors, _ = terms[0]
         if len(terms) == 1 and coefficients.shape[1] == 1 and len(factors) <= inline:
             return Products(coefficients[:, 0], [Vector(x.space, x.index[:, 0]) for x in factors])
         found = self.build.sums(terms, f"d_{self.lowering.name(group)}")
@@ -137,12 +149,15 @@ class Adjoints:
                     uses += terms.coefficients.shape[1]
         upstream = self._upstream(adjoint, group, 1 if uses == 1 else 0)
         for terms, columns, f, times in passing:
-            t = terms.coefficients.shape[1]
-            factors = [Vector(x.space, np.repeat(x.index, t)) for x in upstream.factors]
+            kept = np.ones((len(rows), terms.coefficients.shape[1]), bool)
+            if terms.counts is not None:
+                kept = np.arange(kept.shape[1]) < terms.counts[rows][:, None]
+            row = np.repeat(np.arange(len(rows)), kept.sum(axis=1))
+            factors = [Vector(x.space, x.index[row]) for x in upstream.factors]
             for k in partials_of_product(len(columns))[f]:
-                factors.append(Vector(space[terms.shapes[k]], number[columns[k].ravel(), 0]))
-            coefficients = terms.coefficients[rows] * upstream.coefficients[:, None] * times
-            self._pass_back(terms.shapes[f], columns[f].ravel(), coefficients.ravel(), factors)
+                factors.append(Vector(space[terms.shapes[k]], number[columns[k][kept], 0]))
+            coefficients = terms.coefficients[rows][kept] * upstream.coefficients[row] * times
+            self._pass_back(terms.shapes[f], columns[f][kept], coefficients, factors)
 
     @staticmethod
     def _distinct(terms: Terms, columns: list[Integers]) -> dict[int, float]:
@@ -187,7 +202,7 @@ class Adjoints:
             for k in passing:
                 j = to[int(part.members[k])]
                 for term in self._partial(part, k, number, space, replaced):
-                    self._pass_back(group.shapes[j], nodes[elements, j], *term)
+                    self._pass_back(group.shapes[j], nodes[elements, j], term.coefficients, term.factors)
 
     def _entry_backward(
         self, group: Group, template: Template, elements: Integers, adjoint: list[Products]

@@ -45,6 +45,7 @@ class Products(NamedTuple):
 
     coefficients: Floats
     factors: list[Vector]
+    counts: Integers | None = None  # of each sum, where they differ: how many terms count
 
 
 class Builder:
@@ -133,6 +134,8 @@ class Builder:
             *[(slot.space, slot.index.shape, slot.index.tobytes()) for slot in nest.slots()],
             *[None if run.coefficient is None else run.coefficient.tobytes() for run in nest.products],
             *[len(run.factors) for run in nest.products],
+            *[None if run.counts is None else run.counts.tobytes() for run in nest.products],
+            nest.exact,
             None if nest.targets is None else nest.targets.tobytes(),
         )
         k = self._known.setdefault(key, len(self.nests))
@@ -186,7 +189,7 @@ class Builder:
 
     def product(self, terms: Products) -> Products:
         """Multiply constants into coefficients where that rounds as written; sort factors that commute."""
-        coefficients, factors = terms
+        coefficients, factors, counts = terms
         kept: list[Vector] = []
         for x in factors:
             if x.space == CONSTANT and (not kept or (len(kept) == 1 and (abs(coefficients) == 1.0).all())):
@@ -195,7 +198,7 @@ class Builder:
                 kept.append(x)
         if len(kept) == 2 and (abs(coefficients) == 1.0).all():
             kept.sort(key=lambda x: x.space)
-        return Products(coefficients, kept)
+        return Products(coefficients, kept, counts)
 
     def ordered(self, given: Sequence[Products], name: str) -> Vector:
         """Write sums whose terms are added up from the first to the last; return their results."""
@@ -214,22 +217,28 @@ class Builder:
         """
         np = self.np
         kinds: dict[tuple[int, ...], list[Products]] = {}
+        ragged: list[Products] = []
         for terms in given:
-            coefficients, factors = terms
+            coefficients, factors, counts = terms
             if written:
-                coefficients, factors = self.product(terms)
+                coefficients, factors, counts = self.product(terms)
             else:
                 for x in factors:
                     if x.space == CONSTANT:
                         coefficients = coefficients * self.values(x.index)
                 factors = sorted([x for x in factors if x.space != CONSTANT], key=lambda x: x.space)
+            if counts is not None and not factors:
+                coefficients = np.where(np.arange(coefficients.shape[1]) < counts[:, None], coefficients, 0.0)
+            elif counts is not None:
+                ragged.append(Products(coefficients, factors, counts))
+                continue
             kinds.setdefault(tuple([x.space for x in factors]), []).append(Products(coefficients, factors))
         products: list[Products] = []
         for spaces, several in sorted(kinds.items()):
             coefficients = np.concatenate([terms.coefficients for terms in several], axis=1)
             if not spaces:
                 coefficients = coefficients.sum(axis=1, keepdims=True)
-                if len(kinds) == 1:
+                if len(kinds) == 1 and not ragged:
                     return self.constants(coefficients[:, 0])
                 if not coefficients.any():
                     continue
@@ -238,19 +247,20 @@ class Builder:
                 for f, space in enumerate(spaces)
             ]
             products.append(self._sorted(Products(coefficients, factors)))
-        return self.nest(products, name, written)
+        return self.nest([*products, *ragged], name, written)
 
-    def nest(self, products: list[Products], name: str, written: bool) -> Vector:
-        """Write one nest of sums of products; return its results."""
+    def nest(self, products: list[Products], name: str, written: bool, exact: bool = False) -> Vector:
+        """Write one nest of sums of products; return its results. `exact`: the terms keep their order."""
         if len(products) == 1 and len(products[0].factors) == 1:
-            coefficients, (x,) = products[0]
+            coefficients, (x,), _ = products[0]
             if coefficients.shape[1] == 1 and (coefficients == 1.0).all():
                 return Vector(x.space, x.index[:, 0])
         keys = [self._key(Vector(x.space, x.index[:, 0])) for run in products for x in run.factors]
         columns = [x.index for run in products for x in run.factors]
         columns += [bits(run.coefficients) for run in products]
-        rows, number = self._placed(keys, columns, len(products[0].coefficients))
-        nest = LoopNest(None, len(rows), name, written=written)
+        counts = [run.counts for run in products if run.counts is not None]
+        rows, number = self._placed([*keys, *counts], [*columns, *counts], len(products[0].coefficients))
+        nest = LoopNest(None, len(rows), name, written=written, exact=exact)
         # Leaves in terms of one kind are numbered side by side, also where each term stands alone.
         alike: dict[tuple[int, ...], list[Products]] = {}
         for run in products:
@@ -258,16 +268,17 @@ class Builder:
         for spaces, several in alike.items():
             for f in [f for f, space in enumerate(spaces) if space == PARAMETER]:
                 self._use(self.np.concatenate([run.factors[f].index for run in several], axis=1)[rows])
-        for coefficients, factors in products:
-            c = coefficients[rows]
-            slots = [self._access(x, rows) for x in factors]
-            nest.products.append(ProductTerms(None if (c == 1.0).all() else c, slots, c.shape[1]))
+        for run in products:
+            c = run.coefficients[rows]
+            slots = [self._access(x, rows) for x in run.factors]
+            own = None if run.counts is None else run.counts[rows]
+            nest.products.append(ProductTerms(None if (c == 1.0).all() else c, slots, c.shape[1], own))
         return self._added(nest, number)
 
     def _sorted(self, terms: Products) -> Products:
         """Sort the terms of each row by the numbers of their operands, leaves aside."""
         np = self.np
-        coefficients, factors = terms
+        coefficients, factors, _ = terms
         if coefficients.shape[1] == 1 or not factors:
             return terms
         keys = [x.index for x in reversed(factors) if x.space != PARAMETER] or [self._key(factors[0])]

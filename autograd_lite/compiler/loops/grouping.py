@@ -39,9 +39,16 @@ if TYPE_CHECKING:
 # of unlike terms are added up as they are written. `sum` and `dot` round once and have no order.
 LOOP = 8
 
-# The code of the operation; the shapes of the operands, or the kinds of the terms of a sum; and whether the
-# terms are added up in this order.
-Shape = tuple[int, tuple[int, ...], bool]
+# Sums of terms of one kind that differ in their number alone, such as sums over the positions so far, are one
+# shape if there are so many numbers of terms.
+RAGGED = 3
+
+# How the terms of a sum are added up: in any order; in this order; in this order, whatever their number.
+FREE, ORDERED, ANY = range(3)
+
+# The code of the operation; the shapes of the operands, or the kinds of the terms of a sum; and how the terms
+# are added up.
+Shape = tuple[int, tuple[int, ...], int]
 
 
 @dataclass
@@ -51,6 +58,7 @@ class Terms:
     shapes: tuple[int, ...]  # of the factors
     coefficients: Floats  # nodes by terms
     factors: Integers  # nodes by terms by factors
+    counts: Integers | None = None  # of each node, where they differ: how many terms count
 
 
 @dataclass
@@ -87,11 +95,28 @@ def grouped(given: Nodes, outputs: Iterable[int], np: ModuleType) -> Grouped:
     terms, lost = fold_constants(nodes, flatten(nodes, inlined, np), np)
     roots = np.flatnonzero((nodes.code >= 0) & ~inlined.term & ~inlined.factor)
     terms = sort_terms(drop_zeros(terms, roots[nodes.code[roots] <= DOT], np), np)
-    shapes = _Shapes(nodes, terms, inlined.free)
-    shapes.find(roots, np)
+    shapes = _shapes(nodes, terms, inlined.free, roots, np)
     shape = np.array(shapes.shape, dtype=np.int64)
     groups = _groups(nodes, terms, shapes, shape, roots[np.argsort(shape[roots], kind="stable")], np)
     return Grouped(groups, shape, nodes.constants, nodes.size, lost)
+
+
+def _shapes(nodes: NodeArrays, terms: FlatTerms, free: Booleans, roots: Integers, np: ModuleType) -> _Shapes:
+    """Return the shapes of the roots. Sums of one kind with many numbers of terms are one shape."""
+    sums = roots[nodes.code[roots] <= DOT]
+    lengths = np.bincount(terms.root, minlength=len(nodes.code))[sums]
+    ragged = set[int]()
+    if len(np.unique(lengths)) >= RAGGED:
+        # Made alike whatever their numbers of terms: how many numbers are there of each shape?
+        merged = _Shapes(nodes, terms, free, {*sums.tolist()})
+        merged.find(roots, np)
+        numbers: dict[int, set[int]] = {}
+        for i, count in merged.alike.items():
+            numbers.setdefault(merged.shape[i], set()).add(count)
+        ragged = {i for i in merged.alike if len(numbers[merged.shape[i]]) >= RAGGED}
+    shapes = _Shapes(nodes, terms, free, ragged)
+    shapes.find(roots, np)
+    return shapes
 
 
 class _Shapes:
@@ -100,8 +125,10 @@ class _Shapes:
     It works node by node, because a shape needs those of its operands; lists are faster for this than arrays.
     """
 
-    def __init__(self, nodes: NodeArrays, terms: FlatTerms, free: Booleans) -> None:
+    def __init__(self, nodes: NodeArrays, terms: FlatTerms, free: Booleans, ragged: set[int]) -> None:
         self.nodes, self.terms = nodes, terms
+        self.ragged = ragged  # sums that are one shape whatever their numbers of terms, if these are alike
+        self.alike: dict[int, int] = {}  # of each sum of terms of one kind: how many
         inputs = max(CONSTANT + 1, -int(nodes.code.min()))
         self.made: list[Shape | None] = [None] * inputs  # of each shape what it is; None for inputs
         self.depth = [0] * inputs  # of each shape: it reads only shapes of lower depth
@@ -111,7 +138,9 @@ class _Shapes:
         self.kind: list[int] = []  # of each term
         self.rank: list[int] = []  # of each term: its position in the sum, or its kind if the order is free
         self._factors: list[int] = terms.factor.tolist()
+        self._coefficient: list[float] = terms.coefficient.tolist()
         self._first: list[bool] = (terms.level == 0).tolist()
+        self.free = free
         self._free: list[bool] = free.tolist()
         self._known_kinds: dict[tuple[int, ...], int] = {}
         self._known: dict[Shape, int] = {}
@@ -125,9 +154,10 @@ class _Shapes:
         for k, (i, code) in enumerate(zip(roots.tolist(), self.nodes.code[roots].tolist(), strict=True)):
             if code <= DOT:
                 own = self._kinds_of(factor_at[term_at[k] : term_at[k + 1] + 1])
-                found = self._sum(own, self._free[i])
+                self._count(i, own, term_at[k])
+                found = self._sum(own, self._free[i], i in self.ragged and i in self.alike)
             else:
-                found = code, tuple([shape[j] for j in operand[operand_at[i] : operand_at[i + 1]]]), False
+                found = code, tuple([shape[j] for j in operand[operand_at[i] : operand_at[i + 1]]]), FREE
             shape[i] = self._number(found)
 
     def _kinds_of(self, bounds: list[int]) -> list[int]:
@@ -149,9 +179,18 @@ class _Shapes:
             own.append(found)
         return own
 
-    def _sum(self, own: list[int], free: bool) -> Shape:
+    def _count(self, i: int, own: list[int], first: int) -> None:
+        """Count the terms of a sum from term `first` on, if they are of one kind, zeros aside."""
+        kinds = [k for t, k in enumerate(own) if self.kinds[k] or self._coefficient[first + t] != 0.0]
+        if kinds and kinds.count(kinds[0]) == len(kinds) and self.kinds[kinds[0]]:
+            self.alike[i] = len(kinds)
+
+    def _sum(self, own: list[int], free: bool, ragged: bool) -> Shape:
         """Rank the terms of a sum, given their kinds; return the shape of the sum."""
         self.kind += own
+        if ragged:  # zeros come last: a loop begins at 0.0
+            self.rank += [t if self.kinds[k] else len(own) for t, k in enumerate(own)]
+            return SUM, (next(k for k in own if self.kinds[k]),), ANY
         ordered = not free and (len(own) < LOOP or max(Counter(own).values()) < LOOP)
         if not ordered:
             self.rank += own
@@ -161,7 +200,7 @@ class _Shapes:
             own[:2] = own[1::-1]
         else:
             self.rank += range(len(own))
-        return SUM, tuple(own), ordered
+        return SUM, tuple(own), ORDERED if ordered else FREE
 
     def _number(self, shape: Shape) -> int:
         """Return the number of a shape."""
@@ -192,24 +231,34 @@ def _groups(
     ends = range(len(shapes.made) + 1)
     root_bounds = np.searchsorted(shape[roots], ends).tolist()
     term_bounds = np.searchsorted(shape[terms.root[order]], ends).tolist()
-    groups = []
+    free, groups = shapes.free, list[Group]()
     for s in sorted(ends[:-1], key=lambda s: (shapes.depth[s], s)):
         if (made := shapes.made[s]) is None:
             continue
-        code, parts, ordered = made
+        code, parts, added = made
         members = roots[root_bounds[s] : root_bounds[s + 1]]
         if code != SUM:
             operands = nodes.operand[nodes.start[members][:, None] + np.arange(len(parts))]
             groups.append(Group(code, s, members, operands, parts))
             continue
-        group = Group(SUM, s, members, members.reshape(-1, 1)[:, :0], ordered=ordered)
-        block = np.arange(term_bounds[s], term_bounds[s + 1]).reshape(len(members), -1)
-        own = kind[block[0]].tolist()
-        a = 0
-        for each, t in [(each, 1) for each in own] if ordered else Counter(own).items():
-            columns, found = block[:, a : a + t], shapes.kinds[each]
-            at = factor_at[columns][:, :, None] + np.arange(len(found))
-            group.terms.append(Terms(found, coefficient[columns], factors[at]))
-            a += t
+        group = Group(SUM, s, members, members.reshape(-1, 1)[:, :0], ordered=added == ORDERED)
+        first, end = term_bounds[s : s + 2]
+        if added == ANY:
+            counts = np.array([shapes.alike[i] for i in members.tolist()])
+            starts = np.searchsorted(terms.root[order][first:end], members)
+            # Places beyond the last term repeat it.
+            block = first + starts[:, None] + np.minimum(np.arange(counts.max()), counts[:, None] - 1)
+            group.ordered = bool((~free[members] & (counts < LOOP)).any())
+            columns = [(parts[0], block, counts)]
+        else:
+            block, columns, a = np.arange(first, end).reshape(len(members), -1), [], 0
+            own = kind[block[0]].tolist()
+            for each, t in [(each, 1) for each in own] if added == ORDERED else Counter(own).items():
+                columns.append((each, block[:, a : a + t], None))
+                a += t
+        for each, places, counts in columns:
+            found = shapes.kinds[each]
+            at = factor_at[places][:, :, None] + np.arange(len(found))
+            group.terms.append(Terms(found, coefficient[places], factors[at], counts))
         groups.append(group)
     return groups

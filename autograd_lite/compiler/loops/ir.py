@@ -56,6 +56,7 @@ class ProductTerms:
     coefficient: Floats | None  # nodes by terms; None if all are 1
     factors: list[Access]
     terms: int
+    counts: Integers | None = None  # of each node, where they differ: how many terms count; the others repeat
 
     def commutes(self) -> bool:
         """Return whether the order of the factors does not matter: at most two numbers are multiplied."""
@@ -78,6 +79,7 @@ class LoopNest:
     operands: list[Access] = field(default_factory=list)
     varies: bool = False  # the results differ from sample to sample
     written: bool = False  # factors keep their order; so do terms, if none of the products is a loop
+    exact: bool = False  # terms keep their order although there may be many
     after: bool = False  # runs once after all samples: results that vary are read as sums over the samples
     start: list[Access] = field(default_factory=list)  # copied to the first results; the nodes follow
     steps: int = 0  # runs in so many steps, each of which reads the one before; 0: all at once
@@ -106,8 +108,8 @@ class LoopNest:
 
     @property
     def ordered(self) -> bool:
-        """Return whether the products are single terms, added up in their order."""
-        return self.written and all(run.terms == 1 for run in self.products)
+        """Return whether the terms are added up in their order, each product rounded."""
+        return self.exact or (self.written and all(run.terms == 1 for run in self.products))
 
     def slots(self) -> Iterable[Access]:
         """Yield all operands of the nodes."""

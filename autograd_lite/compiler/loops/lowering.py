@@ -146,8 +146,11 @@ class Lowering:
         for group in chosen:
             if group.code == SUM:
                 terms = self._terms(group, number, space)
-                add = self.build.ordered if group.ordered else partial(self.build.sums, written=True)
-                found = add(terms, name(group))
+                if terms[0].counts is not None:
+                    found = self._ragged(terms[0], name(group), group.ordered)
+                else:
+                    add = self.build.ordered if group.ordered else partial(self.build.sums, written=True)
+                    found = add(terms, name(group))
             else:
                 operands = [
                     Vector(space[s], number[group.operands[:, j]].ravel()) for j, s in enumerate(group.shapes)
@@ -167,8 +170,16 @@ class Lowering:
                 Vector(space[s], number[terms.factors[:, :, f]].transpose(0, 2, 1).reshape(n, t))
                 for f, s in enumerate(terms.shapes)
             ]
-            found.append(Products(np.repeat(terms.coefficients, width, axis=0), factors))
+            counts = None if terms.counts is None else np.repeat(terms.counts, width)
+            found.append(Products(np.repeat(terms.coefficients, width, axis=0), factors, counts))
         return found
+
+    def _ragged(self, terms: Products, name: str, exact: bool) -> Vector:
+        """Write sums of different numbers of terms, in their order; return their results."""
+        terms = self.build.product(terms)
+        if terms.factors:
+            return self.build.nest([terms], name, written=True, exact=exact)
+        return self.build.sums([terms], name)
 
     def _apply_template(self, group: Group, operands: list[Vector], name: str) -> Vector:
         """Write the values of a group of operations that are not linear."""

@@ -105,9 +105,9 @@ class _Rolls:
         """Return for each period and nest how many nests, from it on, are at most blocks of that period."""
         np = self.np
         known: dict[Any, int] = {}
-        # Nests that run after the samples stay as they are, and so do scatters.
+        # Nests that run after the samples stay as they are, and so do scatters and sums of many lengths.
         signs = [
-            (k,) if nest.after or nest.targets is not None else _signature(nest)
+            (k,) if nest.after or nest.targets is not None or _is_ragged(nest) else _signature(nest)
             for k, nest in enumerate(self.old)
         ]
         ids = np.array([known.setdefault(sign, len(known)) for sign in signs])
@@ -250,10 +250,8 @@ class _Rolls:
             return replace(nest, operands=slots, start=[])
         kinds: dict[tuple[int, ...], list[ProductTerms]] = {}
         at = iter(slots)
-        moved = [
-            ProductTerms(run.coefficient, [next(at) for _ in run.factors], run.terms) for run in nest.products
-        ]
-        if nest.ordered:
+        moved = [replace(run, factors=[next(at) for _ in run.factors]) for run in nest.products]
+        if nest.ordered or _is_ragged(nest):
             return replace(nest, products=moved, start=[])
         for run in moved:
             if not nest.written or run.commutes():
@@ -280,6 +278,10 @@ class _Rolls:
             coefficient = np.take_along_axis(coefficient, order, axis=1)
         factors = [Access(slot.space, np.take_along_axis(slot.index, order, axis=1)) for slot in factors]
         return ProductTerms(coefficient, factors, sum(run.terms for run in products))
+
+
+def _is_ragged(nest: LoopNest) -> bool:
+    return any(run.counts is not None for run in nest.products)
 
 
 def _signature(nest: LoopNest) -> Any:

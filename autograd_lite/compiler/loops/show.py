@@ -15,7 +15,7 @@ from autograd_lite.compiler.loops.ir import (
     common_number,
     step_groups,
 )
-from autograd_lite.compiler.loops.strides import access_by_step, affine_access
+from autograd_lite.compiler.loops.strides import access_by_step, affine_access, term_offsets
 from autograd_lite.core import rules
 
 
@@ -50,7 +50,11 @@ class _Shown:
 
     def __init__(self, nest: LoopNest, program: LoopProgram, names: list[str], np: ModuleType) -> None:
         self.nest, self.constants, self.names, self.np = nest, program.constants, names, np
-        slots = list(nest.slots())
+        slots = list(nest.operands)
+        for run in nest.products:
+            slots += run.factors
+            if run.counts is not None:
+                slots.append(Access(CONSTANT, run.counts[:, None]))
         self.rows = nest.rows // (nest.steps or 1)
         if nest.targets is not None:
             slots.append(Access(NESTS, nest.targets))
@@ -101,23 +105,26 @@ class _Shown:
 
     def terms(self, run: ProductTerms) -> str:
         """Return terms of one shape."""
-        factors = [self.operand(slot, run.terms) for slot in run.factors]
+        factors = [self.operand(slot, run.terms, run) for slot in run.factors]
         if run.coefficient is not None:
             number = common_number(run.coefficient)
             factors.insert(0, "c" if number is None else repr(number))
-        product = " * ".join(factors)
-        return f"sum({product} for t in range({run.terms}))" if run.terms > 1 else product or "1.0"
+        product, count = " * ".join(factors), str(run.terms)
+        if run.counts is not None:
+            count = self.address(Access(CONSTANT, run.counts[:, None]), 1, "t")
+            count = count if self.affine is not None else "length[i0]"
+        return f"sum({product} for t in range({count}))" if run.terms > 1 else product or "1.0"
 
-    def operand(self, slot: Access, terms: int) -> str:
+    def operand(self, slot: Access, terms: int, run: ProductTerms | None = None) -> str:
         """Return an operand: the number of a constant that does not change, else a name and an address."""
         if slot.space == CONSTANT:
             number = common_number(self.constants[slot.index])
             if number is not None:
                 next(self.at)
                 return repr(number)
-        return f"{self.names[slot.space]}[{self.address(slot, terms, 't')}]"
+        return f"{self.names[slot.space]}[{self.address(slot, terms, 't', run)}]"
 
-    def address(self, slot: Access, terms: int, letter: str) -> str:
+    def address(self, slot: Access, terms: int, letter: str, run: ProductTerms | None = None) -> str:
         """Return an address in the letters of the loops and of the loop over the terms, or of a row."""
         j = next(self.at)
         parts = [(self.first[j], "")]
@@ -126,9 +133,9 @@ class _Shown:
         else:
             parts += [(self.step_strides[j], "step"), *zip(self.affine[1][j], self.letters, strict=True)]
         if terms > 1:
-            offsets = slot.index - slot.index[:, :1]
-            steps = affine_access(offsets[:1], self.np)
-            if steps is None or (offsets != offsets[0]).any():
+            offsets = term_offsets(run or ProductTerms(None, [slot], terms), slot.index, self.np)
+            steps = None if offsets is None else affine_access(offsets[None], self.np)
+            if steps is None:
                 parts.append((1, f"index[i0, {letter}]"))
             elif len(steps[0]) == 1:
                 parts.append((steps[1][0][0], letter))

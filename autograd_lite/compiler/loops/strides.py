@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     import numpy
     from numpy.typing import NDArray
 
+    from autograd_lite.compiler.loops.ir import ProductTerms
+
+    Booleans = NDArray[numpy.bool_]
     Integers = NDArray[numpy.int64]
 
 
@@ -50,3 +53,23 @@ def access_by_step(index: Integers, steps: int, np: ModuleType) -> tuple[Integer
     if (blocks != blocks[:, :1] + (stride[:, None] * np.arange(steps))[:, :, None]).any():
         return None
     return blocks[:, 0], stride.tolist()
+
+
+def kept_terms(terms: ProductTerms, np: ModuleType) -> Booleans:
+    """Return which terms count, shape (nodes, terms)."""
+    counts = terms.counts if terms.counts is not None else np.full(len(terms.factors[0].index), terms.terms)
+    kept: Booleans = np.arange(terms.terms) < counts[:, None]
+    return kept
+
+
+def term_offsets(terms: ProductTerms, index: Integers, np: ModuleType) -> Integers | None:
+    """Return how far each term is from the first, shape (terms,), if that is the same for all nodes.
+
+    `index` is that of a factor, or of anything else with a number for each node and term.
+    """
+    offsets = index - index[:, :1]
+    longest: Integers = offsets[0 if terms.counts is None else int(terms.counts.argmax())]
+    differs = offsets != longest
+    if terms.counts is not None:
+        differs &= kept_terms(terms, np)
+    return None if differs.any() else longest

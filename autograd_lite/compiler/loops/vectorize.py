@@ -362,6 +362,8 @@ def vectorize(program: LoopProgram, numpy: Any) -> VectorizedBatch | None:
     np = numpy
     if any(nest.start or nest.op is rules.entry for nest in program.nests):
         return None  # a recurrence is not a batch
+    if any(run.counts is not None for nest in program.nests for run in nest.products):
+        return None  # nor are sums of many lengths
     start = np.cumsum([0, *[nest.size for nest in program.nests]])
     candidates: dict[int, list[tuple[int, int, ProductTerms]]] = {}
     for k, nest in enumerate(program.nests):

@@ -72,7 +72,8 @@ class _Sweep:
     def visit(self, i: int) -> None:
         """Add up the adjoint of a node, all of whose terms are known, and pass it on to the operands."""
         graph = self.graph
-        adjoint = graph.add(table.sum, tuple(self.terms.pop(i)))
+        terms = self.terms.pop(i)
+        adjoint = terms[0] if len(terms) == 1 else graph.add(table.sum, tuple(terms))
         conditions = self.conditions.pop(i)
         if i in self.wanted:
             self.adjoints[i] = adjoint
