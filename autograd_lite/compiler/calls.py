@@ -15,9 +15,12 @@ from autograd_lite.compiler.codegen import python
 from autograd_lite.compiler.forms import Forms
 from autograd_lite.compiler.runtime.interface import Summing, Sums
 from autograd_lite.compiler.runtime.machine import Machine
+from autograd_lite.compiler.runtime.numpy_kernel import NumpyKernel
 from autograd_lite.transforms.pytrees import Leaf, Pytree
 
 FLOAT = {float}
+# Of so many operations the text takes longer to write than the loops, which NumPy then runs in less time.
+LONG_TEXT = 3_000
 # Errors of compiled code. The eager engine then refuses the numbers, too, or computes the result after all.
 FAILURES = (ArithmeticError, ValueError, TypeError, LookupError)
 
@@ -102,11 +105,14 @@ class Calls(Forms):
     def gradient_at(self, numbers: list[float], leaves: list[float]) -> Sums:
         """Return the value and the gradient by the leaves; the only argument is a list of numbers."""
         try:
-            if self._machine is None:
-                value, gradients = self.leaf_function(*([numbers] if self.arguments else []), leaves)
-            else:
+            if self._machine is not None:
                 self._check_one(numbers, leaves)
                 value, *gradients = self._row(self._machine, numbers, leaves)
+            elif (in_arrays := self._arrays_at) is not None:
+                self._check_one(numbers, leaves)
+                value, gradients = in_arrays(numbers, leaves)
+            else:
+                value, gradients = self.leaf_function(*([numbers] if self.arguments else []), leaves)
             total = value + sum(gradients)
             settled = not math.isfinite(total) and not all(map(math.isfinite, (value, *gradients)))
         except FAILURES:
@@ -114,6 +120,15 @@ class Calls(Forms):
         if settled:
             (value,), gradients = self._eager(numbers, leaves, "leaf")
         return value, gradients
+
+    @cached_property
+    def _arrays_at(self) -> Callable[[list[float], list[float]], Sums] | None:
+        """The loops of a large program in NumPy; None where the text is shorter or NumPy is missing."""
+        kernel = self.kernel("leaf") if self._source_size >= LONG_TEXT else None
+        if not isinstance(kernel, NumpyKernel) or not self._is_short(kernel):
+            return None
+        array, run = kernel.np.array, kernel
+        return lambda numbers, leaves: run([array([x]) for x in numbers], leaves)
 
     def _row(self, machine: Machine, numbers: list[float], leaves: list[float]) -> list[float]:
         """Return what a machine computes for one sample."""

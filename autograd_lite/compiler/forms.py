@@ -224,8 +224,10 @@ class Forms(Computation):
         if isinstance(self._origin, Recording) and not lowering.derives_recording(self._origin):
             return False  # a chain has a loop in every step
         kernel = None if self.arguments or not self.leaves else self.kernel("leaf")
-        if not isinstance(kernel, NumpyKernel):
-            return False
+        return isinstance(kernel, NumpyKernel) and self._is_short(kernel)
+
+    def _is_short(self, kernel: NumpyKernel) -> bool:
+        """Return whether NumPy runs loops in less time than Python runs the operations one by one."""
         return LOOP * sum([max(nest.steps, 1) for nest in kernel.program.nests]) < self._operations
 
     # --- Source and tape

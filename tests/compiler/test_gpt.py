@@ -146,3 +146,15 @@ def test_a_token_that_does_not_exist(wrong):
         loss([1, wrong, 3, 0])
     assert [p.data for p in model.parameters()] == before
     assert not any(p.reached for p in model.parameters())
+
+
+def test_without_a_compiler_large_documents_run_in_numpy():
+    model = GPT(**SMALL)
+    tokens = document(model, 9)
+    want = eager(model, tokens)
+    loss = jit(model.loss)
+    value = loss(tokens)
+    value.backward()
+    assert close(np.array([value.data, *[p.grad for p in model.parameters()]]), want)
+    assert loss.program(tokens)._arrays_at is not None
+    assert loss.program([0, 1])._arrays_at is None
