@@ -45,7 +45,7 @@ class Player(Page):
         """Return the live page of the same graph, or None if it cannot have one."""
         try:
             return live(self.value).html
-        except ValueError:
+        except (TypeError, ValueError):  # such as a choice that was taken, or partials without a formula
             return None
 
 

@@ -60,7 +60,7 @@ class Wording:
                 # A player may be made within `no_grad`; in a fresh context recording is on.
                 alone: Value = Context().run(first._record, node.primitive, operands)  # type: ignore[arg-type]
                 self.read[node] = alone, Reader(alone)
-            except (ArithmeticError, ValueError):
+            except (ArithmeticError, TypeError, ValueError):  # TypeError: partials of one's own, no formula
                 self.read[node] = None
         return self.read[node]
 

@@ -19,6 +19,7 @@ import pytest
 from autograd_lite import Value, dot, gradients, log, play, primitive, scope, sigmoid, sin, sqrt, tanh, where
 from autograd_lite.core.value import topological_order
 from autograd_lite.notation.names import pretty, short
+from autograd_lite.pictures.colour import DARK, LIGHT, contrast
 from autograd_lite.pictures.live import Live, live
 from autograd_lite.pictures.page import MOST_CARDS
 from tests.pictures.graphs import hostile, logistic, mlp
@@ -114,8 +115,9 @@ def test_what_cannot_be_live_is_refused_in_one_line():
         ),
         (where(x > 0.0, x, -x) * 2.0, "cannot follow a recorded where"),
         (opaque(x), "opaque has no form in JavaScript"),
+        (Value(1.0, (x,), (2.0,)) * 2.0, "has no formula, so it cannot be"),
     ):
-        with pytest.raises(ValueError, match=message) as caught:
+        with pytest.raises((TypeError, ValueError), match=message) as caught:
             live(refused)
         assert "\n" not in str(caught.value)
     with pytest.raises(TypeError, match=r"float 3\.0"):
@@ -406,6 +408,38 @@ def test_colour_scale_holds_still_while_dragging(page):
     ActionChains(page.browser).release().perform()
     time.sleep(0.3)
     assert page.run(fill.format(root)) != before[0]  # 1 is not the largest any more
+
+
+def rgb(colour: str) -> list[int]:
+    """The channels of #RRGGBB or of rgb(…)."""
+    return [int(c) for c in re.findall(r"\d+", colour)] if "(" in colour else [*bytes.fromhex(colour[1:])]
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_colours_are_those_of_the_pictures(name, page):
+    """Up to the steps of the page's scale: blue for +, orange for −."""
+    theme = {"light": LIGHT, "dark": DARK}[name]
+    if name == "dark":
+        page.click("theme")
+    page.run("document.querySelector('#live').classList.add('held')")  # no colour fades
+    page.settle()
+    order = topological_order(neuron())
+    largest = max(abs(node.grad) for node in order)
+    for row in page.shown():
+        gradient = order[int(row[1:])].grad
+        want = theme.gradient(gradient, largest)
+        fill = page.run(f"getComputedStyle(document.querySelector('rect.pill[data-row={row}]')).fill")
+        assert rgb(fill) == pytest.approx(rgb(want), abs=8), row
+        ink = page.run(f"getComputedStyle(document.querySelector('text.pill[data-row={row}]')).fill")
+        assert (
+            contrast("#{:02X}{:02X}{:02X}".format(*rgb(ink)), "#{:02X}{:02X}{:02X}".format(*rgb(fill))) > 4.5
+        )
+    for edge in page.page.cards.edges:
+        ((consumer, position),) = edge.uses
+        flow = theme.flow(order[consumer].grad * order[consumer].partials[position], largest)
+        for shape in ("path", "polygon"):
+            script = f"getComputedStyle(document.querySelector('[id=\"{edge.id}\"] {shape}')).stroke"
+            assert rgb(page.run(script)) == pytest.approx(rgb(flow), abs=8), edge.id
 
 
 def test_edges_are_as_wide_as_the_flow(page):
@@ -944,9 +978,11 @@ def test_player_holds_the_live_page(browser, tmp_path):
     assert browser.get_log("browser") == []
 
 
-def test_player_of_a_choice_has_no_live_page(browser, tmp_path):
+@pytest.mark.parametrize("kind", ["a choice", "partials of one's own"])
+def test_player_of_what_cannot_be_live_has_no_button(kind, browser, tmp_path):
     x = Value(1.0, "x")
-    y = where(x > 0.0, x, -x) * 2.0
+    y = where(x > 0.0, x, -x) if kind == "a choice" else Value(1.0, (x,), (2.0,))
+    y = y * 2.0
     y.backward()
     browser.get(play(y).save(tmp_path / "player.html").as_uri())
     assert not browser.find_element("id", "live").is_displayed()
