@@ -11,6 +11,7 @@ import math
 import warnings
 from collections.abc import Callable
 from concurrent.futures import Executor
+from typing import TypeAlias
 
 from autograd_lite.compiler.batching import Batching
 from autograd_lite.compiler.calls import FAILURES, FLOAT
@@ -19,13 +20,16 @@ from autograd_lite.compiler.codegen.printer import identifier
 from autograd_lite.compiler.frontend.functions import TracedFunction, trace_function
 from autograd_lite.compiler.frontend.recording import recorded
 from autograd_lite.compiler.loops.show import show_loops
-from autograd_lite.compiler.runtime.descent import Descent
+from autograd_lite.compiler.runtime.descent import Descent, GradientSteps
+from autograd_lite.compiler.runtime.interface import Stepper
 from autograd_lite.compiler.runtime.toolchain import NoCompilerError
 from autograd_lite.core.collector import collector_paused
 from autograd_lite.core.numbers import real, whole
 from autograd_lite.core.primitive import TABLE, TRACED, Primitive
 from autograd_lite.core.value import Value
 from autograd_lite.transforms.pytrees import Pytree, flatten
+
+Rate: TypeAlias = float | Callable[[int], float]  # a step size, or a function from the step's number to it
 
 
 def compile(function: Callable[..., Pytree] | Value, *example: Pytree, name: str | None = None) -> Program:
@@ -219,29 +223,40 @@ class Program(Batching):
         return value, gradients
 
     def descend(
-        self, *batches: Pytree, lr: float | Callable[[int], float] = 0.1, steps: int = 1
+        self,
+        *batches: Pytree,
+        lr: Rate = 0.1,
+        steps: int = 1,
+        optimizer: Stepper | None = None,
     ) -> list[float]:
-        """Move the leaves by `steps` steps of gradient descent on the mean over a batch; return its values.
+        """Move the leaves by `steps` steps on the mean over a batch; return its values before each step.
 
-        `lr` is the step size, or a function from the number of the step, counted from 0, to its size. Raises
-        `FloatingPointError`, or the eager engine's error, at the first step whose value or gradient is not
-        finite; the leaves then keep the result of the steps before.
+        Without an `optimizer`, one of `Adam` and the like, this is gradient descent with the step size `lr`
+        (default: 0.1), or a function from the number of the step, counted from 0, to its size. Raises
+        `FloatingPointError`, or the eager engine's error, at the first step whose value, gradient or result
+        is not finite; the leaves then keep the result of the steps before.
         """
-        with self.descent(*batches, lr=lr) as step:
+        with self.descent(*batches, lr=lr, optimizer=optimizer) as step:
             return step.run(steps)
 
-    def descent(self, *batches: Pytree, lr: float | Callable[[int], float] = 0.1) -> Descent:
-        """Return a context manager that takes steps of gradient descent on a batch, one for each call.
+    def descent(self, *batches: Pytree, lr: Rate = 0.1, optimizer: Stepper | None = None) -> Descent:
+        """Return a context manager that takes steps on a batch, one for each call.
 
         ``with program.descent(X, y, lr=0.1) as step:`` each call ``step()`` moves the parameters and returns
-        the mean before the step. They are kept in an array; the leaves get their numbers at the end of the
-        block. A recorded loss takes no batch, and all its leaves move, including inputs that a model of `nn`
-        turned into Values.
+        the mean before the step; ``step.over([[0, 1], [2, 3]])`` takes a step on samples 0 and 1, then on 2
+        and 3. With an `optimizer` such as ``Adam(model.parameters())`` the steps are those of its own
+        ``step()``, and only its parameters move. Everything is kept in arrays; the leaves, their ``grad`` and
+        the optimizer's memory get their numbers at the end of the block. A recorded loss takes no batch, and
+        without an optimizer all its leaves move, including inputs that a model of `nn` turned into Values.
         """
         self._needs_scalar()
         if not self.leaves:
             raise TypeError(f"{self.name} has no leaves: there is nothing to move")
-        return Descent(self, batches, lr)
+        if optimizer is None:
+            return Descent([(self, batches)], GradientSteps(self.leaves, lr))
+        if lr != 0.1:
+            raise TypeError(f"lr belongs to descent without an optimizer: set the lr of {optimizer!r} itself")
+        return Descent([(self, batches)], optimizer)
 
     # --- Other forms
 

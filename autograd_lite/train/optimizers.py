@@ -7,11 +7,13 @@ as a function of the numbers of one parameter. Next door: `fit` takes steps for 
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, TypeAlias
 
 from autograd_lite.core.numbers import real
+from autograd_lite.core.rules import sqrt
 from autograd_lite.core.value import Value
 
 Scalar: TypeAlias = Any  # a float, or what stands for one while a rule is traced
@@ -61,9 +63,9 @@ def adam(
     beta1: Scalar,
     beta2: Scalar,
     eps: Scalar,
-    sqrt: Callable[[Scalar], Scalar] = math.sqrt,
+    sqrt: Callable[[Scalar], Scalar],
 ) -> tuple[Scalar, ...]:
-    """Return the new x, t, m and v (the formulas stand in `Adam`); to trace the rule, give the row `sqrt`."""
+    """Return the new x, t, m and v (the formulas stand in `Adam`); `sqrt` is that of `math` or the row."""
     t = t + 1.0
     m = beta1 * m + (1.0 - beta1) * g
     v = beta2 * v + (1.0 - beta2) * g * g
@@ -82,13 +84,15 @@ class Optimizer:
     in the loss would.
 
     A subclass lists in ``remembers`` the numbers that it keeps about each parameter, which start at 0. It
-    defines ``update(x, g, *memory)``, which returns the new data and the new memory.
+    defines ``update(x, g, *memory)``, which returns the new data and the new memory. A rule of arithmetic,
+    functions of this package and ``self.sqrt`` can be compiled: see `Program.descent`.
 
     Raises `ValueError` if there are no parameters, if one is listed twice or was made by an operation, or if
     the step size is not positive. Raises `TypeError` if one is not a Value.
     """
 
     remembers: ClassVar[tuple[str, ...]] = ()
+    sqrt: Callable[[Scalar], Scalar] = staticmethod(math.sqrt)  # for `update`: the row while it is traced
 
     def __init__(self, parameters: Iterable[Value], lr: Rate, weight_decay: float = 0.0) -> None:
         if not isinstance(parameters, Iterable):
@@ -127,9 +131,31 @@ class Optimizer:
     def lr(self, size: float) -> None:
         self._lr = real(size, "lr")
 
-    def update(self, x: float, g: float, *memory: float) -> tuple[float, ...]:
+    @property
+    def memory(self) -> list[tuple[float, ...]]:
+        """What is remembered about each parameter: the numbers that ``remembers`` names."""
+        return self._memory
+
+    @memory.setter
+    def memory(self, numbers: list[tuple[float, ...]]) -> None:
+        self._memory = numbers
+
+    def size(self, step: int) -> float:
+        """Return the size of a step, counted from 0."""
+        return self._lr if self.schedule is None else not_negative(self.schedule(step), f"lr at step {step}")
+
+    def update(self, x: Scalar, g: Scalar, *memory: Scalar) -> tuple[Scalar, ...]:
         """Return the new data for the data `x` and the gradient `g`, followed by the new memory."""
         raise NotImplementedError
+
+    def _with_decay(self, x: Scalar, g: Scalar, *memory: Scalar) -> tuple[Scalar, ...]:
+        return self.update(x, g + self.weight_decay * x, *memory)
+
+    def rule(self, lr: Scalar, x: Scalar, g: Scalar, *memory: Scalar) -> tuple[Scalar, ...]:
+        """Return the same as ``update`` for a step of size `lr`, with the weight decay: what is compiled."""
+        other = copy.copy(self)
+        other._lr, other.sqrt = lr, sqrt
+        return (other._with_decay if self.weight_decay else other.update)(x, g, *memory)
 
     def step(self) -> None:
         """Move every parameter by its ``grad``, all of them from the old values.
@@ -138,13 +164,10 @@ class Optimizer:
         `ValueError` if this holds for all of them. Raises `FloatingPointError`, and changes nothing, if a
         parameter or its memory would become infinite or NaN (document 000, equation 12).
         """
-        if self.schedule is not None:
-            self.lr = not_negative(self.schedule(self.steps), f"lr at step {self.steps}")
-        decay, update, memories = self.weight_decay, self.update, self._memory
+        self._lr, memories = self.size(self.steps), self._memory
+        update = self._with_decay if self.weight_decay else self.update
         moved = [
-            (i, x, update(x.data, x.grad + decay * x.data if decay else x.grad, *memories[i]))
-            for i, x in enumerate(self.parameters)
-            if x.reached
+            (i, x, update(x.data, x.grad, *memories[i])) for i, x in enumerate(self.parameters) if x.reached
         ]
         if not moved:
             raise ValueError("no parameter has a gradient: call loss.backward() before step()")
@@ -197,7 +220,7 @@ class GradientDescent(Optimizer):
         super().__init__(parameters, lr, weight_decay)
         self.momentum = _between_0_and_1(momentum, "momentum")
 
-    def update(self, x: float, g: float, *memory: float) -> tuple[float, ...]:
+    def update(self, x: Scalar, g: Scalar, *memory: Scalar) -> tuple[Scalar, ...]:
         """Return x − lr · v with the new velocity v, and v."""
         (v,) = memory
         return heavy_ball(x, g, v, self._lr, self.momentum)
@@ -244,11 +267,11 @@ class Adam(Optimizer):
         self.betas = _between_0_and_1(beta1, "betas[0]"), _between_0_and_1(beta2, "betas[1]")
         self.eps = positive(eps, "eps")
 
-    def update(self, x: float, g: float, *memory: float) -> tuple[float, ...]:
+    def update(self, x: Scalar, g: Scalar, *memory: Scalar) -> tuple[Scalar, ...]:
         """Return the new x, t, m and v."""
         t, m, v = memory
         beta1, beta2 = self.betas
-        return adam(x, g, t, m, v, self._lr, beta1, beta2, self.eps)
+        return adam(x, g, t, m, v, self._lr, beta1, beta2, self.eps, self.sqrt)
 
 
 class AdamW(Adam):
@@ -269,7 +292,7 @@ class AdamW(Adam):
         super().__init__(parameters, lr, betas, eps)
         self.decoupled = not_negative(weight_decay, "weight_decay")
 
-    def update(self, x: float, g: float, *memory: float) -> tuple[float, ...]:
+    def update(self, x: Scalar, g: Scalar, *memory: Scalar) -> tuple[Scalar, ...]:
         """Return the new x, t, m and v."""
         return super().update((1.0 - self._lr * self.decoupled) * x, g, *memory)
 

@@ -69,7 +69,7 @@ def layout(
         outputs=len(ends) if added else 0,
     )
     tables = [numpy.array(code.numbers, numpy.int32), numpy.array(code.constants)]
-    return Layout(text, lanes * (len(low) + len(ends)), "m" if arguments else "1"), tables
+    return Layout(text, lanes * (len(low) + len(ends))), tables
 
 
 class _Bytecode(NamedTuple):

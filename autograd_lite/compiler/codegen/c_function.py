@@ -1,7 +1,7 @@
 """The complete C function of a program: header, tables, blocks of samples, sums and results.
 
-Next door: `c_loops.py` prints the loops inside it, `c_descent.py` a function that calls it,
-`runtime/machine.py` compiles the text.
+Next door: `c_loops.py` prints the loops inside it, `c_descent.py` a function that calls several of
+them, `runtime/machine.py` compiles the text.
 """
 
 from __future__ import annotations
@@ -32,11 +32,10 @@ ALIGNED = 16  # numbers: each area of the workspace begins at a multiple of 64 b
 
 @dataclass
 class Layout:
-    """A C program: its text, the size of its workspace in numbers, and the divisor of its outputs."""
+    """A C program: its text, and the size of its workspace in numbers."""
 
     text: str
     work: int
-    scale: str  # "m", the number of samples, of which the outputs are sums; "1" without arguments
 
 
 def c_layout(
@@ -98,7 +97,7 @@ def c_layout(
         taken=indented(copies(f"(({real} *)v)", [*enumerate(leaves)] if moved else [], "w", "from_leaves")),
         results=indented(_results(program, space, scale)),
     )
-    return Layout(text, work, scale)
+    return Layout(text, work)
 
 
 def _areas(leaves: int, space: Workspace) -> tuple[int, int, int]:

@@ -34,6 +34,9 @@ class Kernel(Summing, Protocol):
     def samples(self, columns: Columns, /) -> Any:
         """Return the samples in the layout that `sums` reads."""
 
+    def chosen(self, samples: Any, rows: Any, /) -> Any:
+        """Return some of the samples, by their numbers."""
+
     def sums(self, samples: Any, leaves: Numbers, /) -> NDArray[Any]:
         """Return the sums of the value and of each gradient, shape (1 + leaves,)."""
 
@@ -79,3 +82,22 @@ class BatchProgram(Protocol):
 
     def settled_sums(self, columns: Any, m: int, leaves: Sequence[float], kind: str) -> Sums:
         """Return the sums by the eager engine, because a faster form gave ∞ or NaN."""
+
+
+class Stepper(Protocol):
+    """An optimizer, as `Descent` needs it: how it moves one number, and what it remembers of each."""
+
+    parameters: Sequence[Value]
+    remembers: Sequence[str]  # names of the numbers that it keeps about each parameter
+    memory: list[tuple[float, ...]]
+    steps: int  # taken so far
+    lr: float
+
+    def size(self, step: int) -> float:
+        """Return the size of a step, counted from 0."""
+
+    def rule(self, lr: Any, x: Any, g: Any, *memory: Any) -> tuple[Any, ...]:
+        """Return the new x and its new memory, for a step of size `lr` with the gradient `g`."""
+
+    def step(self) -> None:
+        """Take a step by the ``grad`` of the parameters, or raise an error."""

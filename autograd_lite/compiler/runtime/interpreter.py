@@ -144,6 +144,10 @@ class TapeKernel:
         rows: NDArray[np.float64] = self.np.stack(columns, axis=1) if columns else self.np.zeros((1, 0))
         return rows
 
+    def chosen(self, samples: NDArray[np.float64], rows: Sequence[int]) -> NDArray[np.float64]:
+        """Return some of the samples."""
+        return samples[rows]
+
     def sums(self, samples: NDArray[np.float64], leaves: Numbers) -> NDArray[np.float64]:
         """Return the sums of the value and of the gradients over the samples, shape (1 + inputs,)."""
         given = leaves.tolist() if hasattr(leaves, "tolist") else leaves

@@ -12,12 +12,12 @@ import os
 import struct
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from autograd_lite.compiler.codegen import bytecode, c_descent, c_function
+from autograd_lite.compiler.codegen import bytecode, c_function
 from autograd_lite.compiler.ir.graph import Graph
 from autograd_lite.compiler.loops.ir import ARGUMENT, CONSTANT, NESTS, PARAMETER, Access, LoopProgram
 from autograd_lite.compiler.loops.vectorize import VectorizedBatch
@@ -45,14 +45,6 @@ class Samples(NamedTuple):
     kept: tuple[weakref.ref[Any], ...]  # NumPy does not resize, and so move, an array that has one
 
 
-class Steps(NamedTuple):
-    """Several steps of descent, prepared: write ``sizes``, call ``take``, read ``means``."""
-
-    sizes: Floats  # the size of each step, shape (count,)
-    means: Floats  # the mean before each step, shape (count,)
-    take: Callable[[], int]  # returns how many steps it took: fewer if a number is not finite
-
-
 @dataclass
 class _Code:
     """The text of a machine, and what its function expects."""
@@ -62,7 +54,6 @@ class _Code:
     tables: tuple[NDArray[Any], ...]  # read-only arrays that it takes after the samples
     outputs: int  # how many sums over the samples it returns
     each: int  # how many results for each sample
-    descends: bool  # whether the text has ``program_descend``
 
 
 class Machine:
@@ -99,11 +90,8 @@ class Machine:
         self.outputs, self.each, self.tables = code.outputs, code.each, code.tables
         self._table_addresses = [*map(_address, self.tables)]
         self._addresses = ctypes.c_void_p * (len(self.sizes) + len(self.tables))
-        loaded = library.build(code.text, toolchain.REORDERING if fastmath else ())
-        self._run, self._descend = loaded.program, loaded.program_descend if code.descends else None
+        self._run = library.build(code.text, toolchain.REORDERING if fastmath else ()).program
         self._run.restype = None
-        if self._descend is not None:
-            self._descend.restype = ctypes.c_long
         self._pack = struct.Struct(f"{leaves}{self.type.char}").pack_into
         self._w = numpy.zeros(leaves, self.type)
         # The result of a recorded batch is not a sum over its samples, so its parts cannot be added up.
@@ -225,29 +213,39 @@ class Machine:
         out[: self.outputs] = sum(part[: self.outputs] for part in outs)
         out[self.outputs :] = self.np.concatenate([part[self.outputs :] for part in outs])
 
-    def steps(self, samples: Samples, w: Floats, count: int) -> Steps | None:
-        """Prepare `count` steps of descent, which move the leaves `w` (shape (leaves,)) in place.
+    # --- Steps of descent: a function in C calls this one
 
-        Return None if the steps must be taken one by one: with several threads, or if leaves are data.
-        """
+    @property
+    def can_descend(self) -> bool:
+        """Whether steps can call the function by itself: on one thread, with leaves that are no data."""
+        return (
+            self._pool is None and not self.moves and self.order is None and self.outputs == self.leaves + 1
+        )
+
+    @property
+    def lock(self) -> threading.Lock:
+        """Held while the function runs."""
+        return self._lock
+
+    @property
+    def function(self) -> int:
+        """The address of the function, which returns sums over samples."""
+        return ctypes.cast(self._run, ctypes.c_void_p).value or 0
+
+    @property
+    def work(self) -> int:
+        """The address of the scratch memory."""
+        return _address(self._work[0])
+
+    def chosen(self, samples: Samples, rows: Sequence[int]) -> Samples:
+        """Return some of the samples."""
         self._require_own(samples)
-        descend = self._descend
-        if descend is None or self._pool is not None:
-            return None
-        lr, values = self.np.empty(count, self.type), self.np.empty(count, self.type)
-        out = self.np.empty(self.leaves + 1, self.type)
-        w = w[...]
-        if w.dtype != self.type or w.shape != (self.leaves,) or not w.flags.carray:
-            raise ValueError(f"the leaves must be {self.leaves} numbers of type {self.type} in a row")
-        kept = (samples, lr, w, values, out, weakref.ref(w if w.base is None else w.base))
-        m = ctypes.c_long(samples.m)
-        given = (ctypes.c_long(count), _at(lr), m, samples.at, *map(_at, (w, values, out, self._work[0])))
+        return self.rows([array[self.np.asarray(rows)] for array in samples.arrays])
 
-        def take(kept: Any = kept) -> int:
-            with self._lock:
-                return int(descend(*given))
-
-        return Steps(lr, values, take)
+    def addresses(self, samples: Samples) -> tuple[int, Any]:
+        """Return where the samples are, and an array of as many addresses for others."""
+        self._require_own(samples)
+        return ctypes.addressof(samples.at), self._addresses(*samples.at)
 
 
 _machines: weakref.WeakSet[Machine] = weakref.WeakSet()
@@ -273,7 +271,7 @@ def _code(
     real: np.dtype[np.floating[Any]],
     numpy: Any,
 ) -> _Code:
-    """Print the C of a machine, with a function for steps of descent if all derivatives are sums."""
+    """Print the C of a machine."""
     lanes = 64 // real.itemsize if arguments else 1
     tables: tuple[NDArray[Any], ...] = ()
     if isinstance(found, tuple):
@@ -306,12 +304,7 @@ def _code(
             recorded=isinstance(found, VectorizedBatch),
         )
         outputs, results = len(loops.outputs), len(loops.each)
-    moves = isinstance(found, VectorizedBatch) and found.leaves.size > 0
-    descends = outputs == leaves + 1 and not moves
-    text = layout.text + (
-        c_descent.descent(layout, "program", NUMBER[real.name], leaves, lanes) if descends else ""
-    )
-    return _Code(text, layout.work, tables, outputs, results, descends)
+    return _Code(layout.text, layout.work, tables, outputs, results)
 
 
 def _check_addresses(loops: LoopProgram, arguments: int, leaves: int, numpy: Any) -> None:

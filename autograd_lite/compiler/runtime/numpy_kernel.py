@@ -60,6 +60,10 @@ class NumpyKernel:
         array: NDArray[np.float64] = self.np.stack(columns) if columns else self.np.zeros((0, 1))
         return array
 
+    def chosen(self, samples: NDArray[np.float64], rows: Sequence[int]) -> NDArray[np.float64]:
+        """Return some of the samples."""
+        return samples[:, rows]
+
     def __call__(self, columns: Columns, leaves: Numbers) -> Sums:
         """Return the sums over the samples of the value and of the gradients."""
         value, *gradients = self.sums(self.samples(columns), leaves).tolist()

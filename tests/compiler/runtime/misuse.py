@@ -207,17 +207,14 @@ def samples_of_another_program() -> None:
     leaves = [leaf.data for leaf in wide.leaves]
     for call in (
         lambda: other.sums(samples, leaves),  # type: ignore[attr-defined]
-        lambda: other.steps(samples, np.array(leaves), 3),  # type: ignore[attr-defined]
         lambda: other([X[:, 0]], leaves),
         lambda: mine.sums(samples, leaves),  # type: ignore[attr-defined]
         lambda: mine.sums(samples, []),  # type: ignore[attr-defined]
         lambda: mine.rows([X]),  # type: ignore[attr-defined]
         lambda: mine.rows([X, y[:-1]]),  # type: ignore[attr-defined]
-        lambda: mine.steps(samples, np.zeros(len(program.leaves), np.float32), 3),  # type: ignore[attr-defined]
-        lambda: mine.steps(samples, np.zeros(2 * len(program.leaves))[::2], 3),  # type: ignore[attr-defined]
-        lambda: mine.steps(samples, np.zeros(3), 3),  # type: ignore[attr-defined]
-        lambda: mine.steps(samples, np.zeros(len(program.leaves)), -1),  # type: ignore[attr-defined]
         lambda: mine([X[:, 0], X[:, 1], y[:-1]], leaves),
+        lambda: other.chosen(samples, [0]),  # type: ignore[attr-defined]
+        lambda: other.addresses(samples),  # type: ignore[attr-defined]
     ):
         with pytest.raises(ValueError, match=r"another program|takes|must be|negative"):
             call()
