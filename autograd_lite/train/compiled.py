@@ -72,7 +72,8 @@ class CompiledLoss:
         work: Work,
     ) -> None:
         self.program = program_of(model, loss, inputs[0], targets[0])
-        self.columns, self.count = self.program.converted((inputs, targets))
+        self.examples = inputs, targets
+        self.columns, self.count = self.program.converted(self.examples)
         self.form = "Python" if isinstance(self.columns[0], list) else "NumPy"
         is_native = self.program.is_native
         if self.form == "NumPy" and not is_native and work.is_worth_compiling(self.program):
@@ -103,7 +104,7 @@ class CompiledLoss:
         value, gradients = self.kernel(columns, leaves)
         if not math.isfinite(value) or not all(map(math.isfinite, gradients)):
             value, gradients = self.program.settled_sums(columns, m, leaves, "leaf")
-        self.program.add_gradients(gradients, 1.0 / m)
+        self.program.add_gradients([gradient / m for gradient in gradients], 1.0)
         return float(value) / m
 
 

@@ -31,7 +31,7 @@ from autograd_lite.train.arguments import Batches, chosen_loss, chosen_optimizer
 from autograd_lite.train.compiled import Loss, Model
 from autograd_lite.train.history import Best, History
 from autograd_lite.train.optimizers import Optimizer, Rate
-from autograd_lite.train.steps import Examples, batch_gradient, mean_loss, step
+from autograd_lite.train.steps import Examples, batch_gradient, mean_loss, steps_of
 
 Callback = Callable[[int, History], object]
 
@@ -78,21 +78,26 @@ def fit(
     started = time.perf_counter()
     gradient = batch_gradient(model, loss, optimizer, examples, held_out, work, compiled)
     history = History(form=gradient.form)
-    with collector_paused(), tqdm(total=work.steps, disable=not progress, unit="step") as bar:
+    with (
+        collector_paused(),
+        tqdm(total=work.steps, disable=not progress, unit="step") as bar,
+        steps_of(gradient, optimizer) as taking,
+    ):
         for epoch in range(1, epochs + 1):
-            losses = []
-            for number, batch in enumerate(batches, 1):
-                losses.append(step(gradient, optimizer, batch, f"epoch {epoch}, batch {number}"))
-                bar.update()
+            losses = taking.epoch([*batches], epoch, bar.update)
             history.steps += len(batches)
             history.loss.append(batches.mean(losses))
-            if held_out is not None:
-                lost = mean_loss(model, loss, optimizer, held_out, f"epoch {epoch}, ")
-                history.validation_loss.append(lost)
-            bar.set_postfix_str(history.shown, refresh=False)
-            is_over = best.is_over(history)
-            if (callback is not None and callback(epoch, history)) or is_over:
-                break
+            if held_out is None and callback is None:
+                bar.set_postfix_str(history.shown, refresh=False)
+                continue
+            with taking.visible(changes=callback is not None):
+                if held_out is not None:
+                    lost = mean_loss(model, loss, optimizer, held_out, f"epoch {epoch}, ")
+                    history.validation_loss.append(lost)
+                bar.set_postfix_str(history.shown, refresh=False)
+                is_over = best.is_over(history)
+                if (callback is not None and callback(epoch, history)) or is_over:
+                    break
     best.restore(history)
     history.seconds = time.perf_counter() - started
     return history

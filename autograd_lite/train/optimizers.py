@@ -63,7 +63,7 @@ def adam(
     beta1: Scalar,
     beta2: Scalar,
     eps: Scalar,
-    sqrt: Callable[[Scalar], Scalar],
+    sqrt: Callable[[Scalar], Scalar] = math.sqrt,
 ) -> tuple[Scalar, ...]:
     """Return the new x, t, m and v (the formulas stand in `Adam`); `sqrt` is that of `math` or the row."""
     t = t + 1.0

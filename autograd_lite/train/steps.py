@@ -1,25 +1,29 @@
-"""The mean loss of a batch and its gradient, for each step of `fit`: from a program or from the engine.
+"""The steps of `fit`: the mean loss of a batch and its gradient, from a program or from the engine.
 
-A model, a loss and examples go in; a function comes out that sets the gradients for a batch. Next door:
-`fit.py` loops over the batches, `compiled.py` has the program.
+A model, a loss and examples go in; a function comes out that sets the gradients for a batch, and one that
+takes the steps of an epoch. Next door: `fit.py` loops over the epochs, `compiled.py` has the program.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self, TypeAlias
 
+from autograd_lite.compiler.runtime.descent import Descent
 from autograd_lite.core.modes import no_grad
 from autograd_lite.core.numbers import real
 from autograd_lite.core.rules import mean
 from autograd_lite.core.value import Value
 from autograd_lite.nn.examples import Rows, rows_of
 from autograd_lite.train.compiled import CompiledLoss, Example, Loss, Model, Work, structure
-from autograd_lite.train.optimizers import Optimizer
+from autograd_lite.train.optimizers import OPTIMIZERS, Optimizer
 from autograd_lite.transforms.pytrees import flatten
 
+Batch: TypeAlias = Sequence[int] | None  # the numbers of its examples; None stands for all
+Done: TypeAlias = Callable[[int], object]
 _ERRORS = (ArithmeticError, ValueError, TypeError)
 
 
@@ -59,7 +63,7 @@ class BatchGradient(Protocol):
 
     form: str
 
-    def __call__(self, chosen: Sequence[int] | None, where: str) -> float:
+    def __call__(self, chosen: Batch, where: str) -> float:
         """Set ``grad`` of the parameters for the batch of these examples, None for all; return the mean loss.
 
         Raises `FloatingPointError` if the loss is not finite; errors name the place `where`.
@@ -112,7 +116,7 @@ class EngineGradient:
     def __init__(self, model: Model, loss: Loss, optimizer: Optimizer, examples: Examples) -> None:
         self.model, self.loss, self.optimizer, self.examples = model, loss, optimizer, examples
 
-    def __call__(self, chosen: Sequence[int] | None, where: str) -> float:
+    def __call__(self, chosen: Batch, where: str) -> float:
         """Record the batch, and pull the gradient back through it."""
         batch = self.examples if chosen is None else self.examples.chosen(chosen)
         with _located(where):
@@ -134,7 +138,7 @@ class ProgramGradient:
     def __init__(self, program: CompiledLoss, optimizer: Optimizer) -> None:
         self.program, self.optimizer, self.form = program, optimizer, program.form
 
-    def __call__(self, chosen: Sequence[int] | None, where: str) -> float:
+    def __call__(self, chosen: Batch, where: str) -> float:
         """Run the program on the batch."""
         self.optimizer.zero_grad()
         with _located(where):
@@ -143,7 +147,7 @@ class ProgramGradient:
         return total
 
 
-def step(gradient: BatchGradient, optimizer: Optimizer, chosen: Sequence[int] | None, where: str) -> float:
+def step(gradient: BatchGradient, optimizer: Optimizer, chosen: Batch, where: str) -> float:
     """Move the parameters along the gradient for a batch; return its mean loss before that."""
     loss = gradient(chosen, where)
     try:
@@ -151,6 +155,119 @@ def step(gradient: BatchGradient, optimizer: Optimizer, chosen: Sequence[int] | 
     except FloatingPointError as error:
         raise FloatingPointError(f"{where}: {error}") from None
     return loss
+
+
+class Steps:
+    """The steps of an epoch, one after the other: the gradient of each batch, and a step of the optimizer.
+
+    Within ``with`` and outside ``visible()`` the parameters may be elsewhere than in their Values.
+    """
+
+    def __init__(self, gradient: BatchGradient, optimizer: Optimizer) -> None:
+        self.gradient, self.optimizer = gradient, optimizer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def epoch(self, batches: Sequence[Batch], number: int, done: Done, first: int = 1) -> list[float]:
+        """Take a step for each batch; return the mean losses before them.
+
+        Errors name the epoch, `number`, and the batch, counted from `first`. `done` is called with numbers of
+        steps.
+        """
+        losses = []
+        for k, batch in enumerate(batches, first):
+            losses.append(step(self.gradient, self.optimizer, batch, f"epoch {number}, batch {k}"))
+            done(1)
+        return losses
+
+    @contextmanager
+    def visible(self, *, changes: bool) -> Iterator[None]:
+        """Let somebody see the parameters and, with `changes`, change them and the optimizer."""
+        yield
+
+
+class DescentSteps(Steps):
+    """The same in arrays, many steps at a time. A step that they refuse is taken in the ordinary way."""
+
+    def __init__(self, gradient: ProgramGradient, optimizer: Optimizer) -> None:
+        super().__init__(gradient, optimizer)
+        self.most = 1  # steps at a time: as many as take about a tenth of a second
+        self._start()
+
+    def _start(self) -> None:
+        program = self.gradient.program  # type: ignore[attr-defined]
+        self.descent = Descent([(program.program, program.examples)], self.optimizer)
+        self._settings = _settings(self.optimizer)
+
+    def __enter__(self) -> Self:
+        self.descent.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.descent.__exit__()
+
+    def epoch(self, batches: Sequence[Batch], number: int, done: Done, first: int = 1) -> list[float]:
+        """Take a step for each batch; return the mean losses before them."""
+        losses: list[float] = []
+        while len(losses) < len(batches):
+            some = batches[len(losses) : len(losses) + self.most]
+            started = time.perf_counter()
+            means = self.descent.attempt(some)
+            passed = time.perf_counter() - started
+            self.most = max(
+                1, 2 * self.most if passed < 0.05 else self.most // 2 if passed > 0.2 else self.most
+            )
+            losses += means
+            done(len(means))
+            if len(means) < len(some):
+                with self.visible(changes=True):
+                    refused = some[len(means) : len(means) + 1]
+                    losses += super().epoch(refused, number, done, first + len(losses))
+        return losses
+
+    @contextmanager
+    def visible(self, *, changes: bool) -> Iterator[None]:
+        """Let somebody see the parameters and, with `changes`, change them and the optimizer."""
+        self.descent.read_back()
+        try:
+            yield
+        except BaseException:
+            self.descent.forget()  # what the Values hold now is the last word
+            raise
+        if not changes:
+            return
+        if self._settings == _settings(self.optimizer):
+            self.descent.load()
+        else:
+            self._start()
+            self.descent.__enter__()
+
+
+def _settings(optimizer: Optimizer) -> dict[str, object]:
+    """Return what an optimizer's rule depends on: everything but what `Descent` reads anew."""
+    found = {name: x for name, x in vars(optimizer).items() if name not in ("steps", "_lr", "_memory")}
+    return found | {"parameters": [*map(id, optimizer.parameters)]}
+
+
+def steps_of(gradient: BatchGradient, optimizer: Optimizer) -> Steps:
+    """Return the fastest `Steps` that do what `optimizer.step` does.
+
+    A rule of a user's own may do what its trace cannot repeat, so arrays are for ours. So are they not for
+    leaves that the optimizer does not move, whose ``grad`` adds up.
+    """
+    moved = {*map(id, optimizer.parameters)}
+    if (
+        isinstance(gradient, ProgramGradient)
+        and gradient.form != "Python"
+        and type(optimizer) in OPTIMIZERS.values()
+        and moved.issuperset(map(id, gradient.program.program.leaves))
+    ):
+        return DescentSteps(gradient, optimizer)
+    return Steps(gradient, optimizer)
 
 
 def mean_loss(model: Model, loss: Loss, optimizer: Optimizer, examples: Examples, when: str = "") -> float:

@@ -16,7 +16,7 @@ import math
 import operator
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from autograd_lite.compiler.codegen import arrays, c_descent
@@ -147,11 +147,11 @@ class Descent:
         return self._w
 
     def __enter__(self) -> Descent:
-        self._load()
+        self.load()
         return self
 
-    def _load(self) -> None:
-        """Read the parameters and the optimizer's memory into new arrays."""
+    def load(self) -> None:
+        """Read the parameters and the optimizer's memory into new arrays, at the start or after a change."""
         np = arrays.numpy()
         count = len(self._values)
         with np.errstate(over="ignore"):
@@ -168,9 +168,12 @@ class Descent:
         self._one = self._plan([None]) if len(self.parts) == 1 else None
 
     def __exit__(self, *_: object) -> None:
-        if self._w is None:
-            return
-        self.read_back()
+        if self._w is not None:
+            self.read_back()
+        self.forget()
+
+    def forget(self) -> None:
+        """End the block without giving the parameters their numbers."""
         self._w = self._shown = self._one = None
 
     def read_back(self) -> None:
@@ -203,10 +206,7 @@ class Descent:
 
     def run(self, steps: int) -> list[float]:
         """Take `steps` steps on all samples, in a single call if there is machine code; return the means."""
-        steps = operator.index(steps)
-        if steps < 0:
-            raise ValueError(f"steps must be at least 0, got {steps}")
-        return self.over([None] * steps)
+        return self.over([None] * operator.index(steps))
 
     def over(self, batches: Sequence[Batch]) -> list[float]:
         """Take a step on each batch, given by the numbers of its samples; return the means before each step.
@@ -328,8 +328,7 @@ class Descent:
         if not arrays.all_finite(out, np):
             if not settle:
                 return None
-            columns = part.columns(rows) if part.batches else []
-            value, gradients = part.program.settled_sums(columns, m, numbers.tolist(), "leaf")
+            value, gradients = part.program.settled_sums(part.columns(rows), m, numbers.tolist(), "leaf")
             out = np.array([value, *gradients])
         out = out / (1 if part.recorded else m)
         at = part.places[part.moving]
@@ -353,7 +352,7 @@ class Descent:
         self._last = part, out
         self.read_back()
         self.stepper.step()
-        self._load()
+        self.load()
         self.taken += 1
         return float(out[0])
 
@@ -381,6 +380,8 @@ class _Part:
         self.program, self.batches, self.places = program, batches, places
         self.kernel: Kernel
         self.kernel, self.samples, self.m = program.prepared(batches)
+        if isinstance(self.kernel, Machine) and self.kernel.leaves != len(places):
+            raise ValueError(f"the program takes {self.kernel.leaves} leaves, got {len(places)}")
         self.recorded = getattr(self.kernel, "recorded", None) is not None
         self.moving: Wholes = np.flatnonzero(moved[places])  # the leaves that the optimizer moves
         self._read, self._move = (
@@ -389,10 +390,14 @@ class _Part:
         )
         self._room: list[Floats] = []
 
+    @cached_property
+    def _columns(self) -> list[Any]:
+        columns: list[Any] = self.program.checked_columns(self.batches)[0] if self.batches else []
+        return columns
+
     def columns(self, rows: Wholes) -> list[Any]:
         """Return the columns of some samples, or of all if there are no rows."""
-        columns = self.program.checked_columns(self.batches)[0]
-        return [column[rows] for column in columns] if len(rows) else columns
+        return [column[rows] for column in self._columns] if len(rows) else self._columns
 
     def make_room(self, m: int) -> None:
         """Make room for the samples of a step, and the struct that C reads."""

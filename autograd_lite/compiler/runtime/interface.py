@@ -87,11 +87,17 @@ class BatchProgram(Protocol):
 class Stepper(Protocol):
     """An optimizer, as `Descent` needs it: how it moves one number, and what it remembers of each."""
 
-    parameters: Sequence[Value]
-    remembers: Sequence[str]  # names of the numbers that it keeps about each parameter
-    memory: list[tuple[float, ...]]
+    memory: list[tuple[float, ...]]  # of each parameter
     steps: int  # taken so far
     lr: float
+
+    @property
+    def parameters(self) -> Sequence[Value]:
+        """The Values that it moves."""
+
+    @property
+    def remembers(self) -> Sequence[str]:
+        """The names of the numbers that it keeps about each parameter."""
 
     def size(self, step: int) -> float:
         """Return the size of a step, counted from 0."""
