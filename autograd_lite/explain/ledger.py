@@ -124,9 +124,8 @@ class Ledger(Shown):
     def text(self) -> str:
         """The ledger as text."""
         rows = self.rows
-        namer = Namer(
-            [self.value, *[row.root for row in rows], *[row.consumer for row in rows if row.consumer]]
-        )
+        order = topological_order(*dict.fromkeys([row.root for row in rows]))
+        namer = Namer(order if self.value in set(order) else [*order, self.value])
         name = namer(self.value, TEXT).text
         if not self.value.reached:
             return f"{name}.grad is 0: no backward pass has reached {name}, or it was cleared since."

@@ -75,8 +75,13 @@ class _Question:
         self.value = value
         self.everything = alive()
         self.above = above(value, consumers(self.everything))
-        self.words = Words(self.above)
+        self.words = Words(topological_order(*(self.tops() or [value])))
         self.name = self.words.name(value)
+
+    def tops(self) -> list[Value]:
+        """Return the Values made from this one that nothing else was made from."""
+        used = {x for node in self.above for x in node.operands if isinstance(x, Value)}
+        return [node for node in self.above if node is not self.value and node not in used]
 
     def about_output(self, output: Value) -> Diagnosis:
         """Return the diagnosis of ∂output/∂value."""
@@ -116,8 +121,7 @@ class _Question:
         for root in reversed(roots):  # any pass may be the one that should have reached it
             if detached := self._detached(topological_order(root)):
                 return detached
-        used = {x for node in self.above for x in node.operands if isinstance(x, Value)}
-        tops = [node for node in self.above if node is not self.value and node not in used]
+        tops = self.tops()
         if not tops:
             return Finding(
                 "unused",

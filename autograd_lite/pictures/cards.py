@@ -19,7 +19,9 @@ from typing import Literal, TypeAlias
 from autograd_lite.core.modes import scope
 from autograd_lite.core.primitive import TABLE
 from autograd_lite.core.value import Value
+from autograd_lite.notation.namer import Namer
 from autograd_lite.notation.names import pretty, short
+from autograd_lite.notation.writing import TEXT
 from autograd_lite.pictures.folding import Collapse, Folding, Link, folded
 from autograd_lite.pictures.roles import SUMS, constants, symbol_of
 
@@ -31,7 +33,10 @@ _NEURONS = 12  # a layer with more neurons shows the first ten
 
 @dataclass(frozen=True)
 class Row:
-    """A value on a card: its id (``v7``), its kind, its typeset name, its data and its gradient.
+    """A value on a card: its id (``v7``), its kind, its typeset label, its data and its gradient.
+
+    ``made_up`` is its name in explanations if that is another: v₃ for a value without a label, w₁⁽²⁾ for the
+    second w₁.
 
     ``symbol`` is the symbol of the operation, "" for a leaf. For a weight in the card of its neuron,
     ``partial`` is the number that multiplies it. The row of a neuron in the card of its layer holds the rows
@@ -46,6 +51,7 @@ class Row:
     gradient: float | None
     partial: float | None = None
     weights: tuple[Row, ...] = ()
+    made_up: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,7 @@ class _Builder:
         self.folding = folding
         self.max_rows = max_rows
         self.nodes = folding.nodes
+        self.namer = Namer(self.nodes)
         self.gradients = self.nodes[folding.root].reached
         self.values: dict[str, Value] = {}
         self.boxes: dict[scope | int, Box] = {}  # by the scope, or by the `dot` of the neuron
@@ -152,8 +159,16 @@ class _Builder:
             "operation" if node.primitive else "parameter" if self.folding.is_parameter[i] else "input"
         )
         self.values[f"v{i}"] = node
+        name, in_texts = pretty(node.label or ""), self.namer(node, TEXT).text
         return Row(
-            f"v{i}", kind, symbol_of(node), pretty(node.label or ""), node.data, self.gradient(node), partial
+            f"v{i}",
+            kind,
+            symbol_of(node),
+            name,
+            node.data,
+            self.gradient(node),
+            partial,
+            made_up="" if name == in_texts else in_texts,
         )
 
     def constants(self, i: int) -> list[Row]:

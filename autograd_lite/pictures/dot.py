@@ -61,7 +61,7 @@ class _Painter:
 
     def name(self, row: Row) -> list[_Part]:
         """Return the parts of the first column of a row."""
-        theme, name = self.theme, shortened(row.name, _NAME)
+        theme, name = self.theme, shortened(row.name or row.made_up, _NAME)
         if row.symbol:
             parts: list[_Part] = [(shortened(row.symbol, _NAME), 14, theme.ink, "B")]
             return [*parts, (f"{SPACE}{name}", 11, theme.muted, "I")] if name else parts
@@ -259,7 +259,9 @@ def _sign(flow: float | None) -> str:
 
 
 def _in_words(row: Row) -> str:
-    words = f"{row.name or row.symbol or row.kind} = {row.data!r}"
+    name = row.name or row.made_up
+    also = f" ({row.made_up} in formulas)" if row.name and row.made_up else ""
+    words = f"{name}{also} = {row.data!r}"
     return words if row.gradient is None else f"{words}, gradient {row.gradient!r}"
 
 
@@ -295,13 +297,16 @@ def _digraph(drawn: Cards, theme: Theme, direction: str, partials: bool, legend:
     inside: dict[str | None, graphviz.Digraph] = {None: picture}
     within: dict[str | None, list[str]] = {None: []}
     depths: dict[str | None, int] = {None: -1}
+    paths: dict[str | None, list[str]] = {None: []}
     for box in drawn.boxes:
         within[box.parent].append(box.id)
         within[box.id] = []
         depths[box.id] = depths[box.parent] + 1
+        paths[box.id] = [*paths[box.parent], box.name]
         inside[box.id] = graphviz.Digraph(f"cluster_{box.id}", graph_attr=painter.box(box, depths[box.id]))
     for card in drawn.cards:
-        words = [card.title] * bool(card.title) + [_in_words(row) for row in card.rows]
+        place = " · ".join([*paths[card.box], *[card.title] * bool(card.title)])
+        words = [place] * bool(place) + [_in_words(row) for row in card.rows]
         about = {"id": card.id, "class": f"card {card.kind}", "tooltip": tooltip(words)}
         inside[card.box].node(card.id, f"<{painter.card(card)}>", _attributes=about)
     for around in [*[box.id for box in reversed(drawn.boxes)], None]:  # the innermost first

@@ -93,12 +93,10 @@ def _check(what: str, most: int, count: int) -> None:
 
 
 def _named(drawn: Cards) -> Cards:
-    """Return the cards with names for the values that have no label: v₁, v₂, ... in order."""
-    taken = {row.name for card in drawn.cards for row in card.rows}
-    made_up = iter([name for k in range(1, 10_000) if (name := pretty(f"v{k}")) not in taken])
+    """Return the cards with names for the values that have no label: v₁, v₂, ...."""
 
     def named(row: Row) -> Row:
-        return row if row.name or row.kind == "constant" else replace(row, name=next(made_up))
+        return replace(row, name=row.name or row.made_up)
 
     def with_names(card: Card) -> Card:
         return replace(card, rows=tuple([named(row) for row in card.rows]))

@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from autograd_lite.core.primitive import TABLE
 from autograd_lite.core.value import Value, topological_order
 from autograd_lite.notation import columns
-from autograd_lite.notation.names import pretty, short
+from autograd_lite.notation.namer import Namer
+from autograd_lite.notation.names import short
+from autograd_lite.notation.writing import TEXT
 from autograd_lite.pictures.colour import largest_of, strength
 from autograd_lite.pictures.roles import constants, is_part_of_sum, symbol_of
 
@@ -100,6 +102,7 @@ class Tree:
         self._width = width
         self._total = len(nodes)
         self._has_gradients = value.reached
+        self._namer = Namer(nodes)
         self._lines = self._grow(value, uses, max_lines, None)
         if len(self._lines) > max_lines:
             self._lines = self._grow(value, uses, max_lines, _CHILDREN)[:max_lines]
@@ -119,15 +122,15 @@ class Tree:
             lines.append(line)
             if node is None:
                 continue
-            name, symbol = pretty(node.label or ""), symbol_of(node)
+            name, symbol = self._namer(node, TEXT).text, symbol_of(node)
             line.data, line.gradient = node.data, node.grad if self._has_gradients else None
-            if id(node) in seen and symbol:
-                line.name = f"{name} {symbol} (above)".lstrip()
+            if id(node) in seen:
+                line.name = f"{name} {symbol} (above)" if symbol else f"{name} (above)"
                 continue
             seen.add(id(node))
             operands, line.sums = _operands(node, uses)
             shown = operands if most is None or len(operands) <= most + 1 else operands[:most]
-            line.name = f"{name} {'Σ' if line.sums else symbol}".strip() or "leaf"
+            line.name = f"{name} {'Σ' if line.sums else symbol}".rstrip()
             below = [
                 _Line(number, line.depth + 1, "", x)
                 if isinstance(x, Value)
@@ -225,7 +228,7 @@ def tree(value: Value, *, width: int | None = None, max_lines: int = 100) -> Tre
     """Return the graph that `value` was made from as a tree of text: below each value its operands.
 
     Every line shows the value, the gradient, and a bar for the gradient's size on a log scale. An
-    operation that is used again is marked "(above)" and not repeated. The tree prints in colour on a terminal
+    value that is used again is marked "(above)" and not repeated. The tree prints in colour on a terminal
     that supports it, unless ``NO_COLOR`` is set; ``.text`` is plain. It is as wide as the terminal, or
     `width` columns. Of a graph with more than `max_lines` lines it shows the first operands and says how
     many values are left out.
@@ -237,9 +240,9 @@ def tree(value: Value, *, width: int | None = None, max_lines: int = 100) -> Tre
     >>> loss.backward()
     >>> print(tree(loss).text)
                  value  gradient  log size
-    x²            25.0      1.00  ████
-    └─ +         −5.00     −10.0  ███████
-       ├─ ×      −6.00     −10.0  ███████
+    v₃ x²         25.0      1.00  ████
+    └─ v₂ +      −5.00     −10.0  ███████
+       ├─ v₁ ×   −6.00     −10.0  ███████
        │  ├─ w₁   2.00      30.0  ████████
        │  └─ x   −3.00     −20.0  ████████
        └─ + c     1.00

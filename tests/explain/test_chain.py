@@ -81,10 +81,10 @@ def test_its_latex():
         r"&= \frac{\hat{y} - y}{\hat{y} \cdot \left(1 - \hat{y}\right)} \cdot \hat{y} \cdot "
         r"\left(1 - \hat{y}\right) \cdot x_{1} \\",
         r"&= -1.9048 \cdot 0.24938 \cdot 1 = -0.47502 \\",
-        r"L \leftarrow v_{1} \leftarrow \hat{y} \leftarrow z \leftarrow w_{1} &:\ -0.47502 \\",
-        r"L \leftarrow v_{2} \leftarrow \hat{y} \leftarrow z \leftarrow w_{1} &:\ 0 \\",
-        r"v_{1} &= \log\left(\hat{y}\right) \\",
-        r"v_{2} &= \log\left(1 - \hat{y}\right)",
+        r"L \leftarrow v_{8} \leftarrow \hat{y} \leftarrow z \leftarrow w_{1} &:\ -0.47502 \\",
+        r"L \leftarrow v_{6} \leftarrow \hat{y} \leftarrow z \leftarrow w_{1} &:\ 0 \\",
+        r"v_{8} &= \log\left(\hat{y}\right) \\",
+        r"v_{6} &= \log\left(1 - \hat{y}\right)",
         r"\end{aligned}",
     ]
 
@@ -218,7 +218,7 @@ def test_factors_over_many_paths_or_nodes_have_no_formula():
     explanation = explain(model([x]), x)
     (step,) = explanation.steps
     assert (step.paths, step.formula) == (512, None)
-    assert repr(step) == f"∂v₁/∂x = {explanation.text.split(' = ')[1].split(',')[0]}"
+    assert repr(step) == f"∂v₄₉/∂x = {explanation.text.split(' = ')[1].split(',')[0]}"
     left, right = x, x
     for _ in range(10_000):
         left, right = sin(left), cos(right)
@@ -261,16 +261,16 @@ def test_names_are_made_up_for_what_has_no_label_and_explained():
     w, x = Value(0.5, "w"), Value(2.0, "x")
     text = explain(tanh(w * x + 1.0).log(), w).text
     assert text.splitlines()[:2] == [
-        "∂v₁/∂w = ∂v₁/∂v₂ ·  ∂v₂/∂v₃  · ∂v₃/∂w",
-        "       =  1/v₂   · (1 − v₂²) ·   x",
+        "∂v₄/∂w = ∂v₄/∂v₃ ·  ∂v₃/∂v₂  · ∂v₂/∂w",
+        "       =  1/v₃   · (1 − v₃²) ·   x",
     ]
-    assert text.split("where\n")[1].splitlines() == ["  v₁  = log(v₂)", "  v₂  = tanh(v₃)", "  v₃  = w·x + 1"]
+    assert text.split("where\n")[1].splitlines() == ["  v₄  = log(v₃)", "  v₃  = tanh(v₂)", "  v₂  = w·x + 1"]
 
 
 def test_made_up_names_avoid_labels_and_equal_labels_are_numbered():
     v1, other = Value(0.5, "v1"), Value(2.0, "v1")
     explanation = explain(sin(v1 * other), v1)
-    assert explanation.text.splitlines()[0] == "∂v₂/∂v₁ = ∂v₂/∂v₃ · ∂v₃/∂v₁"
+    assert explanation.text.splitlines()[0] == "∂v₃/∂v₁ = ∂v₃/∂v₂ · ∂v₂/∂v₁"
     assert explanation.steps[1].formula == "v₁⁽²⁾"
     assert r"v_{1}^{(2)}" in explanation.latex
 

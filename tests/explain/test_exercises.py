@@ -139,7 +139,7 @@ def test_an_unexplained_answer_lists_what_to_check(unit):
         y = sigmoid(y)
     words = Exercise(y, w)(123.0).words
     assert "; and 3 more." in words
-    assert words.endswith(" (v₁ = σ(v₂), v₂ = σ(v₃), v₃ = σ(v₄))")  # no more than three
+    assert words.endswith(" (v₈ = σ(v₇), v₇ = σ(v₆), v₆ = σ(v₅))")  # no more than three
 
 
 def test_a_path_that_carries_nothing_is_no_place_to_look():

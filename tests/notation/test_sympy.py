@@ -80,7 +80,7 @@ def test_constants_are_what_they_were_written_for():
 
 def test_symbols_are_plain_and_equal_labels_are_told_apart():
     w, v, x = Value(1.0, "w"), Value(2.0, "w"), Value(3.0)
-    assert to_sympy(w * v + x) == S("w") * S("w__2") + S("v1")
+    assert to_sympy(w * v + x) == S("w") * S("w__2") + S("v2")
 
 
 def test_labels_between_are_not_seen():

@@ -53,7 +53,7 @@ def test_every_name_value_and_gradient_is_on_its_card(name, renderer):
         expected = Counter([card.title, card.detail, card.note])
         for row in card.rows:
             gradient = "" if row.gradient is None else short(row.gradient)
-            expected.update([row.name, row.symbol, short(row.data), gradient])
+            expected.update([row.name or row.made_up, row.symbol, short(row.data), gradient])
             if row.partial not in (None, 1.0):
                 expected.update([f"×{short(row.partial, 2)}"])
         if len(card.rows) > 1 and all(row.weights for row in card.rows):

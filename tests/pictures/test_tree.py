@@ -34,29 +34,29 @@ def network() -> Value:
 
 
 NETWORK = """\
-                       value   gradient  log size
-loss x²                0.689       1.00  ███████
-└─ error −            −0.830      −1.66  ████████
-   ├─ ŷ σ              0.170      −1.66  ████████
-   │  └─ Σ             −1.59     −0.234  ██████
-   │     ├─ w₁         −1.33     −0.199  ██████
-   │     ├─ σ          0.848      0.311  ██████
-   │     │  └─ Σ        1.72      0.040  ████
-   │     │     ├─ w₁  −0.529      0.040  ████
-   │     │     ├─ x₁    1.00     −0.020  ███
-   │     │     ├─ w₂   −1.05     −0.080  █████
-   │     │     ├─ x₂   −2.00     −0.042  ████
-   │     │     └─ b    0.151      0.040  ████
-   │     ├─ w₂         0.022     −0.038  ████
-   │     ├─ σ          0.164     −0.005  ██
-   │     │  └─ Σ       −1.63  −7.1·10⁻⁴  ·
-   │     │     ├─ w₁   −1.28  −7.1·10⁻⁴  ·
-   │     │     ├─ x₁    1.00     −0.020  ███
-   │     │     ├─ w₂   0.108      0.001  █
-   │     │     ├─ x₂   −2.00     −0.042  ████
-   │     │     └─ b   −0.134  −7.1·10⁻⁴  ·
-   │     └─ b         −0.463     −0.234  ██████
-   └─ y                 1.00       1.66  ████████"""
+                               value   gradient  log size
+loss x²                        0.689       1.00  ███████
+└─ error −                    −0.830      −1.66  ████████
+   ├─ ŷ σ                      0.170      −1.66  ████████
+   │  └─ v₅ Σ                  −1.59     −0.234  ██████
+   │     ├─ w₁⁽³⁾              −1.33     −0.199  ██████
+   │     ├─ v₂ σ               0.848      0.311  ██████
+   │     │  └─ v₁ Σ             1.72      0.040  ████
+   │     │     ├─ w₁          −0.529      0.040  ████
+   │     │     ├─ x₁            1.00     −0.020  ███
+   │     │     ├─ w₂           −1.05     −0.080  █████
+   │     │     ├─ x₂           −2.00     −0.042  ████
+   │     │     └─ b            0.151      0.040  ████
+   │     ├─ w₂⁽³⁾              0.022     −0.038  ████
+   │     ├─ v₄ σ               0.164     −0.005  ██
+   │     │  └─ v₃ Σ            −1.63  −7.1·10⁻⁴  ·
+   │     │     ├─ w₁⁽²⁾        −1.28  −7.1·10⁻⁴  ·
+   │     │     ├─ x₁ (above)    1.00     −0.020  ███
+   │     │     ├─ w₂⁽²⁾        0.108      0.001  █
+   │     │     ├─ x₂ (above)   −2.00     −0.042  ████
+   │     │     └─ b⁽²⁾        −0.134  −7.1·10⁻⁴  ·
+   │     └─ b⁽³⁾              −0.463     −0.234  ██████
+   └─ y                         1.00       1.66  ████████"""
 
 
 def test_a_network():
@@ -68,17 +68,17 @@ def test_a_network():
 def test_before_backward_there_is_no_gradient_column():
     x = Value(2.0, "x")
     assert tree(x * x).text.splitlines() == [
-        "      value",
-        "×      4.00",
-        "├─ x   2.00",
-        "└─ x   2.00",
+        "              value",
+        "v₁ ×           4.00",
+        "├─ x           2.00",
+        "└─ x (above)   2.00",
         "no gradients yet: call backward()",
     ]
 
 
 def test_one_value():
     assert tree(Value(3.0, "x")).text.splitlines()[1] == "x   3.00"
-    assert tree(Value(3.0)).text.splitlines()[1] == "leaf   3.00"
+    assert tree(Value(3.0)).text.splitlines()[1] == "v₁   3.00"
 
 
 def test_a_shared_operation_is_shown_once():
@@ -88,20 +88,20 @@ def test_a_shared_operation_is_shown_once():
     lines = tree(h * (h + x)).text.splitlines()
     names = [re.sub(r" +[−\d.]+$", "", line.strip(" ├└│─")) for line in lines[1:-1]]
     assert names == [
-        "×",
+        "v₂ ×",
         "h tanh",
         "x",
-        "+",
+        "v₁ +",
         "h tanh (above)",
-        "x",
+        "x (above)",
     ]
 
 
 def test_a_sum_within_a_sum_reads_as_one():
     a, b, c = Value(1.0, "a"), Value(2.0, "b"), Value(3.0, "c")
     assert [line.split()[:2] for line in tree(a * b + b + c).text.splitlines()[1:-1]] == [
-        ["Σ", "7.00"],
-        ["├─", "×"],
+        ["v₃", "Σ"],
+        ["├─", "v₁"],
         ["│", "├─"],
         ["│", "└─"],
         ["├─", "b"],
@@ -191,7 +191,7 @@ def test_one_operand_more_is_shown_itself(terms, left_out):
 
 def test_depth_is_cut_where_the_line_ends():
     text = tree(chain(50), width=60).text
-    assert re.search(r"tanh … +0\.\d+", text)
+    assert re.search(r"v\S+ ta?n?h?… +0\.\d+", text)
     shown = text.count("tanh")
     assert text.splitlines()[-1] == f"… {51 - shown} of 51 values left out"
 
@@ -202,7 +202,7 @@ def test_depth_is_cut_where_the_line_ends():
 def test_indentation_shrinks_before_anything_is_left_out(width, indent, lines):
     # Beside the numbers, which take 7 columns, each line needs its indentation and 8 columns for its name.
     text = tree(chain(3), width=width).text.splitlines()
-    assert text[2].index("t") == indent
+    assert text[2].index("v") == indent
     assert sum("0." in line for line in text) == lines
     assert ("of 4 values left out" in text[-1]) is (lines < 4)
 
