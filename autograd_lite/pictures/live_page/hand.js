@@ -115,6 +115,7 @@ const widths = {}
 const widthOf = text => [...text].reduce((sum, c) => sum + (widths[c] ??= pen.measureText(c).width), 0)
 
 const full = ({place, name}) => place ? `${place} · ${name}` : name
+const hasGhost = i => i === leaves[hand] && numbers[hand] !== start[hand]  // its old number stands beside it
 const RAIL = 46  // the length of the track under a number
 
 const handles = new Map(leaves.map((i, k) => {
@@ -145,7 +146,7 @@ const handles = new Map(leaves.map((i, k) => {
       const left = right - widthOf(short(numbers[k])), [low, high] = reach[k]
       put(dots, {x1: left})
       put(knob, {cx: right - RAIL + RAIL * (numbers[k] - low) / (high - low)})
-      put(ghost, {x: left - 4, text: k === hand && numbers[k] !== start[k] ? short(start[k]) : ""})
+      put(ghost, {x: left - 4, text: hasGhost(i) ? short(start[k]) : ""})
     },
     describe() {
       const [low, high] = reach[k], slope = isLost() ? "no gradient" : `gradient ${short(slopes[i])}`

@@ -30,8 +30,8 @@ function put(element, changes) {
 
 let scale = 0  // the largest |slope|, which stays what it was while a number is dragged
 
-function rescale() {
-  scale = Math.max(0, ...slopes.map(Math.abs).filter(Number.isFinite))
+function rescale() {  // the slope of the result itself is always 1: it would hide how small the others are
+  scale = Math.max(0, ...slopes.slice(0, -1).map(Math.abs).filter(Number.isFinite))
 }
 
 const strength = x => x === 0 ? 0 : Math.abs(x) < scale ? Math.log1p(Math.abs(x) / scale * 1000) / Math.log1p(1000) : 1
@@ -96,7 +96,7 @@ function paint() {
     put(value, {text: origin[i] >= 0 ? "–" : short(values[i])})
     put(pill, {fill})
     put(slope, {fill: ink, text: lost ? "–" : short(slopes[i])})
-    if (by) put(by, {text: `\u00a0${times(partials[uses[i][0]])}`})
+    if (by) put(by, {text: hasGhost(i) ? "" : `\u00a0${times(partials[uses[i][0]])}`})
     if (nodes[i].op) put(card, {class: `node card ${origin[i] === i ? "lost" : origin[i] >= 0 ? "gone" : ""}`})
     handles.get(i)?.paint()
   }
