@@ -163,6 +163,12 @@ class Calls(Forms):
                 f"{self.name} returns {len(self.outputs)} numbers: only one number has a gradient"
             )
 
+    def needs_leaves(self) -> None:
+        """Raise `TypeError` unless there is one value, which depends on leaves that can be moved."""
+        self._needs_scalar()
+        if not self.leaves:
+            raise TypeError(f"{self.name} has no leaves: there is nothing to move")
+
     def _count_arguments(self, arguments: Sequence[Pytree]) -> None:
         if len(arguments) != len(self.arguments):
             raise TypeError(f"{self.name}() takes {len(self.arguments)} arguments, got {len(arguments)}")

@@ -18,6 +18,8 @@ from typing import Any, overload
 
 from autograd_lite.compiler.frontend.functions import trace_call
 from autograd_lite.compiler.program import Program, argument_names, program_of
+from autograd_lite.compiler.runtime.descent import Descent
+from autograd_lite.compiler.runtime.interface import Stepper
 from autograd_lite.compiler.runtime.interpreter import replay
 from autograd_lite.compiler.runtime.toolchain import NoCompilerError, compilers
 from autograd_lite.core import modes, recording
@@ -106,6 +108,45 @@ class Jitted:
     def program(self, *arguments: Pytree, **named: Pytree) -> Program:
         """Return the program for arguments like these: of one list, the plain numbers in them."""
         return self._of(_Call(self._names(len(arguments)), self._static, arguments, named)).program
+
+    def descend(self, *batches: Sequence[Pytree], optimizer: Stepper) -> list[float]:
+        """Take a step of the optimizer on each sample, in their order; return the values before each step.
+
+        `batches` hold for each argument an entry for each sample. The samples may differ in structure.
+        """
+        with self.descent(*batches, optimizer=optimizer) as step:
+            return step.over([[i] for i in range(len(batches[0]))])
+
+    def descent(self, *batches: Sequence[Pytree], optimizer: Stepper) -> Descent:
+        """Return a context manager that takes steps on samples, one after the other or in any order.
+
+        ``with loss.descent(documents, optimizer=adam) as step:`` each call ``step.over([[2], [0], [1]])``
+        takes a step on documents 2, 0 and 1 and returns the losses before each. `batches` are those of
+        `descend`; samples of one structure can share a batch, whose mean is descended. See `Program.descent`.
+        """
+        if not batches or len({*map(len, batches)}) > 1:
+            raise ValueError(f"give for each argument the same number of samples, got {[*map(len, batches)]}")
+        if not batches[0]:
+            raise ValueError("there are no samples to take steps on")
+        names = self._names(len(batches))
+        rows: dict[_Compiled, list[list[float]]] = {}  # of the samples of each structure, in order
+        places: list[tuple[_Compiled, int]] = []
+        for arguments in zip(*batches, strict=True):
+            call = _Call(names, self._static, arguments, {})
+            if call.values:
+                raise TypeError("samples are plain numbers, but one holds a Value")
+            found = rows.setdefault(compiled := self._of(call), [])
+            compiled.program.needs_leaves()
+            places.append((compiled, len(found)))
+            found.append(call.numbers)
+        number = {compiled: k for k, compiled in enumerate(rows)}
+        given = [
+            (compiled.fast_program, ([*map(tuple, numbers)],) if numbers[0] else ())
+            for compiled, numbers in rows.items()
+        ]
+        # A program without arguments has one sample, whose value is always the same.
+        samples = [(k := number[compiled], row if given[k][1] else 0) for compiled, row in places]
+        return Descent(given, optimizer, samples)
 
     def _of(self, call: _Call) -> _Compiled:
         compiled = self._compiled.get(call.structure)
@@ -289,10 +330,15 @@ class _Compiled:
 
     def node(self, numbers: list[float], operands: Sequence[Value]) -> Value:
         """Return the result as a node of its operands: the numbers, which are constants, and the Values."""
-        program = self._fast(self.program)
+        program = self.fast_program
         value, partials = program.gradient_at(numbers, [x._data for x in operands])
         none = (None,) * len(numbers)
         return recording.made(value, self.row, (*numbers, *operands), (*none, *partials))
+
+    @property
+    def fast_program(self) -> Program:
+        """The program in its fastest form."""
+        return self._fast(self.program)
 
     def _fast(self, program: Program) -> Program:
         """Compile a large program to machine code; it runs in another form where that fails."""

@@ -249,9 +249,7 @@ class Program(Batching):
         the optimizer's memory get their numbers at the end of the block. A recorded loss takes no batch, and
         without an optimizer all its leaves move, including inputs that a model of `nn` turned into Values.
         """
-        self._needs_scalar()
-        if not self.leaves:
-            raise TypeError(f"{self.name} has no leaves: there is nothing to move")
+        self.needs_leaves()
         if optimizer is None:
             return Descent([(self, batches)], GradientSteps(self.leaves, lr))
         if lr != 0.1:

@@ -428,3 +428,68 @@ def test_without_a_compiler(monkeypatch):
         assert not module._has_compiler()
     finally:
         module._has_compiler.cache_clear()
+
+
+# --- Steps -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not has_cc, reason="there is no C compiler")
+@pytest.mark.parametrize("machine", [False, True])
+@pytest.mark.parametrize("kind", [ag.SGD, ag.Adam])
+def test_steps_on_samples_of_several_structures(machine, kind, monkeypatch):
+    monkeypatch.setattr(module, "NATIVE", 1 if machine else 10**9)
+    documents = [[1, 2], [4, 4], [0], [3, 0, -1], [0, -5], [2]]
+    found = []
+    for steps in (False, True):
+        table = Embedding(5, 3, rng=0)
+
+        def loss(tokens, table=table):
+            h = [0.1] * 3
+            for token in tokens:
+                h = [tanh(a + b) for a, b in zip(h, table(token), strict=True)]
+            return dot(h, table.w[0])
+
+        optimizer = kind(table.parameters(), 0.1)
+        f = jit(loss)
+        if steps:
+            losses = f.descend(documents, optimizer=optimizer)
+            with f.descent(documents, optimizer=optimizer) as step:
+                losses += step.over([[5], [0], [3]])
+                losses += step.over([[0, 1, 4]])
+        else:
+            losses = []
+            for batch in ([0], [1], [2], [3], [4], [5], [5], [0], [3], [0, 1, 4]):
+                out = sum(f(documents[i]) for i in batch) / len(batch)
+                optimizer.zero_grad()
+                out.backward()
+                optimizer.step()
+                losses.append(out.data)
+        found.append((losses, [p.data for p in table.parameters()], [p.grad for p in table.parameters()]))
+    for got, want in zip(*found, strict=True):
+        assert got == pytest.approx(want, rel=1e-12, abs=1e-15)
+
+
+def test_steps_that_cannot_be_taken():
+    w = Value(2.0)
+    f, optimizer = jit(lambda x, y: (w * x - y) ** 2), ag.SGD([w], 0.1)
+    with pytest.raises(ValueError, match=r"same number of samples, got \[2, 1\]"):
+        f.descend([1.0, 2.0], [1.0], optimizer=optimizer)
+    with pytest.raises(ValueError, match="same number of samples"):
+        f.descend(optimizer=optimizer)
+    with pytest.raises(ValueError, match="no samples"):
+        f.descend([], [], optimizer=optimizer)
+    with pytest.raises(TypeError, match="one holds a Value"):
+        f.descend([1.0], [w], optimizer=optimizer)
+    with pytest.raises(TypeError, match="nothing to move"):
+        jit(lambda x: x * x).descend([1.0], optimizer=optimizer)
+    with pytest.raises(TypeError, match="2 numbers"):
+        jit(lambda x: [w * x, w]).descend([1.0], optimizer=optimizer)
+    assert w.data == 2.0
+
+
+def test_steps_on_samples_without_numbers():
+    w = Value(2.0)
+    optimizer = ag.SGD([w], 0.25)
+    f = jit(lambda choice: (w - choice) ** 2, static_argnums=0)
+    assert f.descend([1, 3, 1], optimizer=optimizer) == [1.0, 2.25, 1.5625]
+    assert w.data == pytest.approx(1.625, rel=1e-15)
