@@ -31,14 +31,14 @@ class Namer:
         self._names: dict[Value, tuple[str, int]] = {}
         self._uses: dict[str, int] = {}
         self._made_up = 0
-        known = set(order)
-        for (
-            node
-        ) in order:  # a leaf has its turn where it is first used, so layers are named from first to last
-            for x in node.operands:
-                if isinstance(x, Value) and x.primitive is None and x in known:
-                    self._assign(x)
+        waiting: set[object] = {id(node) for node in order if node.primitive is None}
+        for node in order:
             if node.primitive is not None:
+                # A leaf has its turn where it is first used, so that layers are named from first to last.
+                for x in node.operands:
+                    if id(x) in waiting:
+                        waiting.discard(id(x))
+                        self._assign(x)  # type: ignore[arg-type]
                 self._assign(node)
         for node in order:
             self._assign(node)

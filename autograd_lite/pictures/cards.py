@@ -109,7 +109,8 @@ class Cards:
 
     ``values`` are the Values of the rows by id. ``total`` is the number of values in the graph.
     ``gradients`` says whether a backward pass has reached the root. ``folded`` says whether any card holds
-    several values.
+    several values. ``examples`` is the number of examples in a batch of which one is drawn, in a box of its
+    own; else 0. The gradients of parameters are then sums over the batch.
     """
 
     cards: tuple[Card, ...]
@@ -119,6 +120,7 @@ class Cards:
     total: int
     gradients: bool
     folded: bool
+    examples: int = 0
 
 
 def _norm(gradients: Iterable[float | None]) -> str:
@@ -133,14 +135,15 @@ def _plural(count: int, what: str) -> str:
 class _Builder:
     """Makes the cards, edges and boxes of a folded graph."""
 
-    def __init__(self, folding: Folding, max_rows: float) -> None:
+    def __init__(self, folding: Folding, max_rows: float, namer: Namer | None) -> None:
         self.folding = folding
         self.max_rows = max_rows
         self.nodes = folding.nodes
-        self.namer = Namer(self.nodes)
+        self.namer = Namer(self.nodes) if namer is None else namer
         self.gradients = self.nodes[folding.root].reached
         self.values: dict[str, Value] = {}
-        self.boxes: dict[scope | int, Box] = {}  # by the scope, or by the `dot` of the neuron
+        self.boxes: dict[scope | int | str, Box] = {}  # by the scope, or by the `dot` of the neuron
+        self.example, self.examples = folding.example()
         self.in_neuron = {
             i: d
             for d, (nodes, _) in folding.neurons.items()
@@ -256,7 +259,7 @@ class _Builder:
             title,
             " · ".join([part for part in detail if part]),
             note,
-            self.box_of_scope(folding.group_scope[unit]),
+            self.box_of_scope(folding.group_scope[unit], unit),
         )
 
     def left_out(self, alike: Iterable[Iterable[Link]]) -> set[int]:
@@ -276,19 +279,28 @@ class _Builder:
         total = sum([term.data for term in terms])
         is_mean = self.nodes[unit].primitive is TABLE["mean"]
         common = {self.gradient(term) for term in terms}
+        gradient = common.pop() if len(common) == 1 else None
+        edge = self.edge(alike, True)
+        if is_mean and gradient is not None:  # a change of their mean changes each of them
+            gradient *= len(terms)
+        if is_mean:
+            partial = math.fsum([link.partial or 0.0 for link in alike])
+            edge = replace(edge, partial=partial)
+        if edge.flow is not None:
+            edge = replace(edge, flow=gradient)
         row = Row(
             f"m{unit}-{k}",
             "operation",
             "mean" if is_mean else "Σ",
             "",
             total / len(terms) if is_mean else total,
-            common.pop() if len(common) == 1 else None,
+            gradient,
         )
         values = len(self.left_out([alike]))
         detail = _plural(values, "value") if values > len(terms) else ""
         title = f"… {len(terms):,} more"
         card = Card(row.id, "group", (row,), title, detail, box=self.box(unit))
-        return card, replace(self.edge(alike, True), id=f"e{unit}-more{k}", tail=card.id, operand=row.id)
+        return card, replace(edge, id=f"e{unit}-more{k}", tail=card.id, operand=row.id)
 
     def edge(self, links: list[Link], merged: bool) -> Edge:
         """Return one edge for some operands between the same two cards."""
@@ -318,23 +330,28 @@ class _Builder:
         """Return the id of the box around node i: the box of its neuron, else of its scope."""
         d = self.in_neuron.get(i)
         if d is None:
-            return self.box_of_scope(self.nodes[i].scope)
+            return self.box_of_scope(self.nodes[i].scope, i)
         if d not in self.boxes:
-            around = self.box_of_scope(self.nodes[d].scope)
+            around = self.box_of_scope(self.nodes[d].scope, d)
             self.boxes[d] = Box(f"b{len(self.boxes)}", f"neuron {self.folding.neurons[d][1]}", around)
         return self.boxes[d].id
 
-    def box_of_scope(self, innermost: scope | None) -> str | None:
-        """Return the id of the box of a scope, and make it and the boxes around it if they are missing."""
+    def box_of_scope(self, innermost: scope | None, i: int) -> str | None:
+        """Return the id of the box of the scope of node i, made if it is missing like the boxes around it."""
+        outermost = None
+        if i in self.example:
+            outermost = self.boxes.setdefault(
+                "example", Box(f"b{len(self.boxes)}", f"example 1 of {self.examples:,}", None)
+            ).id
         missing = []
         found = innermost
         while found is not None and found not in self.boxes:
             missing.append(found)
             found = found.parent
         for found in reversed(missing):
-            parent = None if found.parent is None else self.boxes[found.parent].id
+            parent = outermost if found.parent is None else self.boxes[found.parent].id
             self.boxes[found] = Box(f"b{len(self.boxes)}", self.folding.scope_names[found], parent)
-        return None if innermost is None else self.boxes[innermost].id
+        return outermost if innermost is None else self.boxes[innermost].id
 
     def build(self) -> Cards:
         """Return all cards, edges and boxes."""
@@ -364,6 +381,7 @@ class _Builder:
             total=len(self.nodes),
             gradients=self.gradients,
             folded=bool(folding.groups or folding.more),
+            examples=self.examples,
         )
 
 
@@ -379,6 +397,7 @@ def cards(
     batch: bool | None = None,
     max_cards: float = 40,
     max_rows: float = _ROWS,
+    namer: Namer | None = None,
 ) -> Cards:
     """Return the cards of the graph of `root`.
 
@@ -386,6 +405,7 @@ def cards(
     Beyond `max_cards` cards, or three times as many edges, the graph is folded until it fits, batches
     first. `batch` folds batches always (True), never (False), or only where the graph must be folded (None).
     A card of more than `max_rows` parameters, constants or outputs shows two less than that.
+    `namer` names the values; without one it is made.
 
     Raises `TypeError` if `root` is not a Value, `ValueError` if `collapse` is unknown or `max_cards` is
     below 1.
@@ -403,4 +423,4 @@ def cards(
         raise ValueError(f"collapse must be None, 'neuron' or 'layer', got {collapse!r}")
     if not max_cards >= 1:
         raise ValueError(f"max_cards must be at least 1, got {max_cards!r}")
-    return _Builder(folded(root, collapse, batch, max_cards), max_rows).build()
+    return _Builder(folded(root, collapse, batch, max_cards), max_rows, namer).build()

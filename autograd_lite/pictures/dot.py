@@ -14,7 +14,8 @@ from typing import Literal, TypeAlias
 
 import graphviz
 
-from autograd_lite.core.value import Value
+from autograd_lite.core.value import Value, topological_order
+from autograd_lite.notation.namer import Namer
 from autograd_lite.notation.names import short
 from autograd_lite.pictures.cards import Box, Card, Cards, Edge, Row, cards, magnitude
 from autograd_lite.pictures.colour import DARK, LIGHT, Theme, largest_of, strength
@@ -55,6 +56,7 @@ class _Painter:
         self.theme = theme
         self.partials = partials
         self.live = live
+        self.examples = drawn.examples
         self.is_crowded = len(drawn.edges) > _CROWD
         rows = [row.gradient for card in drawn.cards for row in card.rows]
         self.largest = largest_of([*rows, *[edge.flow for edge in drawn.edges]])
@@ -89,7 +91,10 @@ class _Painter:
             colour = theme.gradient(row.gradient, self.largest)
             style = "" if math.isfinite(row.gradient) else "B"
             pill = text_part(short(row.gradient), 10, theme.ink_on(colour), style)
-            cells.append(cell(table([cell(pill, ALIGN="CENTER", WIDTH=widths[2])], fill=colour)))
+            of_batch = self.examples > 0 and row.kind == "parameter"
+            shown = [cell(pill, ALIGN="CENTER", WIDTH=widths[2])]
+            border = int(of_batch)  # what belongs to the whole batch has a rim
+            cells.append(cell(table(shown, fill=colour, BORDER=border, COLOR=theme.ink if border else None)))
         return "".join(cells)
 
     def strips(self, row: Row, largest: float) -> list[str]:
@@ -215,6 +220,11 @@ class _Painter:
             if any(row.weights for row in rows):
                 signs = zip("−+", theme.weights, strict=True)
                 lines[1] += [self.words("weight"), *[self.chip(*each) for each in signs]]
+            if drawn.examples:
+                lines.append([self.chip("", theme.zero, theme.ink)] if "parameter" in kinds else [])
+                lines[-1].append(
+                    self.words(f"gradients of parameters: all {drawn.examples:,} examples together")
+                )
             words = "edge width: gradient · dashed: none"
             if self.partials and not self.is_crowded:
                 words += " · ×: local partial"
@@ -309,12 +319,13 @@ def _digraph(drawn: Cards, theme: Theme, direction: str, partials: bool, legend:
         words = [place] * bool(place) + [_in_words(row) for row in card.rows]
         about = {"id": card.id, "class": f"card {card.kind}", "tooltip": tooltip(words)}
         inside[card.box].node(card.id, f"<{painter.card(card)}>", _attributes=about)
+    for box_id, statements in in_order(drawn, direction).items():
+        inside[box_id].body += [f"\t{statement}\n" for statement in statements]
     for around in [*[box.id for box in reversed(drawn.boxes)], None]:  # the innermost first
         for box_id in within[around]:
             inside[around].subgraph(inside[box_id])
     for edge in drawn.edges:
         picture.edge(edge.tail, edge.head, _attributes=painter.edge(edge))
-    picture.body += [f"\t{statement}\n" for statement in in_order(drawn)]
     return picture
 
 
@@ -337,10 +348,12 @@ def _foldings(
     value: Value, collapse: Collapse, batch: bool | None, max_cards: float | None
 ) -> Iterator[Cards]:
     """Yield the cards of a graph, folded further and further unless the caller has chosen how far."""
-    drawn = cards(value, collapse=collapse, batch=batch, max_cards=_MOST if max_cards is None else max_cards)
+    namer = Namer(topological_order(value)) if isinstance(value, Value) else None
+    most = _MOST if max_cards is None else max_cards
+    drawn = cards(value, collapse=collapse, batch=batch, max_cards=most, namer=namer)
     yield drawn
     while collapse is None and max_cards is None and len(drawn.cards) > 1:
-        folded = cards(value, batch=batch, max_cards=int(_FEWER * len(drawn.cards)))
+        folded = cards(value, batch=batch, max_cards=int(_FEWER * len(drawn.cards)), namer=namer)
         if len(folded.cards) >= len(drawn.cards):
             return
         drawn = folded

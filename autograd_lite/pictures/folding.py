@@ -49,6 +49,7 @@ class Folding:
     - ``unit[i]``: the node that names the card of node i
     - ``groups``: the units that stand for more than one value, with their titles
     - ``more``: for each sum the terms that are left out, in groups of similar ones
+    - ``examples``: the terms that are drawn for others with the same parameters, each with their number
     - ``alive[i]``: whether node i is drawn at all; the nodes of terms left out are not
     - ``sources[i]``: the operands of node i; ~j in place of j if that term is left out
     """
@@ -59,6 +60,7 @@ class Folding:
         self.root = len(self.nodes) - 1
         self.is_parameter = parameters(self.nodes, self.sources)
         self.more: dict[int, list[list[Link]]] = {}
+        self.examples: list[tuple[int, int]] = []
         self._find_uses()
 
     def links(self, i: int) -> list[Link]:
@@ -206,8 +208,11 @@ class Folding:
                         if self.unit[link.operand] != i or self.nodes[link.operand].primitive is None:
                             j = self._core(link.operand)
                             terms[signature[j]][j] = link
-                alike = [[*links.values()][1:] for links in terms.values() if len(links) >= _ALIKE]
+                several = [[*links.values()] for links in terms.values() if len(links) >= _ALIKE]
+                alike = [links[1:] for links in several]
                 if alike:
+                    if alike_by == "parameters":
+                        self.examples += [(links[0].operand, len(links)) for links in several]
                     found_any = True
                     self.more[i] = self.more.get(i, []) + alike
                     self._leave_out([link for group in alike for link in group])
@@ -217,6 +222,31 @@ class Folding:
         if found_any:
             self._find_uses()
         return found_any
+
+    def example(self) -> tuple[set[int], int]:
+        """Return the nodes that the one example belongs to which is drawn of a batch, and how many it has.
+
+        Parameters belong to the whole batch. There are no such nodes if several batches are drawn, if the
+        terms share more than parameters, or if a scope holds both some of them and others.
+        """
+        if len(self.examples) != 1:
+            return set(), 0
+        ((term, count),) = self.examples
+        users: list[list[int]] = [[] for _ in self.nodes]
+        for i, sources in enumerate(self.sources):
+            for j in sources:
+                users[max(j, ~j)].append(i)
+        found = {term}
+        for i in range(term, -1, -1):
+            if i in found:
+                found.update([j for j in [max(k, ~k) for k in self.sources[i]] if not self.is_parameter[j]])
+        if any(i != term and not found.issuperset(users[i]) for i in found):
+            return set(), 0  # others share it, like the scores of a softmax
+        inside = {_outermost(self.nodes[i].scope) for i in found}
+        outside = {_outermost(self.nodes[i].scope) for i in self.shown if i not in found}
+        if (inside & outside) - {None}:
+            return set(), 0
+        return found, count
 
     def _signatures(self, alike_by: AlikeBy) -> list[int]:
         """Return for each node a number that it shares with the nodes made the same way.
@@ -276,6 +306,12 @@ class Folding:
                     queue.append(tail)
         rest = [i for i in self.shown if self.unit[i] not in kept]
         self._group(rest, "… more", None)
+
+
+def _outermost(inner: scope | None) -> scope | None:
+    while inner is not None and inner.parent is not None:
+        inner = inner.parent
+    return inner
 
 
 def folded(root: Value, collapse: Collapse, batch: bool | None, max_cards: float) -> Folding:

@@ -11,28 +11,36 @@ from collections import defaultdict
 from autograd_lite.pictures.cards import Cards
 
 
-def in_order(drawn: Cards) -> list[str]:
-    """Return the DOT statements that put the cards of a picture in order; nothing of them is visible."""
-    statements = [_same_rank(row) for row in _rows(drawn)]
+def in_order(drawn: Cards, direction: str) -> dict[str | None, list[str]]:
+    """Return the DOT statements that put cards in order, by the box that they belong into.
+
+    Nothing of them is visible.
+    """
+    statements: dict[str | None, list[str]] = defaultdict(list)
+
+    def side_by_side(box_id: str | None, nodes: list[str]) -> None:
+        # In a box Graphviz does not turn the order together with the picture.
+        is_turned = box_id is not None and direction in ("LR", "RL")
+        row = " -> ".join(nodes[::-1] if is_turned else nodes)
+        statements[box_id].append(f"{{rank=same; {row} [style=invis]}}")
+
+    for box_id, row in _rows(drawn):
+        side_by_side(box_id, row)
+    around = {box.id: box.parent for box in drawn.boxes}
     number = 0
-    for lanes in _lanes(drawn):
+    for box_id, lanes in _lanes(drawn):
         guides = []
+        within = statements[around[box_id]]
         for lane in lanes:
             # Edges within a group are crossed last of all. Each lane is a group with an invisible guide
             # above it, and the guides stand in a row.
             number += 1
             guides.append(f"guide{number}")
-            statements.append(
-                f"{guides[-1]} [group=g{number} shape=point width=0 height=0 margin=0 style=invis]"
-            )
-            statements += [f"{card} [group=g{number}]" for card in lane]
-            statements.append(f"{guides[-1]} -> {lane[0]} [style=invis weight=0]")
-        statements.append(_same_rank(guides))
+            within.append(f"{guides[-1]} [group=g{number} shape=point width=0 height=0 margin=0 style=invis]")
+            statements[box_id] += [f"{card} [group=g{number}]" for card in lane]
+            within.append(f"{guides[-1]} -> {lane[0]} [style=invis weight=0]")
+        side_by_side(around[box_id], guides)
     return statements
-
-
-def _same_rank(nodes: list[str]) -> str:
-    return f"{{rank=same; {' -> '.join(nodes)} [style=invis]}}"
 
 
 def depths(drawn: Cards) -> dict[str, int]:
@@ -45,26 +53,26 @@ def depths(drawn: Cards) -> dict[str, int]:
     return found
 
 
-def _rows(drawn: Cards) -> list[list[str]]:
-    """Return rows of cards outside of boxes: leaves that the same card uses first, and equally deep cards
-    that feed the same cards.
+def _rows(drawn: Cards) -> list[tuple[str | None, list[str]]]:
+    """Return rows of cards in one box each: leaves that the same card uses first, and equally deep cards that
+    feed the same cards.
     """
     depth = depths(drawn)
     place = {card.id: k for k, card in enumerate(drawn.cards)}
     heads: dict[str, set[str]] = defaultdict(set)
     for edge in drawn.edges:
         heads[edge.tail].add(edge.head)
-    rows: dict[object, list[str]] = defaultdict(list)
+    rows: dict[tuple[str | None, object], list[str]] = defaultdict(list)
     for card in drawn.cards:
-        if card.box is None and heads[card.id]:
+        if heads[card.id] and (card.box is None or card.kind in ("input", "parameter")):
             first = min(heads[card.id], key=lambda head: (depth[head], place[head]))
             key: object = first if depth[card.id] == 0 else (depth[card.id], frozenset(heads[card.id]))
-            rows[key].append(card.id)
-    return [row for row in rows.values() if len(row) > 1]
+            rows[card.box, key].append(card.id)
+    return [(box_id, row) for (box_id, _), row in rows.items() if len(row) > 1]
 
 
-def _lanes(drawn: Cards) -> list[list[list[str]]]:
-    """Return, for each box with several lanes, the cards in each: parts of it that no edge joins."""
+def _lanes(drawn: Cards) -> list[tuple[str, list[list[str]]]]:
+    """Return each box with several lanes, parts that no edge joins, and the cards in each of them."""
     within: dict[str | None, str | None] = {box.id: box.parent for box in drawn.boxes}
     found = []
     for box in drawn.boxes:
@@ -90,5 +98,5 @@ def _lanes(drawn: Cards) -> list[list[list[str]]]:
         for card_id, each in part.items():
             lanes[leader(each)].append(card_id)
         if len(lanes) > 1:
-            found.append([*lanes.values()])
+            found.append((box.id, [*lanes.values()]))
     return found

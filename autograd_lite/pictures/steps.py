@@ -239,8 +239,9 @@ class _StepBuilder:
     def batch(self, edge: Edge) -> Step:
         """Return the step of the terms of a sum that are left out."""
         card, row = self.card_of[edge.operand], self.row(edge)
-        each = "" if row.gradient is None else f", each with the gradient {short(row.gradient)}"
-        line = plain_words(f"{card.title} like the one that is drawn{each}")
+        what = "mean" if row.symbol == "mean" else "sum"
+        theirs = "" if row.gradient is None else f"; the gradient of their {what} is {short(row.gradient)}"
+        line = plain_words(f"{card.title} like the one that is drawn{theirs}")
         reason = "similar terms of a sum get the same gradient"
         return self.step("backward", line, reason, [row], [card], [edge])
 

@@ -101,7 +101,7 @@ def test_a_batch_becomes_one_example():
     assert rest.detail == f"{values:,} values"
     terms = [x.data for x in loss.operands[1:]]
     assert rest.rows[0].data == pytest.approx(math.fsum(terms) / 99, rel=1e-14)
-    assert rest.rows[0].gradient == 0.01
+    assert rest.rows[0].gradient == pytest.approx(0.99, rel=1e-15)
     assert not cards(loss, batch=False, max_cards=10_000).folded
     assert cards(mlp(2, [2, 1], examples=3), batch=True).folded
     assert not cards(mlp(2, [2, 1], examples=3), max_cards=60).folded
