@@ -7,11 +7,15 @@ No part of a name can then be mistaken for a part of the formula. `wording.py` c
 from __future__ import annotations
 
 import html
+import itertools
+import math
 import re
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
-from autograd_lite.core.primitive import ATOM
-from autograd_lite.notation.names import pretty, short
+from autograd_lite.core.primitive import ATOM, PRODUCT, SUM
+from autograd_lite.notation.names import pretty, short, superscript
+from autograd_lite.notation.writing import Printed
 
 FIRST = 0xE000
 _STRETCHING = tuple("()|[]")
@@ -20,17 +24,29 @@ _TOKEN = re.compile(r"([\ue000-\uf8ff])|(\d[\d.]*)|([⁻⁰¹²³⁴-⁹⁽⁾]+
 _INDEX = re.compile(r"(.+?)([₀-₉ₐₑₕ-ₜᵢⱼᵣᵤᵥₓ,]+)")
 _LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", "0123456789aehijklmnoprstuvx")
 _RAISED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾", "−0123456789()")
+_DIGITS = range(4, 8)  # of the numbers of a step whose three digits do not make its result
 
 
 class Name(NamedTuple):
-    """A name or a formula as text and as MathML; ``precedence`` says where it needs parentheses."""
+    """A name or a formula as text and as MathML; ``precedence`` says where it needs parentheses.
+
+    ``pieces`` are the parts of the MathML of a sum, between which a line may be broken.
+    """
 
     text: str
     mathml: str
     precedence: int = ATOM
+    pieces: tuple[str, ...] = ()
 
 
-Parts: TypeAlias = list[Name | str]  # of a line; a string is an operator
+class Line(NamedTuple):
+    """A line of the player as text, and its sides as MathML, each in pieces where it may be broken."""
+
+    text: str
+    mathml: list[list[str]]
+
+
+Parts: TypeAlias = list[Name | str]  # of a side of a line; a string is an operator
 
 
 def _tag(name: str, *content: str) -> str:
@@ -59,7 +75,12 @@ def typeset(formula: str, names: list[Name]) -> Name:
     '<mrow><msup><mi>x</mi><mn>2</mn></msup><mo>+</mo><mn>0.5</mn></mrow>'
     """
     parts: list[str] = []
+    breaks, depth, space_before = [0], 0, False
     for name, number, power, word, space, sign in _TOKEN.findall(formula):
+        depth += (sign in _STRETCHING[:1]) - (sign in _STRETCHING[1:2])
+        if sign in ("+", "−") and space_before and not depth:
+            breaks.append(len(parts))
+        space_before = bool(space)
         if name:
             parts.append(names[ord(name) - FIRST].mathml)
         elif power:
@@ -77,13 +98,63 @@ def typeset(formula: str, names: list[Name]) -> Name:
         elif not space:
             parts.append(_tag("mo", html.escape(sign)))
     text = "".join([names[ord(c) - FIRST].text if "\ue000" <= c <= "\uf8ff" else c for c in formula])
-    return Name(text, parts[0] if len(parts) == 1 else _tag("mrow", *parts))
+    first, *others = ["".join(parts[i:j]) for i, j in itertools.pairwise([*breaks, len(parts)])]
+    pieces = [first, *[piece.replace("<mo>", '<mo form="infix">', 1) for piece in others]]
+    mathml = parts[0] if len(parts) == 1 else _tag("mrow", *parts)
+    return Name(text, mathml, pieces=tuple(pieces) if others else ())
 
 
-def number(x: float, in_product: bool = False) -> Name:
+def printed(x: float, digits: int = 3) -> Printed:
+    """Return a number as `short` prints it, or in more significant digits if these say more.
+
+    >>> printed(-0.02187).text, printed(-0.02187, 4).text, printed(0.5, 4).text, printed(1.2346e-7, 4).text
+    ('−0.022', '−0.02187', '0.500', '1.235·10⁻⁷')
+    """
+    text = short(x)
+    if digits > 3 and as_read(text) != x and math.isfinite(x):
+        mantissa, _, power = f"{x:.{digits - 1}e}".partition("e")
+        exponent = int(power)
+        if -4 < exponent < digits:
+            text = f"{x:.{digits - 1 - exponent}f}".replace("-", "−")
+        else:
+            text = f"{mantissa}·10{superscript(exponent)}".replace("-", "−")
+    return Printed(text, SUM if text.startswith("−") else PRODUCT if "·" in text else ATOM)
+
+
+def as_read(text: str) -> float:
+    """Return the number that a reader reads.
+
+    >>> as_read("−0.500"), as_read("−1.2·10⁻⁷")
+    (-0.5, -1.2e-07)
+    """
+    mantissa, _, power = text.translate(_RAISED).replace("−", "-").replace("∞", "inf").partition("·10")
+    return float(f"{mantissa}e{power or 0}") if mantissa[-1].isdigit() else float(mantissa)
+
+
+def digits_for(numbers: Sequence[float], compute: Callable[..., float], result: float) -> tuple[int, str]:
+    """Return in how many digits to print `numbers`, and "=", or "≈" if no digits do.
+
+    What a reader computes of the printed numbers is to be `result` in its three printed digits.
+
+    >>> import operator
+    >>> digits_for([0.2, 2.0], operator.mul, 0.4), digits_for([0.21874, 2.0], operator.mul, 0.43748)
+    ((3, '='), (4, '='))
+    """
+    for digits in (3, *_DIGITS):
+        try:
+            computed = compute(*[as_read(printed(x, digits).text) for x in numbers])
+        except (ArithmeticError, ValueError):  # rounded, they lie outside the domain
+            continue
+        if short(computed) == short(result):
+            return digits, "="
+    return 3, "≈"
+
+
+def number(x: float, digits: int = 3, *, in_product: bool = False) -> Name:
     """Return a number in a few digits; a negative factor stands in parentheses."""
-    name = typeset(short(x), [])
-    return bracketed(name) if in_product and not x >= 0.0 and x == x else name
+    text, precedence = printed(x, digits)
+    name = typeset(text, [])._replace(precedence=precedence)
+    return bracketed(name) if in_product and precedence == SUM else name
 
 
 def bracketed(name: Name) -> Name:
@@ -92,10 +163,34 @@ def bracketed(name: Name) -> Name:
 
 
 def joined(*parts: Name | str) -> Name:
-    """Return a line made of these parts."""
+    """Return the sum or product of these parts; a line may be broken before an operator."""
     text = "".join([f" {part} " if isinstance(part, str) else part.text for part in parts])
-    mathml = [_tag("mo", part) if isinstance(part, str) else part.mathml for part in parts]
-    return Name(text, _tag("mrow", *mathml))
+    pieces = [""]
+    for part in parts:
+        if isinstance(part, str):
+            pieces.append(_infix(part))
+        else:
+            pieces[-1] += part.mathml
+    return Name(text, _tag("mrow", *pieces), SUM, tuple(pieces))
+
+
+def _infix(sign: str) -> str:
+    return f'<mo form="infix">{sign}</mo>'  # also where a broken line begins with it
+
+
+def line(left: Name, *sides: tuple[str, Name]) -> Line:
+    """Return a line of equal sides, each with the sign before it.
+
+    >>> line(labelled("y"), ("=", labelled("x")), ("≈", number(2.0)))
+    Line(text='y = x ≈ 2.00', mathml=[['<mi>y</mi>'], \
+['<mo form="infix">=</mo><mi>x</mi>'], ['<mo form="infix">≈</mo><mn>2.00</mn>']])
+    """
+    text = left.text + "".join([f" {sign} {side.text}" for sign, side in sides])
+    mathml = [[*(left.pieces or (left.mathml,))]]
+    for sign, side in sides:
+        first, *others = side.pieces or (side.mathml,)
+        mathml.append([_infix(sign) + first, *others])
+    return Line(text, mathml)
 
 
 def primed(name: Name) -> Name:
@@ -116,6 +211,6 @@ def result(name: Name, signed: float = 0.0) -> Name:
     return Name(name.text, f'<mrow class="result{kind}">{name.mathml}</mrow>')
 
 
-def plain_words(text: str) -> Name:
+def plain_words(text: str) -> Line:
     """Return a line of words."""
-    return Name(text, _tag("mtext", html.escape(text)))
+    return Line(text, [])

@@ -84,7 +84,10 @@ def _simplify(graph: ET.Element) -> None:
 
 
 def _mark_rows(graph: ET.Element, drawn: Cards) -> None:
-    """Mark the value and the gradient of each row: a card's texts stand in the order of its rows."""
+    """Mark all that belongs to the value or to the gradient of a row, so that a page can show it in its turn.
+
+    A card's texts stand in the order of its rows.
+    """
     cards = {card.id: card for card in drawn.cards}
     for group in graph.iter(f"{_SVG}g"):
         pieces = list(group)
@@ -92,16 +95,42 @@ def _mark_rows(graph: ET.Element, drawn: Cards) -> None:
         for row in cards[group.get("id", "")].rows if group.get("id") in cards else ():
             k = next(k for k in texts if pieces[k].text == short(row.data))
             pieces[k].attrib.update({"class": "value", "data-row": row.id})
+            if row.partial is not None and "×" in (pieces[k - 1].text or ""):
+                pieces[k - 1].attrib.update({"class": "by", "data-row": row.id})
             if row.gradient is not None:
                 k = next(texts)
                 number, pill = pieces[k], pieces[k - 1]
                 for piece in (number, pill):
                     piece.attrib.update({"class": "pill", "data-row": row.id})
+                for rim in pieces[k + 1 : k + 2]:
+                    if rim.get("fill") == "none" and rim.get("width") == pill.get("width"):
+                        group.remove(rim)
+                        pill.attrib["stroke"] = rim.attrib["stroke"]
                 # Centred and without a fixed width, because the lengths of running sums differ.
                 for held in ("textLength", "lengthAdjust"):
                     number.attrib.pop(held, None)
                 middle = float(pill.attrib["x"]) + float(pill.attrib["width"]) / 2.0
                 number.attrib.update({"x": f"{middle:.6g}", "text-anchor": "middle"})
+        for text in group.findall(f"{_SVG}text"):
+            words, norm, digits = (text.text or "").partition("‖∇")
+            if norm and group.get("id") in cards:
+                separator = " · " if words.endswith(" · ") else ""
+                text.text = words.removesuffix(separator)
+                ET.SubElement(text, f"{_SVG}tspan", {"class": "norm"}).text = separator + norm + digits
+        strip = re.fullmatch(r"a_(.+)-([wg])\d+", group.get("id", ""))
+        if strip:
+            _mark_cell(group, strip[1], is_gradient=strip[2] == "g")
+
+
+def _mark_cell(group: ET.Element, row: str, *, is_gradient: bool) -> None:
+    """Mark a cell of a strip of weights or of their gradients; the title of a weight is its value alone."""
+    (link,) = group
+    (cell,) = link
+    group.remove(link)
+    group.append(cell)
+    cell.attrib.update({"class": "pill" if is_gradient else "value", "data-row": row})
+    words = link.get(_TITLE, "")
+    ET.SubElement(cell, f"{_SVG}title").text = words if is_gradient else words.partition(", gradient")[0]
 
 
 # --- The page -------------------------------------------------------------------------------------

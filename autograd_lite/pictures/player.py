@@ -1,13 +1,14 @@
 """The player: a page that shows, step by step, how values are computed and how the gradient flows back.
 
-`play` puts the picture that `draw` makes and the steps into ``player.html``, a page that needs no other file
-and loads nothing. `steps.py` writes the steps; `dot.py` draws the picture; `page.py` puts them together.
+`play` puts the picture that `draw` makes and the steps into ``player_page/``, a page that needs no other
+file and loads nothing. `steps.py` writes the steps; `dot.py` draws the picture; `page.py` puts them together.
 """
 
 from __future__ import annotations
 
 import html
 from dataclasses import asdict
+from pathlib import Path
 
 from autograd_lite.core.value import Value
 from autograd_lite.notation.names import pretty
@@ -16,7 +17,10 @@ from autograd_lite.pictures.folding import Collapse
 from autograd_lite.pictures.live import live
 from autograd_lite.pictures.page import MOST_CARDS, Page, embedded, filled
 from autograd_lite.pictures.picture import Picture
-from autograd_lite.pictures.steps import Step, steps
+from autograd_lite.pictures.steps import Step, name_of, steps
+
+_PAGE = Path(__file__).with_name("player_page")
+_SCRIPTS = ("picture", "view", "steps")  # in this order
 
 
 class Player(Page):
@@ -26,7 +30,9 @@ class Player(Page):
     verb = "play it"
 
     def __init__(self, value: Value, picture: Picture) -> None:
-        super().__init__(picture, picture)
+        both_ways = picture.copy()
+        both_ways.edge_attr["dir"] = "both"  # values flow forward, gradients back
+        super().__init__(both_ways, picture)
         self.value = value
         self.steps = steps(value, self.cards)
         self.title = pretty(value.label or "") or "the graph"
@@ -35,11 +41,21 @@ class Player(Page):
         fills, height = self._fills()
         fills |= {
             "title": html.escape(f"The gradient of {self.title}"),
-            "steps": embedded([_slim(step) for step in self.steps]),
+            "facts": embedded(self._facts()),
             "live": embedded(self._live()),
+            "css": (_PAGE / "style.css").read_text(encoding="utf-8"),
+            "js": "\n".join([(_PAGE / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS]),
+        }
+        return filled("player_page/page.html", fills), height
+
+    def _facts(self) -> dict[str, object]:
+        """Return what the page's scripts need to know of the steps, and of the rows for their titles."""
+        rows = [row for card in self.cards.cards for row in card.rows]
+        return {
+            "steps": [_slim(step) for step in self.steps],
+            "rows": {row.id: (name_of(row) or row.kind, repr(row.data), repr(row.gradient)) for row in rows},
             "note": "" if self.cards.gradients else "no gradients yet: call backward(), then play again",
         }
-        return filled("player.html", fills), height
 
     def _live(self) -> str | None:
         """Return the live page of the same graph, or None if it cannot have one."""

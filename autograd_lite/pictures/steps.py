@@ -6,21 +6,27 @@ drawn, from the root back. `wording.py` writes formulas and reasons, `player.py`
 
 from __future__ import annotations
 
+import operator
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from autograd_lite.core.given import given
+from autograd_lite.core.primitive import PRODUCT, TABLE
 from autograd_lite.core.value import Value, topological_order
 from autograd_lite.notation.names import short
 from autograd_lite.pictures.cards import Card, Cards, Edge, Row
 from autograd_lite.pictures.colour import DARK, LIGHT, largest_of
 from autograd_lite.pictures.mathml import (
-    Name,
+    Line,
     Parts,
+    bracketed,
     derivative,
+    digits_for,
     joined,
+    line,
     number,
     plain_words,
     primed,
@@ -29,20 +35,36 @@ from autograd_lite.pictures.mathml import (
 from autograd_lite.pictures.roles import is_part_of_sum, symbol_of
 from autograd_lite.pictures.wording import Wording
 
-_CITATION = re.compile(r" \((?:document )?00")
+_PLAIN = {
+    "dot",
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "neg",
+    "pow",
+    "square",
+    "reciprocal",
+    "abs",
+    "sum",
+    "mean",
+    "prod",
+}
+_CITATION = re.compile(r" \((?:document )?00|: \w+\(")  # or an example call
 
 
 @dataclass(frozen=True)
 class Step:
     """One step: a line in MathML and as text, the reason for it, and what changes in the picture.
 
+    ``mathml`` are the sides of the line, each in pieces between which it may be broken; none for words.
     ``rows`` show their value (forward) or their gradient (backward) from now on. ``edges`` light up, and
     ``cards`` are outlined, the first as the subject of the step. ``running`` is the content of a pill while
     its gradient is incomplete: the text, then fill and ink in the light and in the dark theme.
     """
 
     phase: Literal["forward", "backward"]
-    mathml: str
+    mathml: list[list[str]]
     text: str
     reason: str
     rows: list[str]
@@ -60,16 +82,22 @@ class _Use(NamedTuple):
     shown: Value
 
 
+def name_of(row: Row) -> str:
+    """Return the name of a row; that of a neuron which has its number alone on the card of its layer."""
+    return row.made_up if row.made_up and row.name.isdigit() else row.name or row.made_up
+
+
 class _StepBuilder:
     """Makes the steps of a drawn graph."""
 
     def __init__(self, root: Value, drawn: Cards) -> None:
-        self.root, self.drawn, self.wording = root, drawn, Wording(root)
+        self.root, self.drawn = root, drawn
         self.order = topological_order(root)
         self.index = {node: i for i, node in enumerate(self.order)}
         self.card_of = {row.id: card for card in drawn.cards for row in card.rows}
         rows = [row for card in drawn.cards for row in card.rows]
         self.row_of = {drawn.values[row.id]: row for row in rows if row.id in drawn.values}
+        self.wording = Wording({value: name_of(row) for value, row in self.row_of.items()})
         self.edges = {edge.id: edge for edge in drawn.edges}
         self.batches: dict[str, list[Edge]] = defaultdict(list)  # "… 99 more", by the row that sums them
         for edge in drawn.edges:
@@ -106,15 +134,16 @@ class _StepBuilder:
     def step(
         self,
         phase: Literal["forward", "backward"],
-        line: Name,
+        line: Line,
         reason: str,
         rows: list[Row],
         cards: list[Card],
         edges: list[Edge],
         running: list[str] | None = None,
     ) -> Step:
-        """Return a step; the box around its first card is added to the reason."""
-        place = self.paths.get(cards[0].box, "")
+        """Return a step; the place of its first card is added to the reason."""
+        neuron = f"neuron {rows[-1].name}" if rows[-1].name.isdigit() and cards[0].title else ""
+        place = " › ".join(filter(None, [self.paths[cards[0].box], cards[0].title if neuron else "", neuron]))
         return Step(
             phase,
             line.mathml,
@@ -135,21 +164,44 @@ class _StepBuilder:
         later.update([edge.operand for edges in self.batches.values() for edge in edges])
         given = [row for card in self.drawn.cards for row in card.rows if row.id not in later]
         if given:
-            line = plain_words("given: inputs, parameters and constants")
+            words = plain_words("given: inputs, parameters and constants")
             cards = [self.card_of[row.id] for row in given]
             reason = "the leaves of the graph: no operation made them"
-            yield self.step("forward", line, reason, given, cards, [])
+            yield self.step("forward", words, reason, given, cards, [])
         for node in computed:
             row = self.row_of[node]
-            name, formula = self.wording.name(node), self.wording.formula(node)
-            sides = [name] + ([formula] if formula is not None and formula.text != name.text else [])
-            sides += [each for each in [self.wording.formula(node, numbers=True)] if each is not None]
-            line = joined(*[part for side in sides for part in (side, "=")], result(number(node.data)))
-            assert node.primitive is not None
-            about = _CITATION.split(node.primitive.doc)[0].removesuffix(".")
+            name, number_ = self.wording.name(node), result(number(node.data))
+            formula = self.wording.formula(node)
+            if formula is None:
+                sides, about = [("=", number_)], self.origin(node)
+            else:
+                symbols, numbers, equals = formula
+                sides = [("=", symbols), ("=", numbers), (equals, number_)]
+                if numbers.text == number_.text:
+                    del sides[1]
+                about = self.about(node)
             rows = [*[self.row(edge) for edge in self.batches[row.id]], row]
             into = [edge for edge in self.drawn.edges if edge.consumer == row.id]
-            yield self.step("forward", line, about, rows, [self.card_of[row.id]], into)
+            yield self.step("forward", line(name, *sides), about, rows, [self.card_of[row.id]], into)
+
+    def about(self, node: Value) -> str:
+        """Return what an operation is; "" for one whose formula says it all."""
+        assert node.primitive is not None
+        if node.primitive.name in _PLAIN:
+            return ""
+        return _CITATION.split(node.primitive.doc)[0].removesuffix(".")
+
+    def origin(self, node: Value) -> str:
+        """Return where a value without a formula comes from."""
+        if node.primitive is given:
+            return "given with partials of its own"
+        row = self.row_of[node]
+        card, similar = self.card_of[row.id], self.batches[row.id]
+        if similar:
+            what = "mean" if node.primitive is TABLE["mean"] else "sum"
+            others = " and of ".join([self.card_of[edge.operand].title for edge in similar])
+            return f"the {what} of what is drawn and of {others.replace('… ', '')} like it"
+        return f"computed within {card.title}" if card.title else "computed from values that are not drawn"
 
     def row(self, batch: Edge) -> Row:
         """Return the row of the card that stands for the terms left out, at the tail of its edge."""
@@ -162,9 +214,9 @@ class _StepBuilder:
         """Yield a step for the seed, and one for each use of each value, consumers first."""
         seed, row = self.root.grad, self.row_of[self.root]
         name = self.wording.name(self.root)
-        line = joined(derivative(name, name), "=", result(number(seed), seed))
+        seeded = line(derivative(name, name), ("=", result(number(seed), seed)))
         reason = "the seed: what backward() starts with at the root"
-        yield self.step("backward", line, reason, [row], [self.card_of[row.id]], [])
+        yield self.step("backward", seeded, reason, [row], [self.card_of[row.id]], [])
         flows: dict[Value, list[float]] = defaultdict(list)
         lit: set[str] = set()
         for node in reversed(self.order):
@@ -185,7 +237,7 @@ class _StepBuilder:
     def use(self, use: _Use, flows: list[float], edges: list[Edge]) -> Step:
         """Return the step of one use of a value: upstream gradient · local partial, added to earlier uses."""
         partial, upstream, gradient = use.consumer.partials[use.position], use.shown.grad, use.operand.grad
-        before: Parts = [number(sum(flows)), "+"] if flows else []
+        before = sum(flows) if flows else None
         # A branch not taken gets exactly zero, even where upstream is infinite.
         flows.append(0.0 if partial is None else upstream * partial)
         total, count = sum(flows), self.count[use.operand]
@@ -195,21 +247,35 @@ class _StepBuilder:
         root, consumer, operand = map(self.wording.name, (self.root, use.shown, use.operand))
         if consumer.text == operand.text:
             consumer = primed(consumer)
-        symbols: Parts = [derivative(root, consumer), "·", derivative(consumer, operand)]
-        numbers: Parts = [number(upstream, bool(before)), "·", number(partial or 0.0, in_product=True)]
-        line = joined(
-            *[derivative(root, operand), "=", *before, *symbols],
-            *["=", *before, *numbers, "=", result(number(so_far), so_far)],
-        )
-        reason = "the branch not taken: it gets exactly zero"
+        reason, formula = "the branch not taken: it gets exactly zero", None
         if partial is not None:
-            reason = f"{symbol_of(use.shown)}: {self.wording.reason(use.consumer, use.position)}"
+            formula, reason = self.wording.partial(use.consumer, use.position)
+            reason = f"{symbol_of(use.shown)}: {reason}"
         if count > 1:
             reason += f" · use {len(flows)} of {count:,}" + (", more to come" if len(flows) < count else "")
+
+        factors = [upstream, partial or 0.0]
+        known = factors if before is None else [before, *factors]
+        digits, equals = digits_for(known, lambda *x: sum(x[:-2]) + x[-2] * x[-1], so_far)
+        start: Parts = [] if before is None else [number(before, digits), "+"]
+        numbers = [number(factors[0], digits, in_product=before is not None)]
+        numbers.append(number(factors[1], digits, in_product=True))
+        upwards = derivative(root, consumer)
+        sides = [joined(*start, upwards, "·", derivative(consumer, operand))]
+        if formula is not None:
+            sides.append(
+                joined(*start, upwards, "·", bracketed(formula) if formula.precedence < PRODUCT else formula)
+            )
+        sides.append(joined(*start, numbers[0], "·", numbers[1]))
+        equal = line(
+            derivative(root, operand),
+            *[("=", side) for side in sides],
+            (equals, result(number(so_far), so_far)),
+        )
         row, shown = self.row_of[use.operand], self.row_of[use.shown]
         cards = [self.card_of[row.id], self.card_of[shown.id]]
         running = [] if is_complete else self.pill(so_far)
-        return self.step("backward", line, reason, [row], cards, edges, running)
+        return self.step("backward", equal, reason, [row], cards, edges, running)
 
     def rest(self, node: Value, flows: list[float], lit: set[str]) -> Iterator[Step]:
         """Yield a step if a part of the gradient came from folded cards or from another backward pass."""
@@ -228,22 +294,26 @@ class _StepBuilder:
             heads = {edge.head for edge in edges}
             titles = [each.title for each in self.drawn.cards if each.id in heads and each.title]
             through = " and ".join(titles) or "values that are not drawn"
-            reason = f"the sum over {folded:,} use{'s' * (folded > 1)} in {through}"
-        added = number(gradient - total, in_product=True)
-        before: Parts = [number(total), "+", added, "="] if flows else []
+            count = f"the sum over {folded:,} uses" if folded > 1 else "through its use"
+            reason = f"{count} in {through}"
+        sides, equals = [], "="
+        if flows:
+            digits, equals = digits_for([total, gradient - total], operator.add, gradient)
+            added = number(gradient - total, digits, in_product=True)
+            sides = [("=", joined(number(total, digits), "+", added))]
         left = derivative(self.wording.name(self.root), self.wording.name(node))
-        line = joined(left, "=", *before, result(number(gradient), gradient))
+        equal = line(left, *sides, (equals, result(number(gradient), gradient)))
         cards = [card, *[each for each in self.drawn.cards if each.id in {edge.head for edge in edges}]]
-        yield self.step("backward", line, reason, [row], cards, edges)
+        yield self.step("backward", equal, reason, [row], cards, edges)
 
     def batch(self, edge: Edge) -> Step:
         """Return the step of the terms of a sum that are left out."""
         card, row = self.card_of[edge.operand], self.row(edge)
         what = "mean" if row.symbol == "mean" else "sum"
         theirs = "" if row.gradient is None else f"; the gradient of their {what} is {short(row.gradient)}"
-        line = plain_words(f"{card.title} like the one that is drawn{theirs}")
+        words = plain_words(f"{card.title} like the one that is drawn{theirs}")
         reason = "similar terms of a sum get the same gradient"
-        return self.step("backward", line, reason, [row], [card], [edge])
+        return self.step("backward", words, reason, [row], [card], [edge])
 
     def pill(self, x: float) -> list[str]:
         """Return the content of a pill for an incomplete gradient: the text, fill and ink, light and dark."""
@@ -265,12 +335,12 @@ def steps(root: Value, drawn: Cards) -> list[Step]:
     >>> loss.label = "loss"
     >>> loss.backward()
     >>> for step in steps(loss, cards(loss)):
-    ...     print(f"{step.text}  ({step.reason})")
-    given: inputs, parameters and constants  (the leaves of the graph: no operation made them)
-    loss = w·x = 2.00·3.00 = 6.00  (x · y)
-    ∂loss/∂loss = 1.00  (the seed: what backward() starts with at the root)
-    ∂loss/∂w = ∂loss/∂loss · ∂loss/∂w = 1.00 · 3.00 = 3.00  (×: the local partial is the other factor, x)
-    ∂loss/∂x = ∂loss/∂loss · ∂loss/∂x = 1.00 · 2.00 = 2.00  (×: the local partial is the other factor, w)
+    ...     print(step.text)
+    given: inputs, parameters and constants
+    loss = w·x = 2.00·3.00 = 6.00
+    ∂loss/∂loss = 1.00
+    ∂loss/∂w = ∂loss/∂loss · ∂loss/∂w = ∂loss/∂loss · x = 1.00 · 3.00 = 3.00
+    ∂loss/∂x = ∂loss/∂loss · ∂loss/∂x = ∂loss/∂loss · w = 1.00 · 2.00 = 2.00
     """
     builder = _StepBuilder(root, drawn)
     return [*builder.forward(), *(builder.backward() if drawn.gradients else ())]

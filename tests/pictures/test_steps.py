@@ -7,12 +7,26 @@ import time
 
 import pytest
 
-from autograd_lite import MLP, Value, log_loss_from_scores, mean, scope, softmax_cross_entropy
+from autograd_lite import (
+    MLP,
+    Value,
+    dot,
+    leaky_relu,
+    log_loss_from_scores,
+    logsumexp,
+    mean,
+    prod,
+    scope,
+    sigmoid,
+    softmax_cross_entropy,
+    where,
+)
 from autograd_lite import sum as sum_
 from autograd_lite.core.value import topological_order
 from autograd_lite.notation.names import short
 from autograd_lite.pictures.player import Player, play
 from autograd_lite.pictures.steps import Step
+from tests.pictures.graphs import GRAPHS
 from tests.pictures.graphs import named_network as network
 
 
@@ -36,6 +50,87 @@ def test_chain_rule_line_has_names_and_numbers():
     (error,) = (node for node in topological_order(loss) if node.label == "error")
     upstream, flow = short(error.grad), short(error.operands[0].grad)
     assert line == f"∂loss/∂ŷ = ∂loss/∂error · ∂error/∂ŷ = {upstream} · 1.00 = {flow}"
+
+
+RAISED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
+READ = {"−": "-", "·": "*", "²": "**2", "³": "**3", "∞": "inf", "NaN": "nan", "σ": "sigmoid"}
+KNOWN = {name: getattr(math, name) for name in ("exp", "log", "log1p", "tanh", "sqrt", "inf", "nan")}
+
+
+def computed(side: str) -> float | None:
+    """What a reader computes of the printed numbers; None of names, words, and what is left out."""
+    text = re.sub("·10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)", lambda match: f"e{match[1].translate(RAISED)}", side)
+    for sign, meant in READ.items():
+        text = text.replace(sign, meant)
+    try:
+        return eval(text, {**KNOWN, "sigmoid": sigmoid, "leaky_relu": leaky_relu})
+    except (NameError, SyntaxError):
+        return None
+
+
+@pytest.mark.parametrize("name", ["named", *GRAPHS])
+def test_printed_numbers_make_the_printed_result(name):
+    """A reader who computes with what is printed gets what is printed, to the last digit."""
+    player = play(network() if name == "named" else GRAPHS[name]())
+    sides = [step.text.split(" = ")[-2:] for step in player.steps if len(step.mathml) > 2]
+    found = [(computed(side), result) for side, result in sides if "≈" not in result]
+    assert [result for x, result in found if x is not None] == [short(x) for x, _ in found if x is not None]
+    most = [x is not None for x, _ in found]
+    assert sum(most) > 0.5 * len(most) or name in ("one", "folded", "hostile")
+    assert len(found) >= 0.9 * len(sides)
+
+
+def test_a_step_is_written_in_the_names_on_the_cards():
+    """Not in the symbols of operations, which would make of it z = + + b."""
+    w, x, b = Value(0.5, "w"), Value(2.0, "x"), Value(0.1, "b")
+    loss = ((w * x + b).sigmoid() - 1.0) ** 2 / 2.0
+    loss.label = "loss"
+    loss.backward()
+    player = play(loss)
+    forward = [step.text for step in player.steps if step.phase == "forward"]
+    assert forward[1:] == [
+        "v₁ = w·x = 0.500·2.00 = 1.00",
+        "v₂ = v₁ + b = 1.00 + 0.100 = 1.10",
+        "v₃ = σ(v₂) = σ(1.10) = 0.750",
+        "v₄ = v₃ − 1 = 0.750 − 1 = −0.250",
+        "v₅ = v₄² = (−0.250)² = 0.062",
+        "loss = v₅/2 = 0.062/2 = 0.031",
+    ]
+    assert said(player, "∂loss/∂w") == [
+        "∂loss/∂w = ∂loss/∂v₁ · ∂v₁/∂w = ∂loss/∂v₁ · x = −0.047 · 2.00 = −0.094"
+    ]
+    names = {row.name or row.made_up for card in player.cards.cards for row in card.rows}
+    assert {"v₁", "v₂", "v₃", "v₄", "v₅", "loss"} <= names
+
+
+@pytest.mark.parametrize(
+    ("build", "line"),
+    [
+        (lambda x, y: x - y, "x − y = −2.00 − (−3.00) = 1.00"),
+        (lambda x, y: -x, "−x = −(−2.00) = 2.00"),
+        (lambda x, y: x * y * 2.0, "v₁·2 = 6.00·2 = 12.0"),
+        (lambda x, y: x / y, "x/y = −2.00/(−3.00) = 0.667"),
+        (lambda x, y: sum_([x, y, x * y, 1.0]), "x + y + v₁ + 1 = −2.00 − 3.00 + 6.00 + 1 = 2.00"),
+        (lambda x, y: x + y + 1.0 + x, "x + y + 1 + x = −2.00 − 3.00 + 1 − 2.00 = −6.00"),
+        (lambda x, y: mean([x, y]), "(x + y)/2 = (−2.00 − 3.00)/2 = −2.50"),
+        (lambda x, y: prod([x, y, x]), "x·y·x = −2.00·(−3.00)·(−2.00) = −12.0"),
+        (lambda x, y: dot([x, y], [3.0, x], y), "x·3 + y·x + y = −2.00·3 − 3.00·(−2.00) − 3.00 = −3.00"),
+        (lambda x, y: logsumexp([x, y]), "log(exp(x) + exp(y)) = log(exp(−2.00) + exp(−3.00)) = −1.69"),
+        (
+            lambda x, y: softmax_cross_entropy([x, y], 1),
+            "log(exp(y) + exp(x)) − y = log(exp(−3.00) + exp(−2.00)) − (−3.00) = 1.31",
+        ),
+        (lambda x, y: where(x < y, x, y), "y = −3.00"),
+        (lambda x, y: where(y < x, x, y), "x = −2.00"),
+        (lambda x, y: x**3.0, "x³ = (−2.00)³ = −8.00"),
+        (lambda x, y: sum_([x] * 9), "x + x + x + … + x = −2.00 − 2.00 − 2.00 + … − 2.00 = −18.0"),
+        (lambda x, y: (0.0 - x) * math.pi, "v₁·3.14159 = 2.00·3.14159 = 6.28"),
+        (lambda x, y: x * 1e-9, "x·1·10⁻⁹ = −2.00·1·10⁻⁹ = −2.0·10⁻⁹"),
+    ],
+)
+def test_an_operation_with_its_own_operands(build, line):
+    step = play(build(Value(-2.0, "x"), Value(-3.0, "y"))).steps[-1]
+    assert step.text.partition(" = ")[2] == line
 
 
 def test_sums_run_where_several_consumers_meet():
