@@ -16,6 +16,7 @@ from autograd_lite.compiler.forms import Forms
 from autograd_lite.compiler.runtime.interface import Summing, Sums
 from autograd_lite.compiler.runtime.machine import Machine
 from autograd_lite.compiler.runtime.numpy_kernel import NumpyKernel
+from autograd_lite.transforms.batches import numbers_of
 from autograd_lite.transforms.pytrees import Leaf, Pytree
 
 FLOAT = {float}
@@ -86,6 +87,38 @@ class Calls(Forms):
         value, gradients = self._taped(kind, numbers, leaves)
         return value, gradients if kind == "leaf" else self._like_arguments(iter(gradients))
 
+    # --- Machine code for one sample
+
+    def _caller(self, kind: str) -> Machine | None:
+        """Return machine code that has been made, if a call by it takes less time than by the source."""
+        if not self.arguments or not self.is_worth_a_machine:
+            return None
+        if kind == "leaf":
+            return self._machine
+        found = self._kernels.get("each argument")
+        return found if isinstance(found, Machine) else None
+
+    def _called(self, machine: Machine, arguments: Sequence[Pytree]) -> list[float] | None:
+        """Return what machine code computes for the arguments, in which arrays stay as they are.
+
+        None stands for the eager engine's word: numbers that are not finite, or arguments that it refuses.
+        """
+        self._count_arguments(arguments)
+        leaves = self.leaf_numbers()
+        try:
+            if self.checks:
+                self.checks.run(self._flat(arguments), leaves)
+            pairs = zip(self.arguments, arguments, strict=True)
+            found = machine.one([numbers_of(tree, x, given) for (given, tree), x in pairs], leaves)
+        except FAILURES:
+            return None
+        return found if math.isfinite(sum(found)) or all(map(math.isfinite, found)) else None
+
+    def _built(self, found: Iterator[Leaf]) -> Pytree:
+        """Return the result of a call from its numbers: the values, then the gradients of the arguments."""
+        value = self.result.build(found)
+        return (value, self._like_arguments(found)) if self.scalar else value
+
     # --- Numbers in a row: what `jit` calls
 
     def values_at(self, numbers: list[float], leaves: list[float]) -> list[float]:
@@ -132,9 +165,7 @@ class Calls(Forms):
 
     def _row(self, machine: Machine, numbers: list[float], leaves: list[float]) -> list[float]:
         """Return what a machine computes for one sample."""
-        given = [machine.np.array([numbers], machine.type)] if self.arguments else []
-        out: list[float] = machine.sums(machine.rows(given), leaves).tolist()
-        return out
+        return machine.one([numbers] if self.arguments else [], leaves)
 
     @cached_property
     def _check_one(self) -> Callable[[list[float], list[float]], None]:

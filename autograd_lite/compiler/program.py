@@ -140,6 +140,10 @@ class Program(Batching):
         several numbers has no gradient, so only the values are returned. Raises the errors of the eager
         engine on the same numbers.
         """
+        machine = self._caller("argument")
+        if machine is not None:
+            found = self._called(machine, arguments)
+            return self._settled(arguments, self._shown) if found is None else self._built(iter(found))
         if arguments and {*map(type, arguments)} != FLOAT:
             arguments = self._floats(arguments)
         try:
@@ -159,17 +163,23 @@ class Program(Batching):
         """Add the derivative with respect to each leaf, times `seed`, to its ``grad``; return the value."""
         self._needs_scalar()
         seed = real(seed, "the seed")
-        if arguments and {*map(type, arguments)} != FLOAT:
-            arguments = self._floats(arguments)
-        try:
-            value, gradients = self.leaf_function(*arguments, self.leaf_numbers())
-            settled = value - value != 0.0
-        except FAILURES:
-            settled = True
+        machine = self._caller("leaf")
+        if machine is not None:
+            found = self._called(machine, arguments)
+            settled = found is None
+            value, *gradients = found or [0.0]
+        else:
+            if arguments and {*map(type, arguments)} != FLOAT:
+                arguments = self._floats(arguments)
+            try:
+                value, gradients = self.leaf_function(*arguments, self.leaf_numbers())
+                settled = value - value != 0.0
+            except FAILURES:
+                settled = True
         if settled:
             value, gradients = self._settled(arguments, "leaf")
         self.add_gradients(gradients, seed)
-        return value  # type: ignore[no-any-return]
+        return value
 
     # --- Batches
 

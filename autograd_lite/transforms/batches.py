@@ -26,6 +26,14 @@ def row_count(tree: Tree, batch: Pytree) -> int:
     return shape[0] if shape and shape[1:] == tree.sample_shape and numbers else 0
 
 
+def numbers_of(tree: Tree, argument: Pytree, what: str) -> Any:
+    """Return the numbers of one argument in a row: a list, or an array as it is, if it has this shape."""
+    shape = getattr(argument, "shape", None)
+    if shape and shape == tree.sample_shape and getattr(argument.dtype, "kind", "") in _NUMBERS:
+        return argument.reshape(-1)
+    return tree.flat(argument, what)
+
+
 def columns_of(tree: Tree, batch: Pytree, what: str, numpy: ModuleType | None) -> list[Column]:
     """Return an array of shape (samples,) for each number of a sample; without `numpy`, a list.
 

@@ -9,6 +9,7 @@ import autograd_lite as ag
 from autograd_lite import Value, log, sqrt, where
 from autograd_lite.compiler import compile, forms
 from autograd_lite.compiler.loops import lowering
+from tests.compiler.common import needs_cc
 from tests.compiler.models import demo, hinge
 
 
@@ -111,3 +112,92 @@ def test_the_eager_engine_settles_programs_with_conditions():
 def test_a_plain_function_has_the_name_of_the_program():
     program = compile(lambda x: x * x, 1.0, name="area")
     assert [program.function(form).__name__ for form in (math, np)] == ["area", "area"]
+
+
+# --- Machine code at one point
+
+
+@needs_cc
+@pytest.mark.parametrize("real", ["float64", "float32"])
+def test_calls_of_a_large_program_run_as_machine_code(real, monkeypatch):
+    monkeypatch.setattr("autograd_lite.compiler.forms.MANY", 1)
+    rel = 1e-12 if real == "float64" else 1e-5
+    w = [Value(0.1 * k - 0.2) for k in range(4)]
+
+    def f(x, y):
+        return ag.sum([ag.tanh(wk * xk[0] + y["b"]) * xk[1] for wk, xk in zip(w, x, strict=True)])
+
+    x, y = np.linspace(-1.0, 1.0, 8).reshape(4, 2), {"b": 0.5}
+    source, program = compile(f, x, y), compile(f, x, y).native(real)
+
+    def no_text(*given):
+        raise AssertionError("the source runs")
+
+    want = source.backward(x, y)
+    gradients = [wk.grad for wk in w]
+    for given in (x, x.tolist(), np.asfortranarray(x), x[::-1][::-1], x.astype(object)):
+        for wk in w:
+            wk.grad = None
+        program.leaf_function = no_text
+        assert program.backward(given, y) == pytest.approx(want, rel=rel)
+        assert [wk.grad for wk in w] == pytest.approx(gradients, rel=rel)
+    for bad, error in (
+        (x[:3], ValueError),
+        (x.T, ValueError),
+        (x > 0.0, TypeError),
+        (x.astype(complex), TypeError),
+        ([["a", 1.0]] * 4, TypeError),
+        (3.0, TypeError),
+    ):
+        with pytest.raises(error):
+            program.backward(bad, y)
+        with pytest.raises(error):
+            source.backward(bad, y)
+    with pytest.raises(TypeError, match="2 arguments, got 1"):
+        program.backward(x)
+    value, (by_x, by_y) = source(x, y)
+    assert program(x, y)[0] == value  # the source: there is no machine code for these gradients yet
+    program.batch(x[None], {"b": np.array([0.5])}, reduce=None, wrt="arguments")
+    program._by_arguments = no_text
+    got, (mine_x, mine_y) = program(x, y)
+    assert got == pytest.approx(value, rel=rel)
+    assert isinstance(mine_x, np.ndarray)
+    assert mine_x == pytest.approx(by_x, rel=rel, abs=1e-30)
+    assert mine_y == pytest.approx(by_y, rel=rel)
+
+
+@needs_cc
+def test_machine_code_leaves_the_last_word_to_the_engine(monkeypatch):
+    monkeypatch.setattr("autograd_lite.compiler.forms.MANY", 1)
+    w = Value(2.0)
+    program = compile(lambda x: ag.log(x) * w, 1.0).native()
+    with pytest.raises(ValueError, match=r"^log\(x=-1\.0\)"):
+        program.backward(-1.0)
+    assert w.grad == 0.0
+    root = compile(lambda x: ag.sqrt(x) * 2.0, 1.0).native()
+    assert root(4.0) == (4.0, 0.5)
+    assert root(0.0) == compile(lambda x: ag.sqrt(x) * 2.0, 1.0)(0.0)  # the gradient is not finite
+    several = compile(lambda x: [x * x, x + 1.0], 1.0).native()
+    assert several(3.0) == [9.0, 4.0]
+    labelled = compile(lambda x, label: ag.cross_entropy([w * x, x], label), 1.0, 0.0).native()
+    w.grad = None
+    labelled.backward(1.0, 1)
+    with pytest.raises((ValueError, IndexError)):
+        labelled.backward(1.0, 2)
+    recorded = compile(w * w * 3.0).native("float32")
+    assert recorded.form == "machine code"
+    assert recorded() == (12.0, [12.0])
+    w.data = 1e200
+    with pytest.raises(OverflowError):
+        compile((Value(1.0) * w) ** 2).native("float32")()
+    kernel = labelled.kernel("leaf")
+    for given in (([[1.0]], [2.0]), ([[1.0], [1.0, 2.0]], [2.0]), ([[1.0], [0.0]], [])):
+        with pytest.raises(ValueError, match="the program takes"):
+            kernel.one(*given)
+
+
+@needs_cc
+def test_a_small_program_is_called_by_its_source():
+    w = Value(2.0)
+    assert compile(w * w * 3.0).native().form == "source"
+    assert compile(lambda x: w * x, 1.0).native()._caller("leaf") is None
