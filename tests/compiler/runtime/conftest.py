@@ -9,3 +9,9 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("CC", raising=False)
     return tmp_path / "autograd_lite"
+
+
+@pytest.fixture(autouse=True)
+def small_programs_run_as_machine_code(monkeypatch):
+    """They are called by their source, which is faster."""
+    monkeypatch.setattr("autograd_lite.compiler.forms.MANY", 1)
