@@ -37,11 +37,14 @@ PACKAGES = [
 MISSING = frozenset(name for name in PACKAGES if importlib.util.find_spec(name) is None)
 
 
+needs_numpy = pytest.mark.skipif("numpy" in MISSING, reason="numpy is not installed")
+
+
 class Absent:
     """Stands for a package that is not installed, and for anything made with it."""
 
     def __init__(self, name: str) -> None:
-        self._name = name
+        self._name = self.__name__ = name
 
     def __getattr__(self, attribute: str) -> "Absent":
         if attribute.startswith("__"):  # pytest looks at what a module holds
@@ -108,7 +111,11 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     try:
         return (yield)
     except Exception as error:
-        reason = error.exc_info[1] if isinstance(error, doctest.UnexpectedException) else error
-        if isinstance(reason, ImportError) and str(reason.name).partition(".")[0] in MISSING:
-            Absent(str(reason.name))()
+        reason: BaseException | None = error
+        while reason is not None:  # a warning, which is an error here, may tell of it
+            if isinstance(reason, ImportError) and str(reason.name).partition(".")[0] in MISSING:
+                Absent(str(reason.name))()
+            reason = (
+                reason.exc_info[1] if isinstance(reason, doctest.UnexpectedException) else reason.__context__
+            )
         raise

@@ -15,6 +15,7 @@ from autograd_lite.nn import MLP
 from autograd_lite.nn.losses import cross_entropy, log_loss_from_scores
 from autograd_lite.train import GradientDescent, fit
 from tests.compiler.fuzz import eager
+from tests.optional import needs_numpy
 
 has_cc = shutil.which("cc") is not None
 
@@ -158,6 +159,7 @@ def test_trap_31_what_is_not_a_number_is_refused_by_every_form(label):
         program.batch(np.array([1.0]), np.array([label]))
 
 
+@needs_numpy
 def test_a_branch_not_taken_refuses_nothing():
     """A label of -1 is often that of an example to be left out."""
     w = [Value(0.1 * k, f"w{k}") for k in range(3)]

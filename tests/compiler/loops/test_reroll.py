@@ -13,6 +13,7 @@ from autograd_lite.compiler import compile
 from autograd_lite.compiler.runtime import toolchain
 from autograd_lite.compiler.runtime.numpy_kernel import NumpyKernel
 from tests.compiler.common import needs_cc
+from tests.optional import needs_numpy
 
 HIDDEN, INPUTS = 4, 3
 
@@ -262,6 +263,7 @@ def test_what_only_looks_alike_is_left_alone():
     agree(got.tolist(), [loss.data, *[leaf.grad for leaf in program.leaves]])
 
 
+@needs_numpy
 def test_a_step_with_its_operands_the_other_way_round_is_no_step_of_the_loop():
     w, c = weights(random.Random(1), 2)
     other = ag.sin(c)

@@ -22,6 +22,7 @@ from tests.compiler.models import demo
 from tests.compiler.runtime import sanitize
 from tests.compiler.runtime.misuse import MISUSES
 from tests.compiler.runtime.small import small
+from tests.optional import needs_numpy
 
 pytestmark = needs_cc
 
@@ -141,6 +142,7 @@ def test_a_forked_process_runs_on(held):
     assert program.batch(X) == want
 
 
+@needs_numpy
 def test_the_sanitizers_find_nothing():
     """A small part of `python -m tests.compiler.runtime.sanitize`."""
     if sanitize.preloaded() is None:
@@ -148,6 +150,7 @@ def test_the_sanitizers_find_nothing():
     assert sanitize.main(1, 3) == 0
 
 
+@needs_numpy
 def test_the_sanitizers_find_what_is_out_of_bounds():
     environment = sanitize.preloaded()
     if environment is None:
@@ -251,6 +254,7 @@ def test_arrays_are_read_where_they_are():
         program.batch(X[:0], y[:0])
 
 
+@needs_numpy
 def test_without_a_compiler_the_numpy_form_runs(monkeypatch):
     def none():
         raise toolchain.NoCompilerError("no C compiler (cc, gcc, clang)")

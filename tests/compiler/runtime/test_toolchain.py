@@ -12,6 +12,7 @@ from autograd_lite.nn.losses import half_squared_error
 from autograd_lite.train.compiled import CompiledLoss, Work
 from tests.compiler.common import needs_cc
 from tests.compiler.runtime.small import libraries, runs, script, small
+from tests.optional import needs_numpy
 
 pytestmark = needs_cc
 
@@ -66,6 +67,7 @@ def test_a_file_that_is_no_program_is_a_compiler_that_fails(only, cache):
     runs(small().native())
 
 
+@needs_numpy
 def test_fit_falls_to_numpy_where_no_compiler_works(only, monkeypatch):
     monkeypatch.setattr("autograd_lite.train.compiled.BUILD", -math.inf)
     (only / "clang").unlink()
