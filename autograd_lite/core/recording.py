@@ -21,7 +21,7 @@ from autograd_lite.core.modes import is_paused, pauses
 from autograd_lite.core.numbers import is_real, real
 from autograd_lite.core.primitive import Operands, Primitive, Scalar
 from autograd_lite.core.tracing import Tracer
-from autograd_lite.core.value import Value
+from autograd_lite.core.value import Operand, Value
 
 _FIRST_ALONE = (1.0, None)
 
@@ -196,5 +196,6 @@ def linear(
 
 
 operators.record, operators.unary, operators.binary = record, unary, binary
+vars(operators).update(Value=Value, Operand=Operand)  # what its annotations mean, for editors
 if cython.compiled:  # pragma: no cover - `inspect.signature` reads it off a class written in Python
-    _sign(Value, b"Value(data, label=None)\n--\n\n" + (Value.__doc__ or "").encode())  # type: ignore[name-defined]
+    _sign(Value, b"Value(data, label=None, local_grads=None)\n--\n\n" + (Value.__doc__ or "").encode())  # type: ignore[name-defined]
