@@ -105,6 +105,6 @@ def factors(operands: tuple[T, ...]) -> tuple[tuple[T, ...], tuple[T, ...], tupl
 
 def dot(w: Sequence[float], x: Sequence[float], b: Sequence[float]) -> float:
     """Σ wᵢ xᵢ + b, rounded once; b is one number or none."""
-    terms = [w[k] * xk for k, xk in enumerate(x)]
+    terms = [(wk := w[k]) * xk for k, xk in enumerate(x)]  # noqa: F841 - typed in `forward.pxd`
     terms += b
     return math.fsum(terms)

@@ -8,6 +8,7 @@ cdef class Value(Operators):
     cdef public tuple _operands, _partials
 
 
+# Functions, because the names in a method cannot be given types here.
 @cython.locals(node=Value, operand=Value, order=list, operands=tuple, upstream=double, partial=double, k=Py_ssize_t)
 cdef _pass_back(Value root, double seed)
 @cython.locals(order=list, stack=list, node=Value, operands=tuple, taken=list)

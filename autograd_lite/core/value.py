@@ -188,13 +188,13 @@ class Value(Operators):
 
 
 def _pass_back(root: Value, seed: float) -> None:
-    # A function, because `value.pxd` can give types to the names in it.
     not_taken: list[Value] = []
     order = _ordered((root,), not_taken)
     for node in order:
         node._adjoint = 0.0
     root._adjoint = seed
-    for node in reversed(order):
+    while order:  # it shrinks as gradients take up room
+        node = order.pop()
         upstream = node._adjoint
         node._grad = upstream if node._grad is None else node._grad + upstream
         operands = node._operands
@@ -237,9 +237,7 @@ def _ordered(roots: Iterable[Value], not_taken: list[Value] | None = None) -> li
             operands = node._operands
             if not_taken is not None and operands and node.primitive.masks:
                 taken = [partial is not None for partial in node._partials]
-                not_taken += [
-                    x for x, t in zip(operands, taken, strict=True) if not t and type(x) is not float
-                ]
+                not_taken += [x for x, t in zip(operands, taken, strict=True) if not (t or type(x) is float)]
                 operands = tuple(compress(operands, taken))
             for operand in reversed(operands):
                 if type(operand) is not float:
