@@ -169,29 +169,25 @@ def linear(
         raise ValueError(f"linear needs a bias for each row of W, got {len(b)} for {len(W)} rows")
     row, rule = rules.dot, rules.dot_rule
     try:
-        if b is None or pauses or {len(x)} != {*map(len, W)}:
+        if pauses or not x or {len(x)} != {*map(len, W)}:
             raise AttributeError("one of the slow cases")
         numbers, inputs, nodes = tuple([xi._data for xi in x]), tuple(x), []
         note = modes.provenance and modes.provenance()
-        for w, bi in zip(W, b, strict=True):
+        for w, bias in zip(W, [()] * len(W) if b is None else zip(b), strict=True):
             weights = tuple([wi._data for wi in w])
             node = Value.__new__(Value)
-            node._data = dot(weights, numbers, (bi._data,))
+            node._data = dot(weights, numbers, tuple([bi._data for bi in bias]))
             node._grad = None
             node.primitive = row
-            node._operands = (*w, *inputs, bi)
-            node._partials = rule(weights, numbers, (bi,))
+            node._operands = (*w, *inputs, *bias)
+            node._partials = rule(weights, numbers, bias)
             node._mark = None
             if note is not None:
                 node._note = note
             nodes.append(node)
         return nodes
-    except (
-        AttributeError,
-        TypeError,
-        ArithmeticError,
-        ValueError,
-    ):  # constants, tracers, or an error to be located
+    except (AttributeError, TypeError, ArithmeticError, ValueError):
+        # Constants, tracers, or an error to be located.
         return [row(w, x, None if b is None else b[i]) for i, w in enumerate(W)]
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import engine, programs
-from tests.benchmarks.measuring import PACKAGES, Skipped, Table
+from tests.benchmarks.measuring import PACKAGES, PYTHON, Skipped, Table
 
 Runs = dict[str, list[dict[str, Any]]]  # of each row, the figures of each round
 README = Path(__file__).parents[2] / "README.md"
@@ -43,7 +43,8 @@ def _measured(title: str, row: str) -> dict[str, Any]:
         return {"skipped": f"{package} is not installed"}
     command = [sys.executable, "-m", "tests.benchmarks", "--measure", title, row]
     with tempfile.TemporaryDirectory() as cache:  # so that machine code is built, not found
-        environment = os.environ | ONE_THREAD | {"XDG_CACHE_HOME": cache}
+        form = {"AUTOGRAD_LITE_PURE": "1" if row == PYTHON else ""}
+        environment = os.environ | ONE_THREAD | form | {"XDG_CACHE_HOME": cache}
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment)
     if done.returncode:
         return {"skipped": f"failed, exit status {done.returncode}"}

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from tests.benchmarks.measuring import Table, moons, timed
+from tests.benchmarks import stored
+from tests.benchmarks.measuring import COMPILED, PYTHON, Table, both_forms, moons, timed
 
 WARM_UP = 10  # small runs before a measured one: CPython specializes a function after eight calls
 
@@ -205,22 +206,33 @@ TABLES = [
     Table(
         "100,000 × tanh(x·b + c), recorded and differentiated, b and c numbers",
         {
-            "autograd_lite": partial(chain_autograd_lite, constants=True),
+            **both_forms(chain_autograd_lite, constants=True),
             "micrograd": partial(chain_micrograd, constants=True),
         },
+        against=(COMPILED, PYTHON),
     ),
     Table(
         "100,000 × tanh(x·b + c), recorded and differentiated, b and c Values",
-        {"autograd_lite": chain_autograd_lite, "micrograd": chain_micrograd},
+        {**both_forms(chain_autograd_lite), "micrograd": chain_micrograd},
+        against=(COMPILED, PYTHON),
     ),
-    Table("Memory of 100,000 × tanh(x·b + c)", {"autograd_lite": memory_autograd_lite}),
-    Table("A graph 1,000,000 deep", {"autograd_lite": deep_autograd_lite}),
+    Table("Memory of 100,000 × tanh(x·b + c)", both_forms(memory_autograd_lite)),
+    Table("A graph 1,000,000 deep", both_forms(deep_autograd_lite)),
     Table(
         "A step of micrograd's demo, recorded anew: MLP(2, [16, 16, 1]), 100 samples, hinge loss and penalty",
         {
-            "autograd_lite": partial(demo_autograd_lite, penalty=1e-4),
+            **both_forms(demo_autograd_lite, penalty=1e-4),
             "micrograd": partial(demo_micrograd, penalty=1e-4),
             "XAD": partial(demo_xad, penalty=1e-4),
         },
+        against=(COMPILED, PYTHON),
+    ),
+    Table(
+        "A GPT of scalars, recorded anew: 16 wide, one layer, 4 heads, a document of 8 letters",
+        {
+            **both_forms(stored.autograd_lite),
+            "by hand: plain Python, stored local gradients": stored.stored,
+        },
+        against=(COMPILED, PYTHON),
     ),
 ]

@@ -8,6 +8,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import repeat
 from typing import Any
 
@@ -22,6 +23,8 @@ PACKAGES = {
     "JAX": "jax",
     "PyTorch": "torch",
 }
+COMPILED, PYTHON = "autograd_lite: compiled", "autograd_lite: as Python"  # rows that name the engine's form
+Figures = dict[str, float]
 
 
 class Skipped(Exception):  # noqa: N818  no error
@@ -35,6 +38,19 @@ class Table:
     title: str
     rows: dict[str, Callable[[], dict[str, float]]]
     against: tuple[str, ...] = ()
+
+
+def both_forms(run: Callable[..., Figures], **options: Any) -> dict[str, Callable[[], Figures]]:
+    """The rows of autograd_lite in both forms of its engine; `__main__` gives each a process of that form."""
+    return {COMPILED: partial(_compiled, run, **options), PYTHON: partial(run, **options)}
+
+
+def _compiled(run: Callable[..., Figures], **options: Any) -> Figures:
+    from autograd_lite import core
+
+    if not core.compiled:
+        raise Skipped("not built here")
+    return run(**options)
 
 
 def timed(run: Callable[[], Any], goes: int = 7) -> dict[str, float]:
