@@ -5,6 +5,7 @@ The model is written with the helpers that programs on such engines bring along.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -127,7 +128,7 @@ class Step:
         keys: list[Any] = []
         values: list[Any] = []
         losses = []
-        for place, (token, label) in enumerate(zip(TOKENS, TOKENS[1:], strict=False)):
+        for place, (token, label) in enumerate(itertools.pairwise(TOKENS)):
             x = _norm(_added(letters[token], places[place]))
             normal = _norm(x)
             q = _linear(query, normal)
