@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from autograd_lite.cli.terminal import WIDTH, bounded, counted, item, one_line, short, some
+from autograd_lite.core.modes import no_grad
 from autograd_lite.core.value import Value
 from autograd_lite.datasets.classifier import Classifier, Evaluation
 from autograd_lite.datasets.encoding import Category, Number, Problem, features
@@ -113,7 +114,12 @@ def write_report(
     evaluation: Evaluation | Errors,
 ) -> None:
     """Write the report; the parameters hold the gradients of the loss over the whole training part."""
-    x, label = (problem.held_out or problem.training)[0]
+    examples = problem.held_out or problem.training
+    with no_grad():
+        losses = [model.loss(model.scores(x), label).data for x, label in examples]
+    # A loss that is not a number is worse than any.
+    worst = max(range(len(examples)), key=lambda k: math.inf if math.isnan(losses[k]) else losses[k])
+    x, label = examples[worst]
 
     def example() -> Value:
         model.network.zero_grad()
@@ -126,17 +132,17 @@ def write_report(
     if isinstance(evaluation, Errors):
         rmse, baseline = evaluation.rmse, evaluation.baseline.rmse
         found = f"RMSE {rmse:.4g} (baseline {baseline:.4g}), R² {evaluation.r2:.4f}"
-        true = f"{evaluation.pairs[0][0]:.6g}"
+        true = f"{evaluation.pairs[worst][0]:.6g}"
     else:
         found = f"{evaluation.right} of {len(evaluation.pairs)} right"
-        true = problem.classes[evaluation.pairs[0][0]]
+        true = problem.classes[evaluation.pairs[worst][0]]
     part = "held out" if problem.held_out else "training"
     facts = [
         ("network", f"{model.network!r}"),
         ("from", some([one_line(column.name) for column in problem.inputs])),
         ("rows", f"{len(problem.training)} to train on, {len(problem.held_out)} held out"),
         (part, f"loss {evaluation.loss:.4g}, {found}"),
-        ("example", f"a row whose {problem.target} is {true}"),
+        ("example", f"the {part} row with the largest loss: its {problem.target} is {true}"),
     ]
     page = report(
         f"Training to predict {problem.target}",

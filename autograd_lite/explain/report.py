@@ -6,6 +6,7 @@ Next door: `why.py` looks at one parameter, `pictures/plots.py` plots the same g
 from __future__ import annotations
 
 import math
+import textwrap
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -73,7 +74,7 @@ class GradientReport(Shown):
     @property
     def _rows(self) -> list[tuple[str, ...]]:
         def number(x: float) -> str:
-            return TEXT.number(x, _DIGITS).text
+            return TEXT.number(x, 2).text
 
         def share(x: float | None) -> str:
             return "–" if x is None else f"{x:.0%}"
@@ -111,7 +112,8 @@ class GradientReport(Shown):
     def text(self) -> str:
         """The report as text."""
         rows = [_HEADS, *self._rows]
-        return "\n".join([*aligned(rows, ["left", *["right"] * (len(_HEADS) - 1)]), self._conclusion])
+        table = aligned(rows, ["left", *["right"] * (len(_HEADS) - 1)], gap=" ")
+        return "\n".join([*table, _NOTE, *textwrap.wrap(self._conclusion, _COLUMNS)])
 
     @cached_property
     def html(self) -> str:
@@ -119,7 +121,9 @@ class GradientReport(Shown):
         return f"{html_table(_HEADS, self._rows)}<p>{escape(self._conclusion)}</p>"
 
 
-_HEADS = ("layer", "params", "|gradient| min", "¼", "½", "¾", "max", "dead", "saturated", "update / weight")
+_HEADS = ("layer", "params", "|∇| min", "¼", "½", "¾", "max", "dead", "sat.", "step/w")
+_NOTE = "|∇|: quartiles; dead, sat(urated): share of units; step/w: ‖lr·∇‖ / ‖w‖"
+_COLUMNS = 80
 
 
 def gradient_report(model: Module, lr: float = 0.1) -> GradientReport:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Literal, SupportsIndex, TypeAlias, overload
 
+from autograd_lite.core.modes import scope
 from autograd_lite.core.numbers import real
 from autograd_lite.core.rules import exp, log, log1p, mean, softmax_cross_entropy, softplus, square, sum
 from autograd_lite.core.tracing import Traceable, Tracer
@@ -178,7 +179,8 @@ def softmax(scores: Iterable[Scalar]) -> list[Scalar]:
     if not operands:
         raise ValueError("softmax of no scores is undefined: give it at least one")
     # Computed from the loss -log P_k. Its rule writes 1 - P_k as a sum, so no digits are lost.
-    return [exp(-softmax_cross_entropy(operands, k)) for k in range(len(operands))]
+    with scope("softmax"):
+        return [exp(-softmax_cross_entropy(operands, k)) for k in range(len(operands))]
 
 
 @overload

@@ -204,6 +204,9 @@ class Module:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} with {self._count()}>"
 
+    def __str__(self) -> str:
+        return as_text(self)
+
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/plain": as_text(self), "text/html": as_html(self)}
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+_PANEL, _PHONE = 960, 330  # px that the graph has in a wide window, and on a phone
+
+
 def report(
     title: str,
     facts: Iterable[tuple[str, str]],
@@ -59,8 +62,8 @@ def report(
     return filled("report.html", {"title": html.escape(title), "body": "\n".join(body)})
 
 
-def _image(svg: bytes, about: str) -> str:
-    return f'<img alt="{about}" src="data:image/svg+xml;base64,{base64.b64encode(svg).decode()}">'
+def _data(svg: bytes) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
 
 
 def _plotted(plot: Callable[[Axes], object], about: str) -> str:
@@ -75,7 +78,7 @@ def _plotted(plot: Callable[[Axes], object], about: str) -> str:
     # Text stays text, and the same training gives the same page.
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "report"}):
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-    return _image(file.getvalue(), about)
+    return f'<img class="plot" alt="{about}" src="{_data(file.getvalue())}">'
 
 
 def _matrix(classes: Sequence[str], counts: Counter[tuple[float, float]]) -> str:
@@ -97,10 +100,14 @@ def _matrix(classes: Sequence[str], counts: Counter[tuple[float, float]]) -> str
 
 
 def _graph(loss: Value) -> list[str]:
-    picture = draw(loss)
+    picture = draw(loss, theme="auto", width=_PANEL)
     assert picture.tree is not None
     try:
-        drawn = _image(picture.pipe("svg"), "the graph of the loss of one example")
+        phone = draw(loss, theme="auto", width=_PHONE)
+        drawn = (
+            f'<picture><source media="(max-width:{_PANEL}px)" srcset="{_data(phone.pipe("svg"))}">'
+            f'<img alt="the graph of the loss of one example" src="{_data(picture.pipe("svg"))}"></picture>'
+        )
         frame = play(loss).frame
     except RuntimeError as error:
         drawn, frame = f"<pre>{html.escape(picture.tree.text)}</pre>", f"<p>{html.escape(str(error))}</p>"

@@ -4,8 +4,10 @@ import math
 
 import pytest
 
-from autograd_lite import Value, mean, scope, square, tanh
+from autograd_lite import Value, log, mean, scope, square, tanh
 from autograd_lite import sum as total
+from autograd_lite.nn import MLP
+from autograd_lite.nn.losses import softmax
 from autograd_lite.pictures import draw
 from autograd_lite.pictures.cards import cards
 from autograd_lite.pictures.colour import LIGHT
@@ -125,3 +127,12 @@ def test_a_parameter_with_a_card_of_its_own_belongs_to_the_batch():
     (card,) = [card for card in made.cards if card.kind == "parameter"]
     assert card.box is None
     assert made.examples == 50
+
+
+def test_a_softmax_is_a_box_even_below_a_logarithm():
+    p = softmax(MLP(2, [3], "linear", rng=1)([1.0, -2.0]))
+    made = cards(-log(p[1]))
+    (box,) = [box for box in made.boxes if box.name == "softmax"]
+    assert [card.rows[-1].symbol for card in made.cards if card.box == box.id] == ["−log P", "−", "exp"]
+    folded = cards(-log(p[1]), collapse="layer")
+    assert "softmax" in [card.title for card in folded.cards]

@@ -26,7 +26,9 @@ def page(tmp_path_factory) -> str:
 
 def images(page: str) -> dict[str, str]:
     """The pictures by their description."""
-    found = re.findall(r'<img alt="([^"]*)" src="data:image/svg\+xml;base64,([^"]*)">', page)
+    found = re.findall(
+        r'<img (?:class="plot" )?alt="([^"]*)" src="data:image/svg\+xml;base64,([^"]*)">', page
+    )
     return {about: base64.b64decode(data).decode() for about, data in found}
 
 
@@ -127,3 +129,29 @@ def test_a_page_without_matplotlib_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"^plots need Matplotlib: install autograd-lite\[viz\]$"):
         report("title", [], History(loss=[1.0]), ["a", "b"], [], MLP(1, [1]), lambda: Value(1.0))
+
+
+def test_the_page_fits_a_phone_and_a_dark_theme(page):
+    source = re.search(
+        r'<source media="\(max-width:960px\)" srcset="data:image/svg\+xml;base64,([^"]*)">', page
+    )
+    phone = base64.b64decode(source[1]).decode()
+    wide = images(page)["the graph of the loss of one example"]
+    sizes = [float(re.search(r'<svg width="(\d+)pt"', svg)[1]) for svg in (phone, wide)]
+    assert sizes[0] <= 330 * 1.25
+    assert sizes[0] <= sizes[1] <= 960
+    for svg in (phone, wide):
+        assert "prefers-color-scheme: dark" in svg
+    assert "@media (prefers-color-scheme:dark)" in page
+    assert "max-width:none" not in page
+
+
+def test_the_example_is_the_row_with_the_largest_loss(page):
+    told = re.search(
+        r"<dt>example</dt><dd>the held out row with the largest loss: its species is (\w+)", page
+    )
+    assert told
+    wide = images(page)["the graph of the loss of one example"]
+    mean_loss = float(re.search(r"<dt>held out</dt><dd>loss ([\d.e−-]+),", page)[1])
+    shown = float(re.search(r"loss</text>.*?<text [^>]*>([\d.]+)</text>", wide, re.DOTALL)[1])
+    assert shown > mean_loss
