@@ -76,8 +76,6 @@ def _copied(graph: Graph, nodes: Sequence[int], into: Graph, known: dict[int, in
     """Copy nodes, which are simplified already, into another graph; return their new places."""
     place = dict(known)
     for i in nodes:
-        if i in place:
-            continue
         if graph.ops[i] == "constant":
             place[i] = into.constant(graph.numbers[i])
         elif graph.ops[i] == "argument":

@@ -227,7 +227,8 @@ class Descent:
             plan = self._plan(batches)
         means: list[float] = []
         sizes, error = self._sizes(len(batches))
-        plan.sizes[: len(sizes)] = sizes
+        with arrays.numpy().errstate(over="ignore"):  # a step beyond float32 is not finite
+            plan.sizes[: len(sizes)] = sizes
         while len(means) < len(sizes):
             if self._native is not None:
                 means += self._taken(plan, len(means), len(sizes))
@@ -345,8 +346,9 @@ class Descent:
         return float(out[0])
 
     def _refused(self, part: _Part, out: Floats, finite: bool) -> float:
-        """Let the optimizer take a step that is not finite: it raises its own error."""
-        if isinstance(self.stepper, GradientSteps) or not math.isfinite(out[0]):
+        """Let the optimizer take a step that is not finite: it raises its own error, or knows what to do."""
+        single = self._kind.itemsize == 4  # the optimizer would go on in doubles, which do not fit
+        if isinstance(self.stepper, GradientSteps) or single or not math.isfinite(out[0]):
             what = "the step" if finite else "the value or its gradient"
             raise FloatingPointError(f"step {self.taken}: {what} is not finite")
         self._last = part, out

@@ -319,3 +319,49 @@ def test_a_rule_of_a_users_own(machine, monkeypatch):
         monkeypatch.setattr(descent, "_library", fails)
         assert program.native().descend(np.ones(2), optimizer=Adam([w], 0.1)) == [1.0]
         assert w.data == pytest.approx(0.9, rel=1e-7)
+
+
+@needs_cc
+@pytest.mark.parametrize("machine", [False, True])
+def test_an_optimizer_that_knows_what_to_do_with_a_step_that_is_not_finite(machine):
+    class Clipping(ag.SGD):
+        def step(self):
+            for p in self.parameters:
+                p.grad = min(p.grad, 1.0)
+            super().step()
+
+    w = Value(1e200)
+    program = compile(lambda x: w * x, 1.0)
+    if machine:
+        program.native()
+    optimizer = Clipping([w], lr=1e150)
+    with program.descent(np.array([1.0, 1e180]), optimizer=optimizer) as step:
+        with pytest.raises(FloatingPointError, match="value or its gradient"):
+            step.over([[1]])  # the value is 1e380
+        step.w = [2.0]
+        assert step.over([[1], [0]]) == [2e180, 2.0 - 1e150]
+    assert (w.data, optimizer.steps) == (2.0 - 1e150 - 1e150, 2)
+
+
+@needs_cc
+def test_single_precision_ends_where_its_numbers_end():
+    w = Value(1.0)
+    program = compile(lambda x: w * x, 1.0).native("float32")
+    with pytest.raises(FloatingPointError, match="step 1: the step is not finite"):
+        program.descend(np.ones(2), optimizer=ag.SGD([w], lr=lambda k: [1e30, 1e39][k]), steps=2)
+    assert w.data == pytest.approx(-1e30, rel=1e-6)
+
+
+@needs_cc
+@pytest.mark.parametrize("machine", [False, True])
+def test_a_check_of_the_leaves_is_made_before_every_step(machine):
+    rows, place = [Value(1.0), Value(2.0)], Value(1.0)
+    program = compile(lambda x: ag.cross_entropy([w * x for w in rows], x * place) + place, 1.0)
+    assert program.checks_leaves
+    if machine:
+        program.native()
+    with program.descent(np.ones(2), optimizer=ag.SGD([place, *rows], lr=1.0)) as step:
+        step()
+        with pytest.raises(ValueError, match="label|class"):
+            step.run(5)
+    assert place.data == -1.0
