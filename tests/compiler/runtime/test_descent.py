@@ -362,6 +362,6 @@ def test_a_check_of_the_leaves_is_made_before_every_step(machine):
         program.native()
     with program.descent(np.ones(2), optimizer=ag.SGD([place, *rows], lr=1.0)) as step:
         step()
-        with pytest.raises(ValueError, match="label|class"):
+        with pytest.raises(ValueError, match=r"label|class"):
             step.run(5)
     assert place.data == -1.0
