@@ -10,7 +10,7 @@ files = [PurePosixPath(name) for name in zipfile.ZipFile(wheel).namelist()]
 
 needed = {
     path.as_posix()
-    for pattern in ("py.typed", "**/*.py", "**/*.pyi", "datasets/*.csv")
+    for pattern in ("py.typed", "**/*.py", "**/*.pyi", "datasets/*.csv", "datasets/*.txt")
     for path in package.glob(pattern)
 }
 absent = needed - {*map(str, files)}

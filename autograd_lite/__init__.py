@@ -28,14 +28,16 @@ Pictures     draw live play tree plot_loss plot_descent plot_function
 Programs     compile jit Program TraceError
 Notebooks    autolabel load_ipython_extension unload_ipython_extension
 
-help(tanh) describes a function. `import *` leaves Python's own abs, compile,
-pow and sum alone: import these four by name.
+help(tanh) describes a function. `datasets.names()` and `datasets.penguins()`
+in `autograd_lite.datasets` are data to learn from. `import *` leaves Python's
+own abs, compile, pow and sum alone: import these four by name.
 """
 
 import typing as _typing
 from sys import modules as _modules
 
 import autograd_lite.interrupt  # noqa: F401 - first, because importing the rest takes a while
+from autograd_lite import datasets as datasets
 from autograd_lite import train as optim  # noqa: F401 - `autograd_lite.optim`
 from autograd_lite.compiler import Program, TraceError, jit
 from autograd_lite.compiler import compile as compile

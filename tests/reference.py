@@ -13,8 +13,9 @@ from types import ModuleType
 from typing import Any
 
 import autograd_lite
-from autograd_lite import Primitive, Value
+from autograd_lite import Primitive, Value, datasets
 from autograd_lite.core.primitive import TABLE
+from autograd_lite.nn import GPT
 from autograd_lite.notation.namer import Namer
 from autograd_lite.notation.reader import Reader
 from autograd_lite.notation.writing import LATEX
@@ -115,7 +116,8 @@ def described(name: str, thing: Any) -> str:
 
 def exports() -> Iterator[str]:
     modules: dict[str, list[str]] = {}
-    for name, thing in sorted(vars(autograd_lite).items()):
+    public = vars(autograd_lite) | {f"datasets.{name}": vars(datasets)[name] for name in datasets.__all__}
+    for name, thing in sorted((public | {"nn.GPT": GPT}).items()):
         if not name.startswith("_") and not isinstance(thing, Primitive | ModuleType):
             modules.setdefault(thing.__module__, []).append(described(name, thing))
     for module, lines in sorted(modules.items()):

@@ -1,7 +1,7 @@
-"""The command `autograd-lite`: train, predict, draw, explain, table.
+"""The command `autograd-lite`: train, predict, gpt, draw, explain, table.
 
-Arguments and CSV files go in; text, pictures, reports and model files come out. Next door: `datasets` holds
-the tables and the models, `train` the training loop, `pictures` what is drawn.
+Arguments, CSV files and texts go in; text, pictures, reports and model files come out. Next door: `datasets`
+holds the tables and the models, `train` the training loop, `pictures` what is drawn.
 """
 
 from autograd_lite.cli.command import main

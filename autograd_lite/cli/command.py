@@ -1,7 +1,7 @@
 """The command as a whole: `main`, which runs one of the commands, and the parser of its arguments.
 
 Mistakes of the user arrive here: a `DataError` is printed as one line, an `ExpressionError` under the
-expression. Next door: `train.py`, `predict.py` and `expression.py` are the commands.
+expression. Next door: `train.py`, `predict.py`, `gpt.py` and `expression.py` are the commands.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from typing import TextIO, cast
 
 from autograd_lite import interrupt
-from autograd_lite.cli import expression, predict, train
+from autograd_lite.cli import expression, gpt, predict, train
 from autograd_lite.cli.arguments import Commands, Parser, options_first
 from autograd_lite.cli.terminal import PROGRAM, Outlet, say, show_mark
 from autograd_lite.datasets import DataError
@@ -81,14 +81,15 @@ def parsers() -> tuple[Parser, Commands]:
     """Return the parser and its commands; what it returns has the function ``run`` of the command chosen."""
     top = Parser(
         PROGRAM,
-        description="Train a small neural network on a CSV file and predict with it. Draw and explain the "
-        "gradient of an expression.",
+        description="Train a small neural network on a CSV file and predict with it. Train a small language "
+        "model on a text. Draw and explain the gradient of an expression.",
         epilog=f"More about a command: {PROGRAM} COMMAND --help",
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     train.add_to(commands)
     predict.add_to(commands)
+    gpt.add_to(commands)
     expression.add_draw(commands)
     expression.add_explain(commands)
     expression.add_table(commands)

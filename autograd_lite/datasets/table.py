@@ -124,7 +124,7 @@ def read_csv(path: str | Path | Traversable) -> Table:
     length.
     """
     path = Path(path) if isinstance(path, str) else path
-    source, text = path.name, _text(path)
+    source, text = path.name, read_text(path)
     delimiter = max(",;\t|", key=lambda candidate: _fit(text, candidate))
     (_, header), *records = _records(text, delimiter, source)
     names = [name or f"column {j}" for j, name in enumerate(header, start=1)]
@@ -142,7 +142,7 @@ def read_csv(path: str | Path | Traversable) -> Table:
     return Table(source, names, rows, [line for line, _ in records], decimal_comma=delimiter == ";")
 
 
-def _text(path: Path | Traversable) -> str:
+def read_text(path: Path | Traversable) -> str:
     """Return the text of a file, without control characters. Raises `DataError` if there is none."""
     with file_errors("read", path):
         try:

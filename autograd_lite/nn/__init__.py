@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from autograd_lite.core.habits import NN, unknown
 from autograd_lite.nn import losses
 from autograd_lite.nn.files import read_json, write_json
+from autograd_lite.nn.gpt import GPT
 from autograd_lite.nn.layers import ACTIVATIONS, INITS, MLP, Embedding, Layer, Neuron
 from autograd_lite.nn.modules import Module
 
@@ -21,6 +22,7 @@ if not TYPE_CHECKING:  # a type checker would take every name for an attribute
 
 __all__ = [
     "ACTIVATIONS",
+    "GPT",
     "INITS",
     "MLP",
     "Embedding",

@@ -27,7 +27,10 @@ def test_the_help_tells_the_defaults():
                 default = action.default[0] if isinstance(action.default, list) else action.default
                 assert str(default) == match[1], action.option_strings
                 told[action.dest] = default
-    assert told.keys() == {"hidden", "activation", "epochs", "lr", "batch_size", "seed"}
+    assert told.keys() == {
+        *("hidden", "activation", "epochs", "lr", "batch_size", "seed"),
+        *("steps", "width", "heads", "layers", "sample", "temperature"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -36,6 +39,7 @@ def test_the_help_tells_the_defaults():
         (["--help"], "train     learn to predict a class or a number"),
         (["train", "--help"], "--hidden UNITS"),
         (["predict", "--help"], "MODEL.json"),
+        (["gpt", "--help"], "--temperature T"),
         (["--version"], f"autograd-lite {autograd_lite.__version__}\n"),
     ],
 )
