@@ -55,15 +55,21 @@ def count(text: str) -> int:
     return number
 
 
-def units(text: str) -> int:
-    """Return a whole number from 0. A file name here was probably meant as DATA.csv."""
-    try:
-        number = integer(text)
-    except argparse.ArgumentTypeError as error:
-        raise argparse.ArgumentTypeError(f"{error}; put the file name before --hidden") from None
+def natural(text: str) -> int:
+    """Return a whole number from 0."""
+    number = integer(text)
     if number < 0:
         raise argparse.ArgumentTypeError(f"{number} is below 0")
     return number
+
+
+def units(text: str) -> int:
+    """Return a whole number from 0. A file name here was probably meant as DATA.csv."""
+    try:
+        integer(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}; put the file name before --hidden") from None
+    return natural(text)
 
 
 def rate(text: str) -> float:

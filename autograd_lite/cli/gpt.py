@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from autograd_lite.cli.arguments import Commands, count, integer, rate, units
+from autograd_lite.cli.arguments import Commands, count, integer, natural, rate
 from autograd_lite.cli.terminal import item, one_line
 from autograd_lite.compiler import jit
 from autograd_lite.core.collector import collector_paused
@@ -32,7 +32,16 @@ LONGEST = 32  # characters of a line, unless --length says more: each length is 
 LARGEST = 5_000_000  # parameters times positions: minutes of compiling
 AT_ONCE = 20  # steps between two looks at the progress bar
 AVERAGED = 100  # steps whose mean loss is printed
-TRAINING = {"lr": 0.01, "steps": 1000, "width": 16, "heads": 4, "layers": 1}  # what --load knows already
+TRAINING = {  # the options of training, which do not go with --load
+    "text": None,
+    "steps": 1000,
+    "lr": 0.01,
+    "width": 16,
+    "heads": 4,
+    "layers": 1,
+    "length": None,
+    "save": None,
+}
 
 
 def add_to(commands: Commands) -> None:
@@ -55,18 +64,22 @@ def add_to(commands: Commands) -> None:
         help="a text in UTF-8, each line an example (default: the 32,033 first names that come with the "
         "package)",
     )
-    add("--steps", metavar="N", type=count, help="steps, each on one line (default: 1000)")
-    add("--lr", metavar="RATE", type=rate, help="step size at the beginning (default: 0.01)")
-    add("--width", metavar="N", type=count, help="numbers in each vector (default: 16)")
-    add("--heads", metavar="N", type=count, help="attention heads (default: 4)")
-    add("--layers", metavar="N", type=count, help="blocks of attention and MLP (default: 1)")
+    for option, kind, metavar, what in (
+        ("steps", count, "N", "steps, each on one line"),
+        ("lr", rate, "RATE", "step size at the beginning"),
+        ("width", count, "N", "numbers in each vector"),
+        ("heads", count, "N", "attention heads"),
+        ("layers", count, "N", "blocks of attention and MLP"),
+    ):
+        default = TRAINING[option]
+        add(f"--{option}", metavar=metavar, type=kind, default=default, help=f"{what} (default: {default})")
     add(
         "--length",
         metavar="N",
         type=count,
         help=f"the most characters of a line (default: as many as the longest has, up to {LONGEST})",
     )
-    add("--sample", metavar="N", type=units, default=20, help="new lines to print (default: 20)")
+    add("--sample", metavar="N", type=natural, default=20, help="new lines to print (default: 20)")
     add(
         "--temperature",
         metavar="T",
@@ -88,13 +101,9 @@ def add_to(commands: Commands) -> None:
 
 def run(arguments: Namespace) -> None:
     """Train a model, or load one; print what it learnt, and new lines."""
-    given = [
-        option for option in (*TRAINING, "length", "save", "text") if getattr(arguments, option) is not None
-    ]
+    given = [option for option, default in TRAINING.items() if getattr(arguments, option) != default]
     if arguments.load is None:
-        writer = _trained(
-            Namespace(**{**vars(arguments), **{k: x for k, x in TRAINING.items() if k not in given}})
-        )
+        writer = _trained(arguments)
     elif given:
         what = "TEXT" if given[0] == "text" else f"--{given[0]}"
         raise DataError(f"--load prints lines of a saved model and trains nothing: leave out {what}")

@@ -82,7 +82,7 @@ class GPT(Module):
 
     >>> model = GPT(3, width=4, heads=2, length=8, rng=0)
     >>> model, len(model([2, 0, 1]))
-    (<GPT with 220 parameters>, 3)
+    (<GPT with 248 parameters>, 3)
     """
 
     def __init__(

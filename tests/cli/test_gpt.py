@@ -139,6 +139,8 @@ def test_texts_that_cannot_be_learnt(run, content, message):
         (["--width", 10_000], "this model has 1,200,160,000 parameters and 4 positions, whose product is"),
         (["--save", "lines.txt"], "--save would overwrite 'lines.txt', the text: choose another place"),
         (["--save", "nowhere/m.json"], "cannot write 'nowhere/m.json': No such file or directory"),
+        (["--sample", "x"], "argument --sample: 'x' is not a whole number (see autograd-lite gpt --help)"),
+        (["--sample", "-1"], "argument --sample: -1 is below 0"),
         (["--temperature", 0], "argument --temperature: 0 is not a positive number"),
         (["--load", "m.json"], "--load prints lines of a saved model and trains nothing: leave out TEXT"),
         ([*SMALL, "--lr", 1e200, "--steps", 9], "the training diverged: choose an --lr below 1e+200"),
