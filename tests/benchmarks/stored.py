@@ -1,4 +1,4 @@
-"""The GPT of `gpt.py` on a peer: a plain-Python engine whose nodes keep their local gradients.
+"""The GPT of `nn` on a peer: a plain-Python engine whose nodes keep their local gradients.
 
 The model is written with the helpers that programs on such engines bring along.
 """
@@ -10,14 +10,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from tests.benchmarks.gpt import GPT
+from autograd_lite.nn import GPT
 from tests.benchmarks.measuring import timed
 
 TOKENS = [0, 5, 13, 13, 1, 20, 9, 4, 0]
 
 
 def autograd_lite() -> dict[str, float]:
-    model = GPT(length=8)
+    model = GPT(27, length=8, rng=0)
 
     def step() -> float:
         model.zero_grad()
@@ -30,7 +30,7 @@ def autograd_lite() -> dict[str, float]:
 
 
 def stored() -> dict[str, float]:
-    return timed(Step(GPT(length=8)))
+    return timed(Step(GPT(27, length=8, rng=0)))
 
 
 class Stored:
