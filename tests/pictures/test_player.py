@@ -4,6 +4,7 @@ import base64
 import html
 import importlib.util
 import json
+import math
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ import pytest
 from autograd_lite import MLP, Value, half_squared_error
 from autograd_lite.notation.names import short
 from autograd_lite.pictures.player import MOST_CARDS, Player, play
-from tests.pictures.graphs import mlp
+from tests.pictures.graphs import mlp, not_finite
 from tests.pictures.graphs import named_network as network
 from tests.pictures.test_live import axe
 
@@ -467,6 +468,15 @@ def test_rim_of_a_gradient_of_the_whole_batch_is_its_pills_own():
     rims = re.findall(r'<rect [^>]*class="pill" data-row="(v\d+)" stroke="#1f2933"', svg)
     parameters = {row.id for card in player.cards.cards for row in card.rows if row.kind == "parameter"}
     assert set(rims) == parameters
+
+
+def test_border_of_a_gradient_that_is_not_finite_waits_for_it(browser, tmp_path):
+    opened = Page(browser, play(not_finite()), tmp_path / "player.html")
+    border = "getComputedStyle(document.querySelector('#c0 > rect[stroke]')).stroke"
+    assert opened.player.cards.cards[0].rows[0].gradient == math.inf
+    assert opened.run(border) == "rgb(170, 180, 192)"
+    opened.click("last")
+    assert opened.run(border) == "rgb(196, 0, 110)"
 
 
 STILL = (

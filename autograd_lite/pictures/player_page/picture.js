@@ -5,8 +5,13 @@ const {steps, rows, note} = JSON.parse($("facts").textContent)
 const picture = document.querySelector("#stage svg")
 const count = {forward: steps.filter(step => step.phase === "forward").length}
 count.backward = steps.length - count.forward
-const marks = (kind, row) => document.querySelectorAll(`${kind}[data-row="${row}"]`)
-const drawn = new Map([...document.querySelectorAll("text.pill")].map(text => [text, text.textContent]))
+
+// What belongs to the value and to the gradient of each row.
+const marked = kind => [...document.querySelectorAll(kind)]
+const values = marked(".value"), gradients = marked(":is(.pill,.by)"), norms = marked(".norm")
+const texts = selector => Object.fromEntries(marked(selector).map(text => [text.dataset.row, text]))
+const numbers = texts("text.value"), pills = texts("text.pill")
+const drawn = new Map(Object.values(pills).map(text => [text, text.textContent]))
 
 function create(tag, attributes, parent) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", tag)
@@ -27,12 +32,17 @@ const edges = [...document.querySelectorAll(".edge")].map(edge => {
   for (const [polygon, tip] of tips) polygon.classList.add(tip === tail ? "tail" : "head")
   const head = tips.find(([, tip]) => tip !== tail)?.[1] || tail
   // The line goes on to the end at which no arrowhead is shown.
-  return {edge, path, title, words: title.textContent, forward: `M${tail}L${d.slice(1)}`, backward: `${d}L${head}`}
+  const words = title.textContent, forward = `M${tail}L${d.slice(1)}`
+  path.setAttribute("d", forward)
+  title.textContent = ""
+  return {edge, path, title, words, forward, backward: `${d}L${head}`}
 })
 
-function paintEdges() {
+function paintEdges(lit) {
   for (const {edge, path, title, words, forward, backward} of edges) {
-    const isOn = edge.classList.contains("on")
+    const isOn = lit.has(edge.id)
+    if (isOn === edge.classList.contains("on")) continue
+    edge.classList.toggle("on", isOn)
     path.setAttribute("d", isOn ? backward : forward)
     title.textContent = isOn ? words : ""
   }
@@ -45,7 +55,7 @@ steps.forEach(({phase, cards}, k) => { if (phase === "backward") lastOf[cards[0]
 
 const cards = [...document.querySelectorAll(".card")].map(card => {
   const title = card.querySelector("title"), [heading] = title.textContent.split("\n")
-  const own = [...new Set([...card.querySelectorAll("text.value")].map(text => text.dataset.row))].filter(row => rows[row])
+  const own = [...new Set([...card.querySelectorAll("text.value")].map(text => text.dataset.row))]
   const box = card.getBBox()
   const place = {x: box.x - 1, y: box.y - 1, width: box.width + 2, height: box.height + 2, rx: 7}
   create("rect", {...place, class: "ring"}, card)
@@ -60,8 +70,8 @@ picture.setAttribute("aria-label", "cards")
 function describeCards() {
   for (const {card, title, heading, own} of cards) {
     const words = own.map(row => {
-      const [name, value, gradient] = rows[row], [number] = marks("text.value", row), [pill] = marks("text.pill", row)
-      if (!number.classList.contains("on")) return name
+      const [name, value, gradient] = rows[row], pill = pills[row]
+      if (!numbers[row].classList.contains("on")) return name
       const isOn = pill?.classList.contains("on")
       return `${name} = ${value}${!isOn ? "" : `, gradient ${pill.classList.contains("running") ? `so far ${pill.textContent}` : gradient}`}`
     })
@@ -76,30 +86,31 @@ function outline(id, kind) {
 
 // What is shown depends on all steps so far, so it is set up anew each time.
 function paint(at) {
-  for (const each of picture.querySelectorAll(".on,.now,.into,.running")) each.classList.remove("on", "now", "into", "running")
+  for (const each of picture.querySelectorAll(".now,.into")) each.classList.remove("now", "into")
   for (const halo of picture.querySelectorAll(".halo")) halo.remove()
-  for (const [text, original] of drawn) text.textContent = original
+  const computed = new Set(), flowed = new Map(), lit = new Set()  // flowed: what the pill of a row says so far
   for (const {phase, rows, edges = [], running} of steps.slice(0, at)) {
-    const kind = phase === "forward" ? ".value" : ":is(.pill,.by)"
-    for (const row of rows) for (const mark of marks(kind, row)) {
-      mark.classList.add("on")
-      mark.classList.toggle("running", !!running)
-      if (running) {
-        const [text, light, lightInk, night, nightInk] = running
-        mark.style.setProperty("--light", light); mark.style.setProperty("--light-ink", lightInk)
-        mark.style.setProperty("--night", night); mark.style.setProperty("--night-ink", nightInk)
-        if (drawn.has(mark)) mark.textContent = text
-      } else if (drawn.has(mark)) mark.textContent = drawn.get(mark)
-    }
-    if (phase === "backward") for (const edge of edges) $(edge)?.classList.add("on")
+    for (const row of rows) phase === "forward" ? computed.add(row) : flowed.set(row, running)
+    if (phase === "backward") for (const edge of edges) lit.add(edge)
   }
   const isEnd = at === steps.length && count.backward
-  if (isEnd) for (const {edge} of edges) edge.classList.add("on")
-  for (const norm of picture.querySelectorAll(".norm"))
-    norm.classList.toggle("on", isEnd || at >= lastOf[norm.closest(".card").id])
-  const {phase, cards: outlined = [], edges: lit = []} = steps[at - 1] || {}
+  if (isEnd) for (const {edge} of edges) lit.add(edge.id)
+  for (const mark of values) mark.classList.toggle("on", computed.has(mark.dataset.row))
+  for (const mark of gradients) {
+    const running = flowed.get(mark.dataset.row)
+    mark.classList.toggle("on", flowed.has(mark.dataset.row))
+    mark.classList.toggle("running", !!running)
+    if (drawn.has(mark)) mark.textContent = running ? running[0] : drawn.get(mark)
+    for (const [k, name] of ["light", "light-ink", "night", "night-ink"].entries())
+      if (running) mark.style.setProperty(`--${name}`, running[k + 1])
+  }
+  for (const norm of norms) norm.classList.toggle("on", isEnd || at >= lastOf[norm.closest(".card").id])
+  // A card whose gradient is not finite has another border.
+  for (const {card, own} of cards)
+    card.classList.toggle("calm", own.some(row => /inf|nan/.test(rows[row][2]) && !pills[row]?.classList.contains("on")))
+  paintEdges(lit)
+  const {phase, cards: outlined = [], edges: through = []} = steps[at - 1] || {}
   outlined.forEach((id, k) => outline(id, k ? "halo from" : "halo"))
-  for (const edge of lit) $(edge)?.classList.add(phase === "forward" ? "into" : "now")
-  paintEdges()
+  for (const edge of through) $(edge)?.classList.add(phase === "forward" ? "into" : "now")
   describeCards()
 }
