@@ -131,6 +131,18 @@ def short(x: float, digits: int = 3) -> str:
     return text.replace("-", "−")
 
 
+def brief(x: float) -> str:
+    """Return `x` in two significant digits, for the labels of edges.
+
+    >>> [brief(x) for x in (0.0333, -0.0072, 0.5, -1.26, 66.8, 1250.0, 3.2e-5, 0.0)]
+    ['0.033', '−0.0072', '0.50', '−1.3', '67', '1250', '3.2·10⁻⁵', '0']
+    """
+    if not 1e-3 <= abs(x) < 1.0:
+        return short(x, 2)
+    exponent = int(f"{x:.1e}".partition("e")[2])
+    return f"{x:.{1 - exponent}f}".replace("-", "−")
+
+
 def superscript(text: object) -> str:
     """Return a whole number, or text made of digits, signs and parentheses, as a superscript.
 

@@ -22,6 +22,7 @@ from autograd_lite.core.value import Value
 from autograd_lite.notation.namer import Namer
 from autograd_lite.notation.names import pretty, short
 from autograd_lite.notation.writing import TEXT
+from autograd_lite.pictures.colour import largest_of
 from autograd_lite.pictures.folding import Collapse, Folding, Link, folded
 from autograd_lite.pictures.roles import SUMS, constants, symbol_of
 
@@ -121,6 +122,13 @@ class Cards:
     gradients: bool
     folded: bool
     examples: int = 0
+
+    @property
+    def largest(self) -> float:
+        """The largest finite magnitude of a gradient; the seed at the root does not count if others do."""
+        cards = [card for card in self.cards if card.kind != "output"]
+        rows = [row.gradient for card in cards or self.cards for row in card.rows]
+        return largest_of([*rows, *[edge.flow for edge in self.edges]])
 
 
 def _norm(gradients: Iterable[float | None]) -> str:

@@ -16,7 +16,7 @@ import graphviz
 
 from autograd_lite.core.value import Value, topological_order
 from autograd_lite.notation.namer import Namer
-from autograd_lite.notation.names import short
+from autograd_lite.notation.names import brief, short
 from autograd_lite.pictures.cards import Box, Card, Cards, Edge, Row, cards, magnitude
 from autograd_lite.pictures.colour import DARK, LIGHT, Theme, largest_of, strength
 from autograd_lite.pictures.folding import Collapse
@@ -58,8 +58,7 @@ class _Painter:
         self.live = live
         self.examples = drawn.examples
         self.is_crowded = len(drawn.edges) > _CROWD
-        rows = [row.gradient for card in drawn.cards for row in card.rows]
-        self.largest = largest_of([*rows, *[edge.flow for edge in drawn.edges]])
+        self.largest = drawn.largest
 
     def name(self, row: Row) -> list[_Part]:
         """Return the parts of the first column of a row."""
@@ -71,7 +70,7 @@ class _Painter:
             return [(name, 11, theme.muted, "")]
         parts = [(name, 13, theme.ink, "I")] if name else []
         if self.partials and row.partial is not None and (row.partial != 1.0 or self.live):
-            parts.append((f"{SPACE}×{short(row.partial, 2)}", 9, theme.muted, ""))
+            parts.append((f"{SPACE}×{brief(row.partial)}", 9, theme.muted, ""))
         return parts
 
     def row(self, row: Row, widths: tuple[int, int, int], largest: float = 0.0) -> str:
@@ -169,7 +168,7 @@ class _Painter:
         width = 0.7 + 3.6 * t * t
         words = []
         if self.partials and not self.is_crowded and edge.partial is not None and edge.partial != 1.0:
-            words.append(f"×{short(edge.partial, 2)}")
+            words.append(f"×{brief(edge.partial)}")
         if edge.count > 1 and not edge.operand.startswith("m"):
             words.append(f"{edge.count:,} edges")
         attributes = {
@@ -187,14 +186,14 @@ class _Painter:
             attributes["label"] = f"<{table([cell(text)], padding=2 + round(width / 2))}>"
         return attributes
 
-    def box(self, box: Box, depth: int) -> dict[str, str]:
-        """Return the attributes of a box's cluster."""
+    def box(self, box: Box, depth: int, below: bool) -> dict[str, str]:
+        """Return the attributes of a box's cluster, with its title below its cards or above them."""
         return {
             "id": box.id,
             "class": "box",
             "label": f"<{text_part(shortened(box.name, _TITLE), 11, self.theme.muted)}>",
             "labeljust": "l",
-            "labelloc": "t",
+            "labelloc": "b" if below else "t",
             "style": "rounded,filled",
             "margin": "10",
             "fillcolor": self.theme.boxes[depth % 2],
@@ -308,12 +307,16 @@ def _digraph(drawn: Cards, theme: Theme, direction: str, partials: bool, legend:
     within: dict[str | None, list[str]] = {None: []}
     depths: dict[str | None, int] = {None: -1}
     paths: dict[str | None, list[str]] = {None: []}
+    entered = _entered(drawn)
     for box in drawn.boxes:
         within[box.parent].append(box.id)
         within[box.id] = []
         depths[box.id] = depths[box.parent] + 1
         paths[box.id] = [*paths[box.parent], box.name]
-        inside[box.id] = graphviz.Digraph(f"cluster_{box.id}", graph_attr=painter.box(box, depths[box.id]))
+        inside[box.id] = graphviz.Digraph(
+            f"cluster_{box.id}",
+            graph_attr=painter.box(box, depths[box.id], direction == "TB" and box.id in entered),
+        )
     for card in drawn.cards:
         place = " · ".join([*paths[card.box], *[card.title] * bool(card.title)])
         words = [place] * bool(place) + [_in_words(row) for row in card.rows]
@@ -327,6 +330,15 @@ def _digraph(drawn: Cards, theme: Theme, direction: str, partials: bool, legend:
     for edge in drawn.edges:
         picture.edge(edge.tail, edge.head, _attributes=painter.edge(edge))
     return picture
+
+
+def _entered(drawn: Cards) -> set[str]:
+    """Return the boxes that edges come into. These come from afar, and would strike through a title above."""
+    around: dict[str | None, set[str]] = {None: set()}
+    for box in drawn.boxes:
+        around[box.id] = around[box.parent] | {box.id}
+    boxes = {card.id: around[card.box] for card in drawn.cards}
+    return {box for edge in drawn.edges for box in boxes[edge.head] - boxes[edge.tail]}
 
 
 # --- Drawn for the column -------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from autograd_lite.core.primitive import PRODUCT, TABLE
 from autograd_lite.core.value import Value, topological_order
 from autograd_lite.notation.names import short
 from autograd_lite.pictures.cards import Card, Cards, Edge, Row
-from autograd_lite.pictures.colour import DARK, LIGHT, largest_of
+from autograd_lite.pictures.colour import DARK, LIGHT
 from autograd_lite.pictures.mathml import (
     Line,
     Parts,
@@ -103,7 +103,7 @@ class _StepBuilder:
         for edge in drawn.edges:
             if edge.operand not in drawn.values and edge.operand in self.card_of:
                 self.batches[edge.consumer].append(edge)
-        self.largest = largest_of([*[row.gradient for row in rows], *[edge.flow for edge in drawn.edges]])
+        self.largest = drawn.largest
         self.paths: dict[str | None, str] = {None: ""}
         for box in drawn.boxes:
             around = self.paths[box.parent]

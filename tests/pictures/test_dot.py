@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from autograd_lite import Value
-from autograd_lite.notation.names import short
+from autograd_lite.notation.names import brief, short
 from autograd_lite.pictures import draw
 from autograd_lite.pictures.cards import cards
 from autograd_lite.pictures.colour import LIGHT, contrast
@@ -26,6 +26,7 @@ from tests.pictures.graphs import (
     not_yet,
     parallel,
     plain,
+    read,
 )
 
 
@@ -55,7 +56,7 @@ def test_every_name_value_and_gradient_is_on_its_card(name, renderer):
             gradient = "" if row.gradient is None else short(row.gradient)
             expected.update([row.name or row.made_up, row.symbol, short(row.data), gradient])
             if row.partial not in (None, 1.0):
-                expected.update([f"×{short(row.partial, 2)}"])
+                expected.update([f"×{brief(row.partial)}"])
         if len(card.rows) > 1 and all(row.weights for row in card.rows):
             expected.update(["weights", "gradients"])
         del expected[""]
@@ -112,7 +113,7 @@ def test_local_partials_are_written_on_edges():
     wanted, groups = drawn(network())
     labels = {edge.id: [text.text for text in groups[edge.id].texts] for edge in wanted.edges}
     for edge in wanted.edges:
-        assert labels[edge.id] == ([] if edge.partial == 1.0 else [f"×{short(edge.partial, 2)}"])
+        assert labels[edge.id] == ([] if edge.partial == 1.0 else [f"×{brief(edge.partial)}"])
     assert sum(map(bool, labels.values())) == 11
     wanted, groups = drawn(network(), partials=False)
     texts = [text.text for group in groups.values() for text in group.texts]
@@ -301,3 +302,46 @@ def test_a_pill_grows_with_its_number(monkeypatch):
     x.grad = 1.0
     (pill,) = re.findall(r'ALIGN="CENTER" WIDTH="(\d+)"><FONT POINT-SIZE="10"', draw(x, legend=False).source)
     assert int(pill) == math.ceil(1.1 * 20 * 5.56 + 4.0)  # digits are 0.556 of the font size
+
+
+def curve(svg, edge_id):
+    """Points along the line of an edge, a Bézier curve."""
+    for group in ET.fromstring(svg.encode()).iter(SVG + "g"):
+        if group.get("id") == edge_id:
+            path = next(group.iter(SVG + "path")).get("d")
+            numbers = [float(x) for x in re.findall(r"-?\d+\.?\d*", path)]
+            points = list(zip(numbers[::2], numbers[1::2], strict=True))
+            for k in range(0, len(points) - 1, 3):
+                for step in range(21):
+                    t = step / 20.0
+                    weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3)
+                    yield tuple(
+                        sum(w * p[axis] for w, p in zip(weights, points[k : k + 4], strict=True))
+                        for axis in (0, 1)
+                    )
+
+
+@pytest.mark.parametrize("name", ["network", "recurrent", "batch", "folded", "deep", "logistic"])
+def test_no_edge_strikes_through_a_title(name, renderer):
+    picture = draw(GRAPHS[name]())
+    svg = picture.pipe("svg", encoding="utf-8")
+    groups = read(svg)
+    for box in picture.cards.boxes:
+        (title,) = groups[box.id].texts
+        width = _width(title.text, 11.0)
+        for edge in picture.cards.edges:
+            for x, y in curve(svg, edge.id):
+                struck = title.x < x < title.x + width and title.y - 8.0 < y < title.y
+                assert not struck, (box.name, edge)
+
+
+def test_the_seed_does_not_set_the_colours():
+    x = Value(2.0, "x")
+    y = x * 1e-4
+    y.backward()
+    made = cards(y)
+    assert made.largest == 1e-4
+    assert draw(y).source.count(LIGHT.plus) >= 2  # the pill of x, and that of the result
+    alone = Value(1.0, "x")
+    alone.backward()
+    assert cards(alone).largest == 1.0
