@@ -213,6 +213,8 @@ class Computation:
 class Forms(Computation):
     """The forms of a computation; each is compiled on first use, and kept."""
 
+    single = False  # whether calls of one sample decide how machine code is laid out: those of `jit`
+
     def _start(self) -> None:
         self._kernels: dict[str, Summing] = {}
         self._columnwise: dict[str, ColumnFunction] = {}
@@ -343,7 +345,7 @@ class Forms(Computation):
             irregular = True
         if irregular:
             found = (self.graph, self._nodes(kind))
-        return Machine(found, each, self._sizes(), len(self.leaves), *how, np)
+        return Machine(found, each, self._sizes(), len(self.leaves), *how, np, self.single)
 
     def _each(self, kind: str, how: How) -> Machine:
         name = f"each {kind}"

@@ -310,6 +310,7 @@ class _Compiled:
         self.program = program_of(found, name)
         values = found._replace(result=flatten([0.0] * len(found.outputs), "the result").tree)
         self._only_values = program_of(values, name)
+        self.program.single = self._only_values.single = True
         place = {leaf: k for k, leaf in enumerate(given)}
         # Of each leaf the place among the Values given, or the Value from outside itself.
         self.operands: list[int | Value] = [place.get(leaf, leaf) for leaf in found.leaves]

@@ -39,6 +39,7 @@ from autograd_lite import (
     where,
 )
 from autograd_lite.compiler import jitted as module
+from autograd_lite.compiler.runtime import library, toolchain
 from autograd_lite.notation.reader import to_latex
 
 has_cc = any(map(shutil.which, ("cc", "gcc", "clang")))
@@ -493,3 +494,31 @@ def test_steps_on_samples_without_numbers():
     f = jit(lambda choice: (w - choice) ** 2, static_argnums=0)
     assert f.descend([1, 3, 1], optimizer=optimizer) == [1.0, 2.25, 1.5625]
     assert w.data == pytest.approx(1.625, rel=1e-15)
+
+
+@pytest.mark.skipif(not has_cc, reason="there is no C compiler")
+def test_machine_code_of_jit_is_laid_out_for_one_sample(monkeypatch):
+    """No vectors of samples, of which all but one would be copies; batches give the same numbers."""
+    monkeypatch.setattr(module, "NATIVE", 1)
+    texts, flags = [], []
+    build = library.build
+
+    def noted(text, more=()):
+        texts.append(text)
+        flags.append(more)
+        return build(text, more)
+
+    monkeypatch.setattr(library, "build", noted)
+    model = MLP(3, [5, 1], "tanh", rng=0)
+    f = jit(lambda x: model(x) ** 2)
+    value = f([0.5, -1.0, 2.0])
+    assert "vector_size" not in texts[-1]
+    assert flags[-1] == toolchain.SINGLE
+    rows = np.linspace(-1.0, 1.0, 33).reshape(11, 3)
+    got = f.program([0.5, -1.0, 2.0]).batch(rows)
+    wide = compile(lambda x: model(x) ** 2, [0.0] * 3).native()
+    assert "vector_size" in texts[-1]
+    want = wide.batch(rows)
+    assert got[0] == pytest.approx(want[0], rel=1e-14)
+    assert got[1] == pytest.approx(want[1], rel=1e-13)
+    assert value.data == pytest.approx(wide.batch([[0.5, -1.0, 2.0]])[0], rel=1e-14)

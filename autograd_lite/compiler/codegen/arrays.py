@@ -55,13 +55,15 @@ def _one_by_one(function: Callable[..., float]) -> Callable[..., Any]:
 
 def _entry(namespace: Any, index: Any, *rows: Any) -> Any:
     """Return for each sample the number in row `index`, which counts from the end if it is negative."""
-    if namespace.__name__ == "torch":
-        index, *rows = namespace.broadcast_tensors(index, *rows)
-        numbers = namespace.where(index < 0, index + len(rows), index).long()
-        return namespace.gather(namespace.stack(rows), 0, numbers[None])[0]
-    index, *rows = namespace.broadcast_arrays(index, *rows)
-    numbers = namespace.where(index < 0, index + len(rows), index).astype(int)
-    return namespace.take_along_axis(namespace.stack(rows), numbers[None], 0)[0]
+    n, where = len(rows), namespace.where
+    torch = namespace.__name__ == "torch"
+    broadcast = namespace.broadcast_tensors if torch else namespace.broadcast_arrays
+    index, *rows = broadcast(index, *rows)
+    index = where(index < 0, index + n, index)
+    index = where((index >= 0) & (index < n), index, 0)  # a wrong one is refused by a check of the program
+    if torch:
+        return namespace.gather(namespace.stack(rows), 0, index.long()[None])[0]
+    return namespace.take_along_axis(namespace.stack(rows), index.astype(int)[None], 0)[0]
 
 
 def _special(namespace: Any, name: str) -> Callable[..., Any] | None:

@@ -152,8 +152,10 @@ class TracedValue(Value, Tracer):
             self.trace.branches.pop()
 
     def _record(self, row: Primitive, operands: tuple[Scalar, ...]) -> Scalar:
-        first = 1 if row is table.where else 0  # only `where` takes a condition as it is
-        return self._node(row, (*operands[:first], *map(as_number, operands[first:])))
+        if not _PLAIN.issuperset(map(type, operands)):
+            first = 1 if row is table.where else 0  # only `where` takes a condition as it is
+            operands = (*operands[:first], *map(as_number, operands[first:]))
+        return self._node(row, operands)
 
     __add__, __radd__ = _operator(table.add), _operator(table.add, True)
     __sub__, __rsub__ = _operator(table.sub), _operator(table.sub, True)
@@ -208,6 +210,9 @@ class TracedValue(Value, Tracer):
 
     def __deepcopy__(self, memo: object) -> NoReturn:
         self.__reduce__()
+
+
+_PLAIN = frozenset((float, Value, TracedValue))  # operands that are numbers already
 
 
 class Failed(Primitive):
@@ -313,6 +318,8 @@ class Trace:
 
     def index(self, x: Scalar) -> int:
         """Return the node of an operand: a traced value, a number, or a Value from outside."""
+        if type(x) is Value and x in self._written:  # the weights of a model: most operands of all
+            return self._written[x]
         if isinstance(x, TracedValue):
             if x.trace is not self:
                 _refuse("a value of one trace is used in another: return it from the function instead")

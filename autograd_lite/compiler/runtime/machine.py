@@ -82,12 +82,13 @@ class Machine:
         fastmath: bool,
         threads: int,
         numpy: Any,
+        single: bool = False,
     ) -> None:
         """Compile loops, a recorded batch, or a graph with its outputs, which runs as bytecode.
 
         With `each` the outputs are returned for each sample, otherwise their sums. `arguments` are names and
         how many numbers each has in a sample; `leaves` is how many leaves the program has. `real` is
-        "float64" or "float32".
+        "float64" or "float32". A `single` machine is laid out for one sample at a time.
         """
         self.recorded = found if isinstance(found, VectorizedBatch) else None
         if self.recorded:
@@ -96,11 +97,12 @@ class Machine:
         self.type: np.dtype[np.floating[Any]] = numpy.dtype(real)
         # A recorded batch has rows in which leaves are data: they are written anew at each call.
         self.moves = self.recorded is not None and self.recorded.leaves.size > 0
-        code = _code(found, each, arguments, leaves, self.type, numpy)
+        code = _code(found, each, arguments, leaves, self.type, numpy, single)
         self.outputs, self.each, self.tables = code.outputs, code.each, code.tables
         self._table_addresses = [*map(_address, self.tables)]
         self._addresses = ctypes.c_void_p * (len(self.sizes) + len(self.tables))
-        self._run = library.build(code.text, toolchain.REORDERING if fastmath else ()).program
+        flags = (*(toolchain.SINGLE if single else ()), *(toolchain.REORDERING if fastmath else ()))
+        self._run = library.build(code.text, flags).program
         self._run.restype = None
         self._pack = struct.Struct(f"{leaves}{self.type.char}").pack_into
         self._w = numpy.zeros(leaves, self.type)
@@ -326,9 +328,10 @@ def _code(
     leaves: int,
     real: np.dtype[np.floating[Any]],
     numpy: Any,
+    single: bool,
 ) -> _Code:
     """Print the C of a machine."""
-    lanes = 64 // real.itemsize if arguments else 1
+    lanes = 64 // real.itemsize if arguments and not single else 1
     tables: tuple[NDArray[Any], ...] = ()
     if isinstance(found, tuple):
         layout, (codes, constants) = bytecode.layout(
