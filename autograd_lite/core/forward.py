@@ -67,7 +67,7 @@ def where(condition: float, x: float | Callable[[], float], y: float | Callable[
 
 def entry(i: float, *x: float) -> float:
     k = int(i)
-    if k != i or not -len(x) <= k < len(x):
+    if k != i or not 0 <= k < len(x):
         raise ValueError(f"there is no entry {i!r} of {len(x)}")
     return x[k]
 

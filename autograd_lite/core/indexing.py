@@ -36,7 +36,7 @@ def take(rows: Sequence[Scalar], index: int) -> Scalar:
         sentence = f"{name} must be the number of one of {n} rows"
         index._require_whole(-n, n - 1, sentence, partial(_refuse, name, n), IndexError)
         index._meet(_flat(rows))  # row by row, as they stand in memory
-        return _entries([*rows], index)
+        return _entries([*rows], rules.wrapped(index, float(n)))
     return rows[_row(index, n, "the index")]
 
 
@@ -64,7 +64,7 @@ def _refuse(name: str, n: int, number: float) -> None:
     _row(int(number) if number.is_integer() else number, n, name)
 
 
-def _entries(rows: list[Scalar], index: Tracer) -> Scalar:
+def _entries(rows: list[Scalar], index: Scalar) -> Scalar:
     """Return the row with a traced index, in the containers of the first one."""
     first = rows[0]
     if not isinstance(first, list | tuple) and not getattr(first, "shape", None):

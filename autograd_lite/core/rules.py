@@ -62,11 +62,6 @@ def _clip_rule(out: Scalar, x: Scalar, low: Scalar, high: Scalar) -> Operands:
     return above * below, 1.0 - above - both, 1.0 - below - both
 
 
-def _entry_rule(i: Scalar, x: Operands) -> Operands:
-    n = len(x)
-    return (0.0, *[1.0 - ((i != k) & (i != k - n)) for k in range(n)])
-
-
 def _prod_rule(out: Scalar, *x: Scalar) -> Operands:
     # The product of the others, from the left and from the right: no division, so zeros need no special case.
     before = accumulate(x[:-1], operator.mul, initial=1.0)
@@ -248,10 +243,12 @@ softmax_cross_entropy = primitive("softmax_cross_entropy", forward.softmax_cross
 
 # Of an index that is known when a program runs; eager code indexes instead
 
-entry = primitive("entry", forward.entry, lambda out, i, *x: _entry_rule(i, x),
-                symbol="[i]", latex=r"\operatorname{{entry}}", masks=True, domain="i whole, −n ≤ i < n",
+entry = primitive("entry", forward.entry, lambda out, i, *x: (0.0, *[1.0 - (i != k) for k in range(len(x))]),
+                symbol="[i]", latex=r"\operatorname{{entry}}", masks=True, domain="i whole, 0 ≤ i < n",
                 edges="the entries not taken contribute exactly zero",
-                doc="Entry i of n values, counted from 0, or from −1 backward: what `take` records where i is not known yet.")
+                doc="Entry i of n values, counted from 0: what `take` records where i is not known yet.")
+wrapped = primitive("wrapped", lambda i, n: i + n if i < 0.0 else i, lambda out, *x: (0.0, 0.0), latex=r"\operatorname{{wrapped}}",
+                doc="The index i of n rows, counted from 0; a negative one counts from the end.")
 masked = primitive("masked", lambda x, i, k: -inf if i == k else x, lambda out, *x: (1.0 - (x[1] == x[2]), 0.0, 0.0),
                 latex=r"\operatorname{{masked}}", masks=True,
                 edges="a score that is masked contributes exactly zero",
@@ -277,4 +274,4 @@ def _bind_rules_to_floats() -> None:
 
 
 _bind_rules_to_floats()
-close_table(entry, masked, given)
+close_table(entry, wrapped, masked, given)

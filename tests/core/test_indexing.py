@@ -36,15 +36,18 @@ def test_what_is_no_index(index):
 
 def test_entry_and_its_partials():
     x = [Value(2.0), Value(-3.0), Value(0.5)]
-    for i, taken in ((0.0, 0), (2.0, 2), (-1.0, 2), (-3.0, 0)):
+    for i, taken in ((0.0, 0), (1.0, 1), (2.0, 2)):
         node = rules.entry(i, *x)
         assert node.data == x[taken].data == rules.entry(i, 2.0, -3.0, 0.5)
         assert node.partials == (None, *[1.0 if k == taken else None for k in range(3)])
-    for i in (3.0, -4.0, 0.5):
-        with pytest.raises(
-            ValueError, match=rf"^entry\({i}, .*: there is no entry {i} of 3 \(domain: i whole"
-        ):
+    for i in (3.0, -1.0, 0.5):
+        with pytest.raises(ValueError, match=rf"^entry\({i}, .*: there is no entry {i} of 3 \(domain: i whole"):
             rules.entry(i, *x)
+
+
+def test_wrapped_counts_a_negative_index_from_the_end():
+    assert [rules.wrapped(i, 3.0) for i in (-3.0, -1.0, 0.0, 2.0)] == [0.0, 2.0, 0.0, 2.0]
+    assert rules.wrapped(Value(-1.0), 3.0).partials == (0.0, None)
 
 
 def test_masked_and_its_partials():
@@ -55,7 +58,7 @@ def test_masked_and_its_partials():
     assert rules.masked(x, 1.0, 1.0).partials == (None, None, None)
 
 
-@pytest.mark.parametrize("row", [rules.entry, rules.masked])
+@pytest.mark.parametrize("row", [rules.entry, rules.wrapped, rules.masked])
 def test_rows_of_programs_are_not_in_the_table_of_functions_but_pickled_by_name(row):
     assert row.name not in TABLE
     assert pickle.loads(pickle.dumps(row)) is copy.deepcopy(row) is row

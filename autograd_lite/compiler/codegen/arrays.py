@@ -54,12 +54,11 @@ def _one_by_one(function: Callable[..., float]) -> Callable[..., Any]:
 
 
 def _entry(namespace: Any, index: Any, *rows: Any) -> Any:
-    """Return for each sample the number in row `index`, which counts from the end if it is negative."""
+    """Return for each sample the number in row `index`."""
     n, where = len(rows), namespace.where
     torch = namespace.__name__ == "torch"
     broadcast = namespace.broadcast_tensors if torch else namespace.broadcast_arrays
     index, *rows = broadcast(index, *rows)
-    index = where(index < 0, index + n, index)
     index = where((index >= 0) & (index < n), index, 0)  # a wrong one is refused by a check of the program
     if torch:
         return namespace.gather(namespace.stack(rows), 0, index.long()[None])[0]

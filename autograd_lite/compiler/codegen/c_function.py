@@ -233,7 +233,7 @@ def _row(real: str, program: LoopProgram) -> str:
 
 static inline int ROW({real} i, int n)
 {{
-    return i >= 0 ? (i < n ? (int)i : n - 1) : i >= -n ? (int)i + n : 0;
+    return i >= 0 && i < n ? (int)i : 0;
 }}"""
 
 

@@ -104,6 +104,12 @@ def _broadcast(text: str, rows: int, varies: bool) -> str:
     return f"np.broadcast_to({text}, {f'({rows}, m)' if varies else rows})"
 
 
+def _row(index: NDArray[np.float64], n: int) -> Any:
+    """Return indices as integers; a wrong one, which no check refuses in a branch not taken, becomes 0."""
+    np = arrays.numpy()
+    return np.where((index >= 0.0) & (index < n), index, 0.0).astype(int)
+
+
 def _scattered(size: int, place: NDArray[np.int64], numbers: NDArray[np.float64], m: int = 0) -> Any:
     """Return sums of numbers, each added to the result at its place, none at -1; with `m` for each sample."""
     np = arrays.numpy()
@@ -205,10 +211,11 @@ class _Writer:
         return text if whole else _broadcast(text, nest.rows, nest.varies)
 
     def selected(self, table: NDArray[np.int64], index: Access, varies: bool) -> str:
-        """Return what an index selects of each row of a table; a negative one counts from the end."""
+        """Return what an index selects of each row of a table."""
         rows, operand = self.np.arange(len(table)), self.operand(index, varies, inline=False)
         rows = rows[:, None] if varies else rows
-        return f"{self.bind(table)}[{self.bind(rows)}, {operand.text}.astype(int)]"
+        row = f"{self.bind(_row)}({operand.text}, {table.shape[1]})"
+        return f"{self.bind(table)}[{self.bind(rows)}, {row}]"
 
     def entries(self, nest: LoopNest) -> str:
         """Return the expression of a nest that reads entries of tables."""

@@ -225,8 +225,9 @@ class Printer:
         if isinstance(op, Primitive) and self.language.target not in op.template:
             self.opaque[op.name] = op
         if op is table.entry and self.language is PYTHON:
-            index, *rows = [self.text(k) for k in operands]
-            return f"({', '.join(rows)},)[int({index})]"
+            index, *rows = self.text(operands[0], ATOM), *map(self.text, operands[1:])
+            # A check refuses a wrong index, but none in a branch that is not taken.
+            return f"({', '.join(rows)},)[int({index}) if 0.0 <= {index} < {len(rows)}.0 else 0]"
         if template.endswith("({})"):
             return template.format(", ".join([self.text(k) for k in operands]))
         return template.format(*[self.text(k, least) for k, least in zip(operands, asked, strict=False)])

@@ -18,7 +18,7 @@ Region: TypeAlias = tuple[tuple[int | tuple[Way, ...], bool], ...]  # or: one of
 # What never raises on finite floats.
 _SAFE: set[Op] = {
     table.add, table.sub, table.mul, table.neg, table.abs, table.where, *CONDITIONS,
-    table.sin, table.cos, table.tanh, table.atan, table.erf, table.erfc,
+    table.entry, table.sin, table.cos, table.tanh, table.atan, table.erf, table.erfc,
 }  # fmt: skip
 MOST_GUARDS = 8  # conditions for one node: more of them take longer than they save
 

@@ -34,8 +34,6 @@ def simplify(graph: Graph, op: Op, operands: tuple[int, ...], numbers: list[floa
             return of[0]
         if inside == "eq" or inside == "ne":
             return graph.add("ne" if inside == "eq" else "eq", of)
-        if inside == "and" and graph.ops[of[0]] == graph.ops[of[1]] == "ne":
-            return graph.add("or", tuple([graph.add("not", (k,)) for k in of]))
         return None if numbers[0] is None else graph.constant(float(numbers[0] == 0.0))
     rewrite = _REWRITES.get(op)
     return None if rewrite is None else rewrite(graph, numbers, *operands)
@@ -160,7 +158,7 @@ def _where(graph: Graph, numbers: list[float | None], c: int, x: int, y: int) ->
 
 def _entry(graph: Graph, numbers: list[float | None], i: int, *x: int) -> int | None:
     k = numbers[0]
-    if k is not None and k % 1.0 == 0.0 and -len(x) <= k < len(x):
+    if k is not None and k % 1.0 == 0.0 and 0.0 <= k < len(x):
         return x[int(k)]
     return None
 

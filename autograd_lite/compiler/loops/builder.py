@@ -172,11 +172,10 @@ class Builder:
 
     def _chosen(self, index: Vector, rows: Sequence[Vector], name: str) -> Vector:
         """Write the same as choices between two rows at a time, which may be in different spaces."""
-        n, found = len(rows), rows[-1]
-        for k in range(n - 2, -1, -1):
-            numbers = [self.constants(self.np.full(len(index.index), float(i))) for i in (k, k - n)]
-            either = [self.operation("eq", [index, number], name) for number in numbers]
-            condition = self.operation("or", either, name)
+        found = rows[-1]
+        for k in range(len(rows) - 2, -1, -1):
+            number = self.constants(self.np.full(len(index.index), float(k)))
+            condition = self.operation("eq", [index, number], name)
             found = self.operation(rules.where, [condition, rows[k], found], name)
         return found
 

@@ -69,6 +69,7 @@ from autograd_lite.core.rules import (
     tan,
     tanh,
     where,
+    wrapped,
 )
 
 # --- Templates -------------------------------------------------------------------------------------
@@ -141,13 +142,14 @@ def _dot_decomposition(*operands: Scalar) -> Scalar:
 
 
 def _entry_decomposition(i: Scalar, *x: Scalar) -> Scalar:
-    n, found = len(x), x[-1]
-    for k in range(n - 2, -1, -1):
-        found = where((i == float(k)) | (i == float(k - n)), x[k], found)
+    found = x[-1]
+    for k in range(len(x) - 2, -1, -1):
+        found = where(i == float(k), x[k], found)
     return found
 
 
 entry.decomposition = _entry_decomposition
+wrapped.decomposition = lambda i, n: where(i < 0.0, i + n, i)
 masked.decomposition = lambda x, i, k: where(i == k, -inf, x)
 square.decomposition = lambda x: x * x
 reciprocal.decomposition = lambda x: 1.0 / x
