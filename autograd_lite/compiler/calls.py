@@ -234,7 +234,8 @@ class Calls(Forms):
 
         It takes arguments shaped like the example, with an array in place of each number, and then, if there
         are leaves, the list of their data. It returns the result of a call, with NaN where a call refuses a
-        label. For `math` it is the function in ``source``.
+        label. For `math` it is the function in ``source``. Its products and sums stand in their order, but
+        `jax.jit` fuses some of them on processors that can, unless XLA_FLAGS is --xla_cpu_max_isa=AVX.
         """
         if namespace is math:
             return self._by_arguments
