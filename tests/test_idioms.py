@@ -159,7 +159,7 @@ PYTHON = {
         "take the number out of it with .data"
     ),
     "sigmoid('a')": TypeError("an operand of sigmoid must be a real number, got str 'a'"),
-    "sigmoid(v, w)": TypeError("sigmoid() takes 1 operand(s), got 2"),
+    "sigmoid(v, w)": TypeError("sigmoid() takes 1 operand, got 2"),
 }
 
 IDIOMS = [

@@ -54,6 +54,10 @@ def compile(function: Callable[..., Pytree] | Value, *example: Pytree, name: str
         title = name or function.label or "program"
         result = flatten(0.0, "the loss").tree
         return Program(recording, recording.operations, result, [], leaves, _identifier(title))
+    if not callable(function):
+        raise TypeError(
+            f"compile takes a function or a recorded Value, got {type(function).__name__} {function!r}"
+        )
     found = trace_function(function, argument_names(function, len(example)), example)
     return program_of(found, str(name or getattr(function, "__name__", type(function).__name__)))
 

@@ -116,6 +116,9 @@ class scope:  # noqa: N801 - it is used like a function
         self.parent = parent
         self._open = False
 
+    def __repr__(self) -> str:
+        return f"scope({self.name!r})"
+
     def __enter__(self) -> scope:
         global provenance
         if self._open:

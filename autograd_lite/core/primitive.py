@@ -102,7 +102,8 @@ class Primitive(Row):
         elif options:
             raise TypeError(f"{self.name}() takes no keyword arguments, got {', '.join(options)}")
         if len(operands) != self.arity and self.arity is not None:
-            raise TypeError(f"{self.name}() takes {self.arity} operand(s), got {len(operands)}")
+            number = f"{self.arity} operand{'s' * (self.arity > 1)}"
+            raise TypeError(f"{self.name}() takes {number}, got {len(operands)}")
         traceable = None
         for operand in operands:
             if isinstance(operand, Traceable):

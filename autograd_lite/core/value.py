@@ -216,6 +216,9 @@ def topological_order(*roots: Value) -> list[Value]:
     >>> topological_order(b + a) == [a, b, b + a]
     True
     """
+    for root in roots:
+        if not isinstance(root, Value):
+            raise TypeError(f"topological_order takes Values, got {type(root).__name__} {root!r}")
     with locks.traversal:
         return _ordered(roots)
 

@@ -100,3 +100,8 @@ def test_misuse_is_refused():
     with pytest.raises(TypeError, match="takes no arguments"):
         compile(Value(1.0) * 2.0).batch()
     assert repr(one) == "<program program(x): 1 operations, 0 leaves>"
+
+
+def test_what_is_not_a_function_is_named():
+    with pytest.raises(TypeError, match=r"^compile takes a function or a recorded Value, got float 3\.0$"):
+        compile(3.0, 1.0)

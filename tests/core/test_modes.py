@@ -295,3 +295,7 @@ def test_a_scope_has_a_name_and_is_open_once():
         pass  # pragma: no cover - it is not entered
     with inner:  # closed again, it may be opened
         assert (Value(1.0) * 2.0).scope is inner
+
+
+def test_a_scope_shows_its_name():
+    assert repr(scope("loss")) == "scope('loss')"

@@ -515,3 +515,8 @@ def test_a_process_forked_within_a_backward_pass_of_another_thread_runs_on():
     finally:
         child.kill()
         thread.join()
+
+
+def test_an_order_is_that_of_values():
+    with pytest.raises(TypeError, match=r"^topological_order takes Values, got int 3$"):
+        topological_order(Value(1.0), 3)
