@@ -15,13 +15,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import engine, programs
+from tests.benchmarks import engine, gpt, programs
 from tests.benchmarks.measuring import PACKAGES, PYTHON, Skipped, Table
 
 Runs = dict[str, list[dict[str, Any]]]  # of each row, the figures of each round
 README = Path(__file__).parents[2] / "README.md"
 OTHERS = [engine for engine in PACKAGES if engine != "autograd_lite"]
-TABLES = [*engine.TABLES, *programs.TABLES]
+TABLES = [*engine.TABLES, *programs.TABLES, *gpt.TABLES]
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1") | {
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 }

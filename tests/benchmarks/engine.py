@@ -232,6 +232,7 @@ TABLES = [
         {
             **both_forms(stored.autograd_lite),
             "by hand: plain Python, stored local gradients": stored.stored,
+            "by hand: plain Python, closures": stored.closures,
         },
         against=(COMPILED, PYTHON),
     ),

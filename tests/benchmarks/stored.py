@@ -1,4 +1,4 @@
-"""The GPT of `nn` on a peer: a plain-Python engine whose nodes keep their local gradients.
+"""The GPT of `nn` on two peers, plain-Python engines whose nodes keep closures or their local gradients.
 
 The model is written with the helpers that programs on such engines bring along.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd_lite.nn import GPT
@@ -31,6 +31,12 @@ def autograd_lite() -> dict[str, float]:
 
 def stored() -> dict[str, float]:
     return timed(Step(GPT(27, length=8, rng=0)))
+
+
+def closures() -> dict[str, float]:
+    step = Step(GPT(27, length=8, rng=0), Closure)
+    assert math.isclose(step(), Step(GPT(27, length=8, rng=0))(), rel_tol=1e-9)
+    return timed(step)
 
 
 class Stored:
@@ -93,6 +99,86 @@ class Stored:
                 operand.grad += local * node.grad
 
 
+class Closure:
+    """A node with a closure that adds to the gradients of what it was made from, as in micrograd."""
+
+    def __init__(self, data: float, operands: Sequence[Closure] = ()) -> None:
+        self.data = data
+        self.grad = 0.0
+        self._operands = set(operands)
+        self._backward: Callable[[], None] = lambda: None
+
+    def __add__(self, other: Any) -> Closure:
+        other = other if isinstance(other, Closure) else Closure(other)
+        out = Closure(self.data + other.data, (self, other))
+
+        def _backward() -> None:
+            self.grad += out.grad
+            other.grad += out.grad
+
+        out._backward = _backward
+        return out
+
+    def __mul__(self, other: Any) -> Closure:
+        other = other if isinstance(other, Closure) else Closure(other)
+        out = Closure(self.data * other.data, (self, other))
+
+        def _backward() -> None:
+            self.grad += other.data * out.grad
+            other.grad += self.data * out.grad
+
+        out._backward = _backward
+        return out
+
+    def _of_one(self, data: float, partial: float) -> Closure:
+        out = Closure(data, (self,))
+
+        def _backward() -> None:
+            self.grad += partial * out.grad
+
+        out._backward = _backward
+        return out
+
+    def __pow__(self, power: float) -> Closure:
+        return self._of_one(self.data**power, power * self.data ** (power - 1))
+
+    def exp(self) -> Closure:
+        return self._of_one(math.exp(self.data), math.exp(self.data))
+
+    def log(self) -> Closure:
+        return self._of_one(math.log(self.data), 1 / self.data)
+
+    def relu(self) -> Closure:
+        return self._of_one(max(0.0, self.data), float(self.data > 0.0))
+
+    def __neg__(self) -> Closure:
+        return self * -1.0
+
+    def __sub__(self, other: Any) -> Closure:
+        return self + (-other)
+
+    def __truediv__(self, other: Any) -> Closure:
+        return self * other**-1
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def backward(self) -> None:
+        order: list[Closure] = []
+        seen = set()
+        stack = [(self, False)]
+        while stack:
+            node, done = stack.pop()
+            if done:
+                order.append(node)
+            elif node not in seen:
+                seen.add(node)
+                stack.append((node, True))
+                stack += [(operand, False) for operand in node._operands]
+        self.grad = 1.0
+        for node in reversed(order):
+            node._backward()
+
+
 def _linear(W: list[Any], x: list[Any]) -> list[Any]:
     return [sum(wi * xi for wi, xi in zip(w, x, strict=True)) for w in W]
 
@@ -116,11 +202,11 @@ def _added(x: list[Any], y: list[Any]) -> list[Any]:
 class Step:
     """A step of training on one document, without the optimizer; a call returns the loss."""
 
-    def __init__(self, model: GPT) -> None:
+    def __init__(self, model: GPT, kind: type[Stored | Closure] = Stored) -> None:
         [block] = model.blocks
         matrices = (model.letters.w, model.places.w, model.scores)
         matrices += (block.query, block.key, block.value, block.out, block.up, block.down)
-        self.matrices = [[[Stored(p.data) for p in row] for row in matrix] for matrix in matrices]
+        self.matrices = [[[kind(p.data) for p in row] for row in matrix] for matrix in matrices]
         self.heads = block.heads
 
     def __call__(self) -> float:
