@@ -115,6 +115,8 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         while reason is not None:  # a warning, which is an error here, may tell of it
             if isinstance(reason, ImportError) and str(reason.name).partition(".")[0] in MISSING:
                 Absent(str(reason.name))()
+            if "pygraphviz" in MISSING and str(reason).startswith("drawing needs Graphviz"):
+                Absent("pygraphviz")()
             reason = (
                 reason.exc_info[1] if isinstance(reason, doctest.UnexpectedException) else reason.__context__
             )
