@@ -10,7 +10,7 @@ import operator
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from autograd_lite.core.given import given
@@ -50,7 +50,7 @@ _PLAIN = {
     "mean",
     "prod",
 }
-_CITATION = re.compile(r" \((?:document )?00|: \w+\(")  # or an example call
+_MORE = re.compile(r" \((?:document )?00|: \w+\(|; ")  # a citation, an example call, or a limit
 
 
 @dataclass(frozen=True)
@@ -162,12 +162,13 @@ class _StepBuilder:
         computed = [node for node in self.order if node in self.row_of and node.primitive is not None]
         later = {self.row_of[node].id for node in computed}
         later.update([edge.operand for edges in self.batches.values() for edge in edges])
-        given = [row for card in self.drawn.cards for row in card.rows if row.id not in later]
-        if given:
+        leaves = [row for card in self.drawn.cards for row in card.rows if row.id not in later]
+        if leaves:
             words = plain_words("given: inputs, parameters and constants")
-            cards = [self.card_of[row.id] for row in given]
+            cards = [self.card_of[row.id] for row in leaves]
             reason = "the leaves of the graph: no operation made them"
-            yield self.step("forward", words, reason, given, cards, [])
+            step = self.step("forward", words, reason, leaves, cards, [])
+            yield replace(step, reason=reason)  # without a place: they have many
         for node in computed:
             row = self.row_of[node]
             name, number_ = self.wording.name(node), result(number(node.data))
@@ -189,7 +190,7 @@ class _StepBuilder:
         assert node.primitive is not None
         if node.primitive.name in _PLAIN:
             return ""
-        return _CITATION.split(node.primitive.doc)[0].removesuffix(".")
+        return _MORE.split(node.primitive.doc)[0].removesuffix(".")
 
     def origin(self, node: Value) -> str:
         """Return where a value without a formula comes from."""
@@ -201,7 +202,9 @@ class _StepBuilder:
             what = "mean" if node.primitive is TABLE["mean"] else "sum"
             others = " and of ".join([self.card_of[edge.operand].title for edge in similar])
             return f"the {what} of what is drawn and of {others.replace('… ', '')} like it"
-        return f"computed within {card.title}" if card.title else "computed from values that are not drawn"
+        if card.title and not card.title.startswith("…"):
+            return f"computed within {card.title}"
+        return "computed from values that are not drawn"
 
     def row(self, batch: Edge) -> Row:
         """Return the row of the card that stands for the terms left out, at the tail of its edge."""

@@ -133,6 +133,23 @@ def test_an_operation_with_its_own_operands(build, line):
     assert step.text.partition(" = ")[2] == line
 
 
+def test_reason_of_a_value_says_what_made_it_or_where_it_comes_from():
+    x = Value(0.5, "x")
+    by_hand = Value(1.0, (x,), (2.0,))
+    reasons = {step.text: step.reason for step in play(by_hand.exp() * x).steps}
+    assert reasons["v₁ = 1.00"] == "given with partials of its own"
+    assert reasons["v₂ = exp(v₁) = exp(1.00) = 2.72"] == "eˣ"
+    assert reasons["v₃ = v₂·x = 2.72·0.500 = 1.36"] == ""
+    batch = {step.text: step.reason for step in play(GRAPHS["batch"]()).steps}
+    assert any(reason == "the mean of what is drawn and of 99 more like it" for reason in batch.values())
+    assert play(GRAPHS["batch"]()).steps[0].reason == "the leaves of the graph: no operation made them"
+    folded = [step.reason for step in play(GRAPHS["folded"](), collapse="neuron").steps]
+    assert folded[1] == "computed within neuron 1 · layer 1"
+    further = [step.reason for step in play(GRAPHS["folded"](), max_cards=4).steps]
+    assert any(reason.startswith("computed from values that are not drawn") for reason in further)
+    assert not any("within …" in reason for reason in further)
+
+
 def test_sums_run_where_several_consumers_meet():
     loss = network()
     player = play(loss)

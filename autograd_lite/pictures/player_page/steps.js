@@ -15,7 +15,7 @@ function show(step, quietly) {
     reveal(...outlined.flatMap(id => cardOf[id]?.card || []))
   } else {
     $("phase").textContent = "start"
-    $("why").textContent = "Press → or Play: first the values, then the gradient backward. Click a card to go to its next step."
+    $("why").textContent = "Press → or Play: first the values, then the gradient backward. Click a card, or choose one with Tab, ↑ and ↓ and press Enter, to go to its next step."
   }
   write(at ? text : "", mathml)
   if (!quietly) $("said").textContent = at ? [text, $("why").textContent].filter(Boolean).join(". ") : "start"
