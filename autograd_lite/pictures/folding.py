@@ -2,18 +2,20 @@
 
 `Folding` assigns every node to a card. Similar terms of a sum (a batch) fold first, into the first term and
 "… 99 more". Leaves that feed the same cards follow, then neurons, then scopes from the inside out. If that is
-not enough, only the values nearest to the root keep cards. `roles.py` classifies nodes; `cards.py` makes the
-cards.
+not enough, only values on the ways along which most gradient flows keep cards. `roles.py` classifies nodes;
+`cards.py` makes the cards.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from typing import Literal, NamedTuple, TypeAlias
 
 from autograd_lite.core.modes import scope
 from autograd_lite.core.primitive import TABLE
 from autograd_lite.core.value import Value, topological_order
+from autograd_lite.explain.graph import adjoints
 from autograd_lite.pictures.roles import (
     SUMS,
     find_neurons,
@@ -282,30 +284,61 @@ class Folding:
             ]
 
     def cut(self, max_cards: int) -> None:
-        """Keep the cards nearest to the root, each only if all that use it are kept, and fold the rest."""
-        users: dict[int, int] = defaultdict(int)
-        makers: dict[int, list[int]] = defaultdict(list)
-        unit_of = self.unit
-        for tail, head in dict.fromkeys(
-            [(unit_of[j], unit_of[i]) for i in self.shown for j in self.sources[i] if j >= 0]
-        ):
-            if tail != head:
-                users[tail] += 1
-                makers[head].append(tail)
-        queue = [self.unit[self.root]]
-        kept: set[int] = set()
-        room = max_cards - 1
-        for unit in queue:
-            room -= 1 + self.batches(unit)
-            if kept and room < 0:
+        """Keep the ways from the root to leaves along which most gradient flows, and fold the rest.
+
+        What is left out is folded by the first card that it leads to, so that no two cards feed each other.
+        """
+        strengths, users = self._strengths()
+        kept = {self.unit[self.root]}
+        while True:
+            ways = [
+                (flow, head, tail)
+                for head in kept
+                for tail, flow in strengths[head].items()
+                if tail not in kept
+            ]
+            if not ways:
                 break
-            kept.add(unit)
-            for tail in makers[unit]:
-                users[tail] -= 1
-                if not users[tail]:
-                    queue.append(tail)
-        rest = [i for i in self.shown if self.unit[i] not in kept]
-        self._group(rest, "… more", None)
+            way = [max(ways)[2]]
+            while below := {tail: x for tail, x in strengths[way[-1]].items() if tail not in kept}:
+                way.append(max(below, key=lambda tail: (below[tail], tail)))
+            for count in range(min(len(way), max_cards), -1, -1):
+                # Both ends of a way that is too long, or as much of them as there is room for.
+                more = kept.union(way[: count - count // 2], way[len(way) - count // 2 :])
+                cards = len(more) + sum(map(self.batches, more))
+                if cards + len({*self._feeds(more, users).values()}) <= max_cards:
+                    break
+            is_full = count < len(way)
+            kept = more
+            if is_full:
+                break
+        feeds = self._feeds(kept, users)
+        rest: dict[int, list[int]] = defaultdict(list)
+        for i in self.shown:
+            if self.unit[i] in feeds:
+                rest[feeds[self.unit[i]]].append(i)
+        for nodes in rest.values():
+            self._group(nodes, "… more", None)
+
+    def _strengths(self) -> tuple[dict[int, dict[int, float]], dict[int, set[int]]]:
+        """Return how much gradient flows between cards, by head and tail, and the users of each card."""
+        adjoint = adjoints(self.nodes)
+        strengths: dict[int, dict[int, float]] = defaultdict(lambda: defaultdict(float))
+        users: dict[int, set[int]] = defaultdict(set)
+        for (tail, head), links in self.bundles().items():
+            users[tail].add(head)
+            for link in links:
+                flow = abs(adjoint.get(self.nodes[link.consumer], 0.0) * (link.partial or 0.0))
+                strengths[head][tail] += flow if flow == flow else math.inf
+        return strengths, users
+
+    def _feeds(self, kept: set[int], users: dict[int, set[int]]) -> dict[int, int]:
+        """Return, for each card that is not kept, the first kept card that it leads to."""
+        found: dict[int, int] = {}
+        for unit in sorted({self.unit[i] for i in self.shown}, reverse=True):
+            if unit not in kept:
+                found[unit] = min([head if head in kept else found[head] for head in users[unit]])
+        return found
 
 
 def _outermost(inner: scope | None) -> scope | None:

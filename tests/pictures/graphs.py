@@ -10,7 +10,21 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from autograd_lite import Value, dot, leaky_relu, log, log1p, mean, scope, sigmoid, sqrt, square, tanh, where
+from autograd_lite import (
+    Value,
+    dot,
+    leaky_relu,
+    log,
+    log1p,
+    mean,
+    scope,
+    sigmoid,
+    sin,
+    sqrt,
+    square,
+    tanh,
+    where,
+)
 from autograd_lite import sum as total
 from autograd_lite.nn import MLP
 from autograd_lite.pictures import draw
@@ -324,7 +338,7 @@ def tangled(size: int) -> Value:
     values = [Value(rng.uniform(-1.0, 1.0), f"x{i}") for i in range(1, 9)]
     while len(values) < size:
         a, b = rng.choice(values[-40:]), rng.choice(values[-60:])
-        values.append([a * b, a + b, a - b, tanh(a), b * b][len(values) % 5])
+        values.append([a * b, a + b, a - b, tanh(a), sin(b)][len(values) % 5])
     used = {id(x) for value in values for x in value.operands}
     loss = total([value for value in values if id(value) not in used])
     loss.label = "loss"

@@ -23,6 +23,7 @@ from tests.pictures.graphs import (
     network,
     read,
     rows_of,
+    tangled,
 )
 
 
@@ -69,7 +70,7 @@ def test_neurons_can_be_collapsed():
         (11, ["neuron 1", "neuron 2", "neuron 3", "neuron 1"]),
         (9, ["neuron 1", "neuron 2", "neuron 3", "neuron 1"]),
         (8, ["layer 1", "layer 2"]),
-        (6, ["… more", "layer 1", "layer 2"]),
+        (6, ["… more"]),
     ],
 )
 def test_as_little_is_folded_as_it_takes(max_cards, groups):
@@ -207,3 +208,37 @@ def test_tens_of_thousands_of_values_are_drawn(make):
     assert len(made.cards) <= 40
     assert "more" in "".join(card.title for card in made.cards)
     assert len([g for g in read(svg).values() if "card" in g.classes]) == len(made.cards)
+
+
+def test_the_way_along_which_most_gradient_flows_is_kept():
+    x = [Value(0.5, f"x{i}") for i in range(1, 4)]
+    strong, weak = x[0], x[1]
+    for _ in range(6):
+        strong, weak = square(strong * 1.5), tanh(weak * 0.1)
+    strong.label = "strong"
+    loss = total([weak, strong * 5.0, x[2] * 0.01])
+    loss.label = "loss"
+    loss.backward()
+    made = cards(loss, max_cards=12)
+    names = [row.name for card in made.cards if not card.title for row in card.rows]
+    assert {"loss", "strong"} <= {*names}
+    assert "x₁" in names or "x₂" not in names
+    assert len(made.cards) <= 12
+    folded = [card for card in made.cards if card.title == "… more"]
+    assert folded
+    for card in folded:  # no two cards feed each other
+        heads = {edge.head for edge in made.edges if edge.tail == card.id}
+        tails = {edge.tail for edge in made.edges if edge.head == card.id}
+        assert heads
+        assert not heads & tails
+
+
+@pytest.mark.parametrize("size", [300, 5000])
+def test_a_large_graph_shows_a_way_from_a_leaf_to_the_root(size):
+    made = cards(tangled(size))
+    assert len(made.cards) <= 40
+    kept = [card for card in made.cards if not card.title]
+    assert [card for card in kept if card.kind == "input"]
+    assert len(kept) >= 8
+    users = {edge.tail: edge.head for edge in made.edges}
+    assert all(card.id in users for card in made.cards if card.kind != "output")
