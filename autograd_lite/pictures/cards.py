@@ -205,11 +205,13 @@ class _Builder:
     def neuron(self, d: int, number: str) -> Row:
         """Return the row of the neuron that the `dot` d belongs to: its output, with its weights."""
         nodes, _ = self.folding.neurons[d]
+        others = {*self.values}  # a weight may have a card of its own
         weights = [
             self.row(j) for j in dict.fromkeys(self.folding.sources[d]) if self.folding.is_parameter[j]
         ]
         for row in weights:
-            self.values.pop(row.id)
+            if row.id not in others:
+                self.values.pop(row.id)
         output = self.row(nodes[-1])
         return replace(output, name=output.name or number, weights=tuple(weights))
 
