@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from autograd_lite import Value, compile, grad, gradients, no_grad, play, tree, why
+from autograd_lite import Value, compile, explain, grad, gradients, no_grad, play, tree, why
 
 
 def squared(x):
@@ -32,6 +32,7 @@ def test_it_is_drawn_copied_and_pickled_like_any_node():
         node = twin.operands[0]
         assert (node.primitive.name, node.operands[0].grad) == ("given", -12.0)
     assert "given" in str(tree(out))
+    assert "given" in play(out).html
     assert why(a).text == "a.grad is −12: nothing is wrong with it. It comes from v₁ along one path."
 
 
@@ -48,7 +49,7 @@ def test_it_can_be_differentiated_only_once():
     for attempt in (
         lambda: grad(grad(squared))(3.0),
         lambda: gradients(squared(x := Value(3.0)), x, record=True),
-        lambda: play(squared(Value(3.0))),
+        lambda: explain(squared(x := Value(3.0)) * 2.0, x),
         lambda: compile(squared(Value(3.0)))(),
     ):
         with pytest.raises(TypeError, match=r"no formula, so it cannot be differentiated .* primitive\(name"):

@@ -185,9 +185,9 @@ def test_a_hundred_thousand_nodes_answer_in_seconds():
     assert time.process_time() - started < 20.0  # about 3 s; a slow machine is no failure
 
 
-def test_made_up_names_are_numbered_in_the_order_of_the_rows():
+def test_made_up_names_are_those_of_the_graph():
     x, p = Value(0.5, "x"), Value(0.25)
     a = tanh(x)
-    b = p * a  # its derivative names it before the row of `a` is written
+    b = p * a  # a leaf is numbered where it is first used, as in every text and picture
     rows = str(trace_table(b + a)).splitlines()[1:]
-    assert [row.split()[0] for row in rows] == ["v₁", "x", "v₂", "v₃", "v₄"]
+    assert [row.split()[0] for row in rows] == ["v₂", "x", "v₁", "v₃", "v₄"]
