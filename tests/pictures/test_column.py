@@ -137,7 +137,8 @@ def test_weights_and_gradients_of_a_layer_are_a_heat_map(theme, renderer):
     assert len(found) == 2 * (8 * 4 + 8 * 9 + 9)
     for row in rows:
         for k, weight in enumerate(row.weights):
-            title = f"{weight.name} = {weight.data!r}, gradient {weight.gradient!r}"
+            common = f" ({weight.made_up} in formulas)" if weight.made_up else ""  # of a label that repeats
+            title = f"{weight.name}{common} = {weight.data!r}, gradient {weight.gradient!r}"
             assert found[f"{row.id}-w{k}"][1] == found[f"{row.id}-g{k}"][1] == title
     for card in picture.cards.cards:
         weights = {row.id: [w.data for w in row.weights] for row in card.rows if row.weights}
