@@ -11,7 +11,7 @@ cpdef Value made(data, Row row, tuple operands, tuple partials)
 cpdef unary(Row row, Value x)
 @cython.locals(node=Value, partials=tuple)
 cpdef binary(Row row, x, y)
-@cython.locals(node=Value, wi=Value, xi=Value, bi=Value, numbers=tuple, inputs=tuple, nodes=list, weights=tuple)
+@cython.locals(node=Value, wi=Value, xi=Value, bi=Value, numbers=tuple, inputs=tuple, nodes=list, last=list, weights=tuple, bias=tuple, constant=tuple)
 cpdef list linear(W, x, b=*)
 
 

@@ -9,10 +9,11 @@ module.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 try:
     import cython
-except ImportError:
+except ImportError:  # pragma: no cover - the stand-in has a test of its own
     from autograd_lite.core import cython
 
 from autograd_lite.core import modes, operators, rules
@@ -173,10 +174,11 @@ def linear(
             raise AttributeError("one of the slow cases")
         numbers, inputs, nodes = tuple([xi._data for xi in x]), tuple(x), []
         note = modes.provenance and modes.provenance()
-        for w, bias in zip(W, [()] * len(W) if b is None else zip(b), strict=True):
+        last: list[Any] = [((), ())] * len(W) if b is None else [((bi,), (bi._data,)) for bi in b]
+        for w, (bias, constant) in zip(W, last, strict=True):
             weights = tuple([wi._data for wi in w])
             node = Value.__new__(Value)
-            node._data = dot(weights, numbers, tuple([bi._data for bi in bias]))
+            node._data = dot(weights, numbers, constant)
             node._grad = None
             node.primitive = row
             node._operands = (*w, *inputs, *bias)

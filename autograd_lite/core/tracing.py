@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 try:
     import cython
-except ImportError:
+except ImportError:  # pragma: no cover - the stand-in has a test of its own
     from autograd_lite.core import cython
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from autograd_lite import core
+from autograd_lite.core import cython as stand_in
 from tests.test_project import ROOT
 
 FORMS = ["Python", "compiled"]
@@ -96,3 +97,11 @@ def test_an_interrupt_leaves_the_graph_usable():
     y.backward()
     assert (x.grad, y.grad) == (1.0, 1.0)
     del x, y
+
+
+def test_the_stand_in_for_cython_leaves_classes_as_they_are():
+    class Plain:
+        pass
+
+    assert stand_in.no_gc(stand_in.cclass(Plain)) is Plain
+    assert not stand_in.compiled
