@@ -4,6 +4,7 @@ import math
 import re
 from decimal import Decimal
 
+import matplotlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,7 +66,10 @@ def test_typeset_labels_mean_the_same_once_more(label):
 
 @pytest.mark.parametrize("label", [label for label in LABELS if label and "\ufffd" not in pretty(label)])
 def test_latex_of_labels_parses(label):
-    MathTextParser("agg").parse(f"${latex(label)}$")
+    command = latex(label)
+    if matplotlib.__version_info__ < (3, 11):  # it ends \text at the first }, also that of \textasciitilde{}
+        command = command.replace("{}", "")
+    MathTextParser("agg").parse(f"${command}$")
 
 
 @given(st.text(max_size=12))
