@@ -38,6 +38,7 @@ MISSING = frozenset(name for name in PACKAGES if importlib.util.find_spec(name) 
 
 
 needs_numpy = pytest.mark.skipif("numpy" in MISSING, reason="numpy is not installed")
+needs_matplotlib = pytest.mark.skipif("matplotlib" in MISSING, reason="matplotlib is not installed")
 
 
 class Absent:
@@ -111,13 +112,11 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     try:
         return (yield)
     except Exception as error:
-        reason: BaseException | None = error
-        while reason is not None:  # a warning, which is an error here, may tell of it
+        failure = error.exc_info[1] if isinstance(error, doctest.UnexpectedException) else error
+        # What was being handled when it was raised, its __context__, is not its cause.
+        for reason in (failure, failure.__cause__):
             if isinstance(reason, ImportError) and str(reason.name).partition(".")[0] in MISSING:
                 Absent(str(reason.name))()
             if "pygraphviz" in MISSING and str(reason).startswith("drawing needs Graphviz"):
                 Absent("pygraphviz")()
-            reason = (
-                reason.exc_info[1] if isinstance(reason, doctest.UnexpectedException) else reason.__context__
-            )
         raise

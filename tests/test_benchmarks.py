@@ -12,9 +12,11 @@ from autograd_lite.nn import GPT
 from tests.benchmarks import gpt, stored
 from tests.benchmarks.measuring import PACKAGES
 from tests.compiler.common import needs_cc
+from tests.optional import needs_numpy
 from tests.test_project import ROOT
 
 
+@needs_numpy  # with which the engines are compared
 def test_a_table_says_of_every_engine_what_it_takes_or_that_it_is_missing():
     command = [sys.executable, "-m", "tests.benchmarks", "--rounds", "1", "--only", "3-2-1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from autograd_lite.files import check_writable, read_whole, write_whole
+from tests.optional import needs_matplotlib
+from tests.pictures.graphs import needs_graphviz
 
 # Each writes more than the 4,096 bytes that the process may write, to "out" or as PLACES says.
 WRITERS = {
@@ -21,6 +23,9 @@ WRITERS = {
     "draw -o html": "main(['draw', 'sin(x)*exp(x)*x', 'x=1', '-o', 'out.html'])",
 }
 PLACES = {"train --report": "folder/report.html", "draw -o svg": "out.svg", "draw -o html": "out.html"}
+NEEDS = {"train --report": needs_matplotlib} | dict.fromkeys(
+    ("Picture.render", "Player.save", "draw -o svg", "draw -o html"), needs_graphviz
+)
 CHILD = """
 import resource, sys
 from autograd_lite import MLP, Value, draw, play
@@ -39,7 +44,7 @@ except OSError as error:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the limit is one of POSIX")
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=NEEDS.get(name, ())) for name in WRITERS])
 def test_a_write_that_fails_keeps_the_old_file_and_leaves_no_other(tmp_path, name):
     target = tmp_path / PLACES.get(name, "out")
     target.parent.mkdir(exist_ok=True)

@@ -17,6 +17,7 @@ from autograd_lite.cli import main
 from autograd_lite.notation.parser import evaluate
 from tests.exploring import FIRST
 from tests.notation.test_parser import random_expression
+from tests.pictures.graphs import needs_graphviz
 
 EXAMPLE = ["log(1 + exp(-y*(w*x + b)))", "w=0.5", "x=2", "b=0.1", "y=1"]
 
@@ -40,7 +41,10 @@ def test_tree_is_printed(capsys):
     assert "−0.499" in out
 
 
-@pytest.mark.parametrize("suffix", ["svg", "png", "dot", "html", "SVG"])
+DRAWN = [pytest.param(suffix, marks=needs_graphviz) for suffix in ("svg", "png", "html", "SVG")]
+
+
+@pytest.mark.parametrize("suffix", ["dot", *DRAWN])
 def test_picture_is_written(capsys, tmp_path, suffix):
     path = tmp_path / f"out.{suffix}"
     code, out, err = drawn(capsys, *EXAMPLE, "-o", str(path))
@@ -56,6 +60,7 @@ def test_picture_is_written(capsys, tmp_path, suffix):
         assert "−0.499" in "".join(root.itertext())
 
 
+@needs_graphviz
 def test_page_may_be_live(capsys, tmp_path):
     pages = []
     for options in ([], ["--live"]):
@@ -297,6 +302,7 @@ def test_the_only_name_needs_no_wrt(run):
     assert without[0] == 0
 
 
+@needs_graphviz
 def test_a_pdf_where_graphviz_can(run):
     code, out, _ = run("draw", "x*y", "x=2", "y=3", "-o", "graph.pdf")
     assert (code, out.splitlines()[-1]) == (0, "saved graph.pdf")

@@ -10,6 +10,7 @@ import pytest
 from autograd_lite import datasets
 from autograd_lite.cli import gpt, main
 from tests.cli.common import COMMAND
+from tests.optional import needs_numpy
 
 LINES = ["ada", "bea", "ida", "dea", "abe", "ib", "", "  bad  "]
 SMALL = ("--width", "4", "--heads", "2", "--no-progress")
@@ -93,6 +94,7 @@ def test_the_names_are_the_default(run, monkeypatch):
     assert len(datasets.names()) == 32_033
 
 
+@needs_numpy
 def test_the_progress_bars(text_file):
     command = [*COMMAND, "gpt", text_file, "--steps", "3", "--width", "4", "--heads", "2", "--sample", "0"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, encoding="utf-8")

@@ -19,6 +19,7 @@ from autograd_lite.cli import train
 from autograd_lite.datasets import model_file, read_csv
 from autograd_lite.datasets.encoding import regression
 from tests.cli.common import BIRDS, COMMAND, PENGUINS, QUICK, difference, flowers, measured
+from tests.optional import needs_matplotlib
 
 
 def test_default_run_as_a_command():
@@ -411,6 +412,7 @@ def test_ctrl_c_after_the_training_keeps_the_model(run, monkeypatch):
     assert run("predict", "model.json", PENGUINS)[0] == 0
 
 
+@needs_matplotlib
 def test_a_report_heads_its_facts_and_names_the_loss(run):
     Path("flowers.csv").write_text(flowers())
     assert run("train", "flowers.csv", "--target", "kind", "--report", "out", *QUICK)[0] == 0

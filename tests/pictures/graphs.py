@@ -29,17 +29,9 @@ from autograd_lite import sum as total
 from autograd_lite.nn import MLP
 from autograd_lite.pictures import draw
 from autograd_lite.pictures.cards import cards
+from tests.optional import MISSING
 
-
-def has_pygraphviz() -> bool:
-    try:
-        import pygraphviz  # noqa: F401 - only whether it is there
-    except ImportError:
-        return False
-    return True
-
-
-RENDERERS = {"dot": shutil.which("dot") is not None, "pygraphviz": has_pygraphviz()}
+RENDERERS = {"dot": shutil.which("dot") is not None, "pygraphviz": "pygraphviz" not in MISSING}
 
 
 needs_graphviz = pytest.mark.skipif(not any(RENDERERS.values()), reason="neither dot nor pygraphviz is here")

@@ -22,7 +22,7 @@ from autograd_lite.notation.names import pretty, short
 from autograd_lite.pictures.colour import DARK, LIGHT, contrast
 from autograd_lite.pictures.live import Live, live
 from autograd_lite.pictures.page import MOST_CARDS
-from tests.pictures.graphs import hostile, logistic, mlp
+from tests.pictures.graphs import hostile, logistic, mlp, needs_graphviz
 from tests.pictures.graphs import network as two_layers
 
 START = {"w1": 0.25, "w2": -0.35, "b": 0.1, "v": 0.9, "x1": 1.0, "x2": -2.0, "y": 1.0}
@@ -124,6 +124,7 @@ def test_what_cannot_be_live_is_refused_in_one_line():
         live(3.0)
 
 
+@needs_graphviz
 def test_notebook_gets_a_frame_or_a_still_picture_with_a_word_about_trust():
     page = live(neuron())
     bundle = page._repr_mimebundle_()

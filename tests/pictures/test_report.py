@@ -12,6 +12,7 @@ from autograd_lite import MLP, History, Value
 from autograd_lite.cli import main
 from autograd_lite.datasets import penguins
 from autograd_lite.pictures.report import report
+from tests.optional import needs_matplotlib
 
 TRAIN = ["train", "--epochs", "3", "--hidden", "4", "--no-progress"]
 
@@ -32,6 +33,7 @@ def images(page: str) -> dict[str, str]:
     return {about: base64.b64decode(data).decode() for about, data in found}
 
 
+@needs_matplotlib
 def test_page_has_all_its_parts(page):
     found = images(page)
     assert found.keys() == {
@@ -48,6 +50,7 @@ def test_page_has_all_its_parts(page):
     assert "∂loss/∂" in html.unescape(frame)
 
 
+@needs_matplotlib
 def test_confusion_matrix_counts_every_row_that_was_held_out(page):
     table = re.search(r"<table>.*?</table>", page)[0]
     counts = [int(count) for count in re.findall(r"<td[^>]*>(\d+)</td>", table)]
@@ -58,6 +61,7 @@ def test_confusion_matrix_counts_every_row_that_was_held_out(page):
         assert name is None or table.count(f"<th>{name}</th>") == 2
 
 
+@needs_matplotlib
 def test_a_regression_shows_predicted_against_true_numbers(tmp_path):
     assert main([*TRAIN, "--target", "body_mass_g", "--report", str(tmp_path)]) == 0
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
@@ -69,6 +73,7 @@ def test_a_regression_shows_predicted_against_true_numbers(tmp_path):
     assert re.search(r"loss \S+, RMSE \d+\.\d \(baseline 820\.9\), R² 0\.\d+", page)
 
 
+@needs_matplotlib
 def test_page_loads_nothing(page):
     sources = re.findall(r"""(?:src|href)=["']?([^"'> ]*)""", page)
     assert sources
@@ -77,12 +82,14 @@ def test_page_loads_nothing(page):
     assert "@import" not in page
 
 
+@needs_matplotlib
 def test_same_training_gives_the_same_page(page, tmp_path):
     assert main([*TRAIN, "--report", str(tmp_path)]) == 0
     again = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert again == page
 
 
+@needs_matplotlib
 def test_names_in_the_data_are_text(tmp_path):
     rows = "".join(f"{k * k % 17},{'<b>' if k % 2 else '&amp;'}\n" for k in range(40))
     (tmp_path / "data.csv").write_text(f"x<i>,class\n{rows}", encoding="utf-8")
@@ -94,6 +101,7 @@ def test_names_in_the_data_are_text(tmp_path):
     assert "<th>&amp;amp;</th>" in page
 
 
+@needs_matplotlib
 def test_folder_that_cannot_be_made_is_one_line_before_any_training(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main([*TRAIN, "--report", str(tmp_path / "file" / "report")]) == 2
@@ -115,6 +123,7 @@ def test_without_matplotlib_one_line_says_what_to_install(tmp_path, capsys, monk
     assert not (tmp_path / "out").exists()
 
 
+@needs_matplotlib
 def test_without_graphviz_the_graph_is_a_tree(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
@@ -131,6 +140,7 @@ def test_a_page_without_matplotlib_says_what_to_install(monkeypatch):
         report("title", [], History(loss=[1.0]), ["a", "b"], [], MLP(1, [1]), lambda: Value(1.0))
 
 
+@needs_matplotlib
 def test_the_page_fits_a_phone_and_a_dark_theme(page):
     source = re.search(
         r'<source media="\(max-width:960px\)" srcset="data:image/svg\+xml;base64,([^"]*)">', page
@@ -146,6 +156,7 @@ def test_the_page_fits_a_phone_and_a_dark_theme(page):
     assert "max-width:none" not in page
 
 
+@needs_matplotlib
 def test_the_example_is_the_row_with_the_largest_loss(page):
     told = re.search(
         r"<dt>example</dt><dd>the held out row with the largest loss: its species is (\w+)", page
