@@ -15,6 +15,7 @@ from autograd_lite.nn import MLP, Layer, Module
 from autograd_lite.nn.losses import cross_entropy, mse_loss
 from autograd_lite.train import fit
 from autograd_lite.train.compiled import CompiledLoss, Work, program_of
+from tests.optional import needs_numpy
 
 
 def demo():
@@ -27,7 +28,9 @@ def squared(z, t):
     return 0.5 * square(z - t)
 
 
-@pytest.mark.parametrize("form", ["Python", "NumPy", "machine code"])
+@pytest.mark.parametrize(
+    "form", ["Python", *(pytest.param(form, marks=needs_numpy) for form in ("NumPy", "machine code"))]
+)
 def test_each_form_gives_the_mean_and_its_gradient(form, monkeypatch, tmp_path):
     if form == "Python":
         monkeypatch.setitem(sys.modules, "numpy", None)
@@ -132,6 +135,7 @@ CHANGES = {
 }
 
 
+@needs_numpy
 @pytest.mark.parametrize("change", CHANGES)
 def test_fit_compiles_again_where_the_model_is_another(change, made):
     model, X, y = demo()
@@ -146,6 +150,7 @@ def test_fit_compiles_again_where_the_model_is_another(change, made):
     assert weights[0] == pytest.approx(weights[1], rel=1e-13, abs=1e-15)
 
 
+@needs_numpy
 def test_a_model_of_ones_own_is_traced_to_see_whether_it_changed(made):
     class Line(Module):
         power = 1

@@ -20,6 +20,7 @@ from autograd_lite.train.steps import (
     steps_of,
 )
 from tests.compiler.common import needs_cc
+from tests.optional import needs_numpy
 from tests.train.test_fit import fitted
 
 
@@ -229,6 +230,7 @@ def test_a_refused_step_names_its_batch():
         assert all(math.isfinite(p.data) for p in model.parameters())
 
 
+@needs_numpy
 def test_few_steps_at_a_time_where_they_take_long(monkeypatch):
     clock = iter(range(1000))
     monkeypatch.setattr(steps.time, "perf_counter", lambda: next(clock))
@@ -243,6 +245,7 @@ def test_few_steps_at_a_time_where_they_take_long(monkeypatch):
     assert done == [3, 1, 1]
 
 
+@needs_numpy
 def test_steps_in_arrays_are_for_optimizers_of_ours_that_move_all_leaves():
     class Mine(GradientDescent):
         pass
