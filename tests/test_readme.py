@@ -5,9 +5,11 @@ import shlex
 import subprocess
 import sys
 
+from tests.pictures.graphs import needs_graphviz
 from tests.test_project import PACKAGE, ROOT
 
 
+@needs_graphviz
 def test_command_lines_run_in_order(tmp_path):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     lines = re.findall(r"(?:^|`)(autograd-lite [^`\n]+)", text, re.MULTILINE)

@@ -1,7 +1,6 @@
 """Programs over batches."""
 
 import importlib.util
-import shutil
 
 import numpy as np
 import pytest
@@ -62,14 +61,12 @@ def test_batches_that_do_not_fit():
         program.batch(np.ones((3, 2)), np.ones(3), reduce="max")
 
 
-@pytest.mark.parametrize("machine", [False, True])
+@pytest.mark.parametrize("machine", [False, pytest.param(True, marks=needs_cc)])
 def test_a_batch_that_holds_no_numbers_is_refused(machine):
     """None was NaN to NumPy, a text its number, and a complex number its real part."""
     w = Value(2.0)
     program = compile(lambda x, y: w * x[0] * x[1] * y, [1.0, 1.0], 1.0)
     if machine:
-        if not shutil.which("cc"):
-            pytest.skip("there is no C compiler")
         program.native()
     for wrong in (None, "1", 1j, Value(1.0)):
         for rows in ([[1.0, wrong]] * 3, np.array([[1.0, wrong]] * 3)):

@@ -6,7 +6,6 @@ import functools
 import math
 import pickle
 import random
-import shutil
 
 import numpy as np
 import pytest
@@ -41,8 +40,8 @@ from autograd_lite import (
 from autograd_lite.compiler import jitted as module
 from autograd_lite.compiler.runtime import library, toolchain
 from autograd_lite.notation.reader import to_latex
+from tests.compiler.common import needs_cc
 
-has_cc = any(map(shutil.which, ("cc", "gcc", "clang")))
 Point = collections.namedtuple("Point", "x y")
 
 
@@ -381,7 +380,7 @@ def test_numbers_that_are_not_finite_are_settled_by_the_engine():
 # --- Machine code ----------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(not has_cc, reason="there is no C compiler")
+@needs_cc
 def test_large_functions_run_as_machine_code(monkeypatch):
     monkeypatch.setattr(module, "NATIVE", 1)
     model = MLP(2, [4, 1], "tanh", rng=0)
@@ -434,7 +433,7 @@ def test_without_a_compiler(monkeypatch):
 # --- Steps -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(not has_cc, reason="there is no C compiler")
+@needs_cc
 @pytest.mark.parametrize("machine", [False, True])
 @pytest.mark.parametrize("kind", [ag.SGD, ag.Adam])
 def test_steps_on_samples_of_several_structures(machine, kind, monkeypatch):
@@ -496,7 +495,7 @@ def test_steps_on_samples_without_numbers():
     assert w.data == pytest.approx(1.625, rel=1e-15)
 
 
-@pytest.mark.skipif(not has_cc, reason="there is no C compiler")
+@needs_cc
 def test_machine_code_of_jit_is_laid_out_for_one_sample(monkeypatch):
     """No vectors of samples, of which all but one would be copies; batches give the same numbers."""
     monkeypatch.setattr(module, "NATIVE", 1)

@@ -27,6 +27,7 @@ from autograd_lite.compiler import compile
 from autograd_lite.compiler.loops.ir import SCATTER
 from autograd_lite.compiler.runtime import machine as native
 from autograd_lite.core import rules
+from tests.compiler.common import has_cc
 
 needs_cc = pytest.mark.skipif(
     not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="there is no C compiler"
@@ -210,7 +211,7 @@ def test_a_wrong_index_is_refused_by_name_and_changes_nothing(index, error, said
     loss, example = wrong()
     given = {"at": [0, index]}
     program = compile(loss, *example)
-    programs = [program, compile(loss, *example).native()] if shutil.which("cc") else [program]
+    programs = [program, compile(loss, *example).native()] if has_cc else [program]
     batch = {"at": [[0, 0], [1, index]]}, [[1.0, 1.0], [1.0, 1.0]]
     for each in programs:
         before = [(leaf.data, leaf.grad) for leaf in each.leaves]
@@ -323,7 +324,7 @@ def test_a_wrong_index_in_a_branch_not_taken_is_not_read():
         return where(i < 3, lambda: take(w, i) * x, lambda: x * w[0])
 
     program = compile(loss, 1.0, 0)
-    programs = [program, compile(loss, 1.0, 0).native()] if shutil.which("cc") else [program]
+    programs = [program, compile(loss, 1.0, 0).native()] if has_cc else [program]
     points = [(2.0, 1), (3.0, 9), (4.0, 2), (5.0, 1e300)]
     want = [2.0 * w[1].data, 3.0 * w[0].data, 4.0 * w[2].data, 5.0 * w[0].data]
     for each in programs:

@@ -2,7 +2,6 @@
 
 import math
 import pickle
-import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,10 +13,9 @@ from autograd_lite.compiler import compile
 from autograd_lite.nn import MLP
 from autograd_lite.nn.losses import cross_entropy, log_loss_from_scores
 from autograd_lite.train import GradientDescent, fit
+from tests.compiler.common import has_cc
 from tests.compiler.fuzz import eager
 from tests.optional import needs_numpy
-
-has_cc = shutil.which("cc") is not None
 
 
 def classes():
