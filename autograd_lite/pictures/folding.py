@@ -300,8 +300,10 @@ class Folding:
             if not ways:
                 break
             way = [max(ways)[2]]
-            while below := {tail: x for tail, x in strengths[way[-1]].items() if tail not in kept}:
+            passed = {*kept, *way}  # a scope that is entered again has a card on a cycle
+            while below := {tail: x for tail, x in strengths[way[-1]].items() if tail not in passed}:
                 way.append(max(below, key=lambda tail: (below[tail], tail)))
+                passed.add(way[-1])
             for count in range(min(len(way), max_cards), -1, -1):
                 # Both ends of a way that is too long, or as much of them as there is room for.
                 more = kept.union(way[: count - count // 2], way[len(way) - count // 2 :])
@@ -337,7 +339,8 @@ class Folding:
         found: dict[int, int] = {}
         for unit in sorted({self.unit[i] for i in self.shown}, reverse=True):
             if unit not in kept:
-                found[unit] = min([head if head in kept else found[head] for head in users[unit]])
+                heads = [head if head in kept else found.get(head) for head in users[unit]]
+                found[unit] = min([head for head in heads if head is not None], default=self.unit[self.root])
         return found
 
 
