@@ -11,10 +11,13 @@ import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn, cast
 
-try:
-    import cython
-except ImportError:  # pragma: no cover - the stand-in has a test of its own
+if TYPE_CHECKING:
     from autograd_lite.core import cython
+else:
+    try:
+        import cython
+    except ImportError:  # pragma: no cover - the stand-in has a test of its own
+        from autograd_lite.core import cython
 
 from autograd_lite.core import rules
 from autograd_lite.core.modes import comparison_hook

@@ -9,12 +9,15 @@ module.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-try:
-    import cython
-except ImportError:  # pragma: no cover - the stand-in has a test of its own
+if TYPE_CHECKING:
     from autograd_lite.core import cython
+else:
+    try:
+        import cython
+    except ImportError:  # pragma: no cover - the stand-in has a test of its own
+        from autograd_lite.core import cython
 
 from autograd_lite.core import modes, operators, rules
 from autograd_lite.core.forward import dot

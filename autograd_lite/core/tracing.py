@@ -9,10 +9,13 @@ import gc
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-try:
-    import cython
-except ImportError:  # pragma: no cover - the stand-in has a test of its own
+if TYPE_CHECKING:
     from autograd_lite.core import cython
+else:
+    try:
+        import cython
+    except ImportError:  # pragma: no cover - the stand-in has a test of its own
+        from autograd_lite.core import cython
 
 if TYPE_CHECKING:
     from autograd_lite.core.primitive import Operands, Primitive, Scalar

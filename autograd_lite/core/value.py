@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import compress
-from typing import Any, SupportsIndex, TypeAlias
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypeAlias
 
-try:
-    import cython
-except ImportError:  # pragma: no cover - the stand-in has a test of its own
+if TYPE_CHECKING:
     from autograd_lite.core import cython
+else:
+    try:
+        import cython
+    except ImportError:  # pragma: no cover - the stand-in has a test of its own
+        from autograd_lite.core import cython
 
 from autograd_lite.core import copying, locks, modes, operators
 from autograd_lite.core.given import by_hand
@@ -31,17 +34,14 @@ Operand: TypeAlias = "Value | float"
 class Value(Operators):
     """A scalar and, if an operation made it, a node of the graph: ``Value(data, label=None)``.
 
-    ``Value(data, children, local_grads)`` is a node with operands and local partials of one's own.
-
     - ``data``: the number, a float
     - ``grad``: ∂root/∂self, summed over all backward passes since `zero_grad`; 0.0 until one reaches it
     - ``reached``: whether one did, so that a derivative of 0 differs from one that was never computed
     - ``primitive``: the operation that made it; None for a leaf
     - ``operands``: what the operation was applied to; ``partials``: ∂self/∂operand for each of them
 
-    Raises `TypeError` if `data` is not a real number or `label` is not text. Loading a pickle can run any
-    code: load only those that you trust.
-
+    ``Value(data, children, local_grads)`` is a node with operands and local partials of one's own. Raises
+    `TypeError` if `data` is not a real number or `label` is not text. Load only pickles that you trust.
     >>> w, x, b = Value(2.0, "w"), Value(-3.0, "x"), Value(1.0, "b")
     >>> y = (w * x + b).tanh()
     >>> y.backward()
@@ -224,8 +224,8 @@ def topological_order(*roots: Value) -> list[Value]:
 
 
 def _ordered(roots: Iterable[Value], not_taken: list[Value] | None = None) -> list[Value]:
-    # Depth first. Each traversal has marks of its own, so one that was interrupted leaves nothing behind.
-    # With `not_taken`, the operands of branches that were not taken are listed there and not followed.
+    # Depth first. A traversal has marks of its own, so one that is interrupted leaves nothing behind.
+    # Operands of branches that were not taken are listed in `not_taken`, if it is given, and not followed.
     opened, listed = object(), object()
     order: list[Value] = []
     stack: list[Any] = [*roots]
