@@ -17,7 +17,7 @@ import pytest
 from autograd_lite import MLP, Value, half_squared_error
 from autograd_lite.notation.names import short
 from autograd_lite.pictures.player import MOST_CARDS, Player, play
-from tests.pictures.graphs import mlp, not_finite
+from tests.pictures.graphs import mlp, needs_graphviz, not_finite
 from tests.pictures.graphs import named_network as network
 from tests.pictures.test_live import axe
 
@@ -56,6 +56,7 @@ def test_save_writes_the_page(tmp_path):
     assert (tmp_path / "x.html").read_text(encoding="utf-8") == player.html
 
 
+@needs_graphviz
 def test_notebook_gets_a_sandboxed_frame_and_a_still_picture():
     player = play(network())
     bundle = player._repr_mimebundle_()
